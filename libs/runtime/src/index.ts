@@ -1,0 +1,2 @@
+export { InvariantViolation, invariant } from './invariant.ts';
+export { type Runtime, randomUuid, sleep, systemRuntime, type Timer } from './runtime.ts';
