@@ -1,0 +1,2 @@
+export { SeededRandom } from './random.ts';
+export { VirtualRuntime } from './virtual-runtime.ts';

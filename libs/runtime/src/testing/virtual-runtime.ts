@@ -1,0 +1,143 @@
+import type { Runtime, Timer } from '../runtime.ts';
+import { SeededRandom } from './random.ts';
+
+interface Entry {
+  readonly at: number;
+  readonly order: number;
+  readonly fire: () => void;
+  cancelled: boolean;
+}
+
+/**
+ * Virtual time and seeded randomness. Nothing happens by itself: `run` and `advance` fire the timers in order of time
+ * (equal times in the order they were set), letting every promise settle in between, so what runs on it is the same
+ * for a seed, bit for bit, as long as nothing else (files, sockets, threads) is awaited.
+ */
+export class VirtualRuntime implements Runtime {
+  readonly rng: SeededRandom;
+  /** Added to the wall clock only: jumps of it are made by setting this. Milliseconds. */
+  wallOffsetMs = 0;
+  #timeMs = 0;
+  #order = 0;
+  readonly #startAt: number;
+  readonly #heap: Entry[] = [];
+
+  constructor(options: { seed?: number; startAt?: number } = {}) {
+    this.rng = new SeededRandom(options.seed ?? 1);
+    this.#startAt = options.startAt ?? Date.UTC(2026, 0, 1);
+  }
+
+  now(): number {
+    return Math.floor(this.#startAt + this.#timeMs + this.wallOffsetMs);
+  }
+
+  monotonic(): number {
+    return this.#timeMs;
+  }
+
+  setTimer(delayMs: number, fire: () => void): Timer {
+    const entry: Entry = {
+      at: this.#timeMs + Math.max(0, delayMs),
+      order: this.#order++,
+      fire,
+      cancelled: false,
+    };
+    this.#push(entry);
+    return {
+      cancel: () => {
+        entry.cancelled = true;
+      },
+    };
+  }
+
+  random(): number {
+    return this.rng.next();
+  }
+
+  randomBytes(count: number): Uint8Array {
+    return this.rng.bytes(count);
+  }
+
+  /** Runs until `promise` settles and answers as it does. Throws when nothing is left to happen, or after `maxMs`. */
+  async run<Value>(promise: Promise<Value>, maxMs = 3_600_000): Promise<Value> {
+    let settled = false;
+    const done = (): void => {
+      settled = true;
+    };
+    promise.then(done, done);
+    const deadline = this.#timeMs + maxMs;
+    for (;;) {
+      await settleMicrotasks();
+      if (settled) return promise;
+      if (!this.#fireNext(deadline)) {
+        const why = this.#heap.length === 0 ? 'nothing is scheduled any more' : `${maxMs} ms have passed`;
+        throw new Error(
+          `virtual time stopped at ${this.#timeMs} ms: ${why} and the promise is still pending`,
+        );
+      }
+    }
+  }
+
+  /** Lets `durationMs` pass and everything due in it happen. */
+  async advance(durationMs: number): Promise<void> {
+    const until = this.#timeMs + durationMs;
+    do {
+      await settleMicrotasks();
+    } while (this.#fireNext(until));
+    this.#timeMs = until;
+    await settleMicrotasks();
+  }
+
+  /** Fires the earliest timer due by `until`. False when there is none. */
+  #fireNext(until: number): boolean {
+    for (;;) {
+      const next = this.#heap[0];
+      if (next === undefined || (!next.cancelled && next.at > until)) return false;
+      this.#pop();
+      if (next.cancelled) continue;
+      this.#timeMs = Math.max(this.#timeMs, next.at);
+      next.fire();
+      return true;
+    }
+  }
+
+  #push(entry: Entry): void {
+    const heap = this.#heap;
+    let index = heap.push(entry) - 1;
+    while (index > 0) {
+      const parentIndex = (index - 1) >> 1;
+      const parent = heap[parentIndex];
+      if (parent === undefined || before(parent, entry)) break;
+      heap[index] = parent;
+      index = parentIndex;
+    }
+    heap[index] = entry;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      const left = heap[2 * index + 1];
+      const right = heap[2 * index + 2];
+      if (left === undefined) break;
+      const useRight = right !== undefined && before(right, left);
+      const child = useRight ? right : left;
+      if (before(last, child)) break;
+      heap[index] = child;
+      index = useRight ? 2 * index + 2 : 2 * index + 1;
+    }
+    heap[index] = last;
+  }
+}
+
+function before(a: Entry, b: Entry): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
+
+/** All promise reactions that can run now have run when this resolves. */
+function settleMicrotasks(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
