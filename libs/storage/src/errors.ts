@@ -31,7 +31,11 @@ export class StorageError extends Error {
   readonly code: StorageErrorCode;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: StorageErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+  constructor(
+    code: StorageErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number } = {},
+  ) {
     super(message, { cause: options.cause });
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;

@@ -1,2 +1,4 @@
-export * from './errors.ts';
+export { isStorageError, StorageError, type StorageErrorCode } from './errors.ts';
+export { memoryStorage } from './memory/storage.ts';
 export type * from './ports.ts';
+export { MAX_DOCUMENT_BYTES, MAX_SEGMENT_BYTES, MAX_WRITE_BYTES, STORAGE_PAGE_BYTES } from './rules.ts';

@@ -59,7 +59,11 @@ export interface PageStore {
    * Creates an empty sparse segment of `sizeBytes` (a multiple of 512) with sequence number `epoch`, only if none is
    * there. Errors: `already_exists`, `not_found` (the container), `outcome_unknown`.
    */
-  createSegment(ref: SegmentRef, init: { sizeBytes: number; epoch: number }, options?: CallOptions): Promise<{ etag: ETag }>;
+  createSegment(
+    ref: SegmentRef,
+    init: { sizeBytes: number; epoch: number },
+    options?: CallOptions,
+  ): Promise<{ etag: ETag }>;
   /**
    * Raises the segment's sequence number to `epoch` if it is lower, and answers the number in force afterwards: above
    * `epoch` when a newer leader was here first. Idempotent. Errors: `not_found`, `unavailable`.
@@ -69,14 +73,29 @@ export interface PageStore {
    * Writes `bytes` (whole pages, at most 4 MiB) at byte `offset` (page aligned) if both conditions hold.
    * Errors: `epoch_fenced`, `etag_mismatch`, `not_found`, `throttled`, `outcome_unknown`, `invalid_request`.
    */
-  writePages(ref: SegmentRef, offset: number, bytes: Uint8Array, conditions: WriteConditions, options?: CallOptions): Promise<{ etag: ETag }>;
+  writePages(
+    ref: SegmentRef,
+    offset: number,
+    bytes: Uint8Array,
+    conditions: WriteConditions,
+    options?: CallOptions,
+  ): Promise<{ etag: ETag }>;
   /** Turns the pages of `range` back to unwritten zeros if both conditions hold. Errors as `writePages`. */
-  clearPages(ref: SegmentRef, range: ByteRange, conditions: WriteConditions, options?: CallOptions): Promise<{ etag: ETag }>;
+  clearPages(
+    ref: SegmentRef,
+    range: ByteRange,
+    conditions: WriteConditions,
+    options?: CallOptions,
+  ): Promise<{ etag: ETag }>;
   /**
    * Reads up to `range.length` bytes; fewer when the blob ends before. Unwritten pages read as zeros. A range that
    * begins at or past the blob's end answers zero bytes. Errors: `not_found`, `unavailable`.
    */
-  readRange(ref: SegmentRef, range: ByteRange, options?: CallOptions & { ifNoneMatch?: ETag | undefined }): Promise<RangeRead>;
+  readRange(
+    ref: SegmentRef,
+    range: ByteRange,
+    options?: CallOptions & { ifNoneMatch?: ETag | undefined },
+  ): Promise<RangeRead>;
   /** The written parts of `range`, in order, adjoining ones merged. Errors: `not_found`, `unavailable`. */
   writtenRanges(ref: SegmentRef, range: ByteRange, options?: CallOptions): Promise<ByteRange[]>;
   /** Errors: `not_found`, `unavailable`. */
@@ -132,7 +151,12 @@ export interface DocumentStore {
   /** Undefined when there is none. Errors: `unavailable`. */
   get(path: string, options?: CallOptions): Promise<StoredDocument | undefined>;
   /** Errors: `already_exists`, `etag_mismatch`, `not_found` (replacing one that is gone), `outcome_unknown`. At most 1 MiB. */
-  put(path: string, body: Uint8Array, condition: DocumentCondition, options?: CallOptions): Promise<{ etag: ETag }>;
+  put(
+    path: string,
+    body: Uint8Array,
+    condition: DocumentCondition,
+    options?: CallOptions,
+  ): Promise<{ etag: ETag }>;
   /** Removes that version. Succeeds when it is gone already. Errors: `etag_mismatch`, `outcome_unknown`. */
   delete(path: string, condition: { readonly ifMatch: ETag }, options?: CallOptions): Promise<void>;
   /** Paths that begin with `prefix`, in lexical order, `limit` a page (at most 1000); `cursor` goes on where a page ended. */

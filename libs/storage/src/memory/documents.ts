@@ -1,0 +1,52 @@
+import { StorageError } from '../errors.ts';
+import type { DocumentStore, StoredDocument } from '../ports.ts';
+import { checkBlobName, checkDocument, checkListLimit } from '../rules.ts';
+import { answerRead, answerWrite } from './answers.ts';
+
+/** Documents in this process's memory, compare-and-swap by ETag. `nextEtag` gives versions never given before. */
+export function memoryDocuments(nextEtag: () => string): DocumentStore {
+  const documents = new Map<string, StoredDocument>();
+
+  function mustBeAt(path: string, etag: string): void {
+    const current = documents.get(path);
+    if (current === undefined) throw new StorageError('not_found', `there is no document ${path}`);
+    if (current.etag !== etag)
+      throw new StorageError('etag_mismatch', `document ${path} is at ${current.etag}, not ${etag}`);
+  }
+
+  return {
+    get: (path, options) =>
+      answerRead(options, () => {
+        checkBlobName(path);
+        const found = documents.get(path);
+        return found && { body: found.body.slice(), etag: found.etag };
+      }),
+    put: (path, body, condition, options) =>
+      answerWrite(options, () => {
+        checkBlobName(path);
+        checkDocument(body);
+        if ('ifMatch' in condition) mustBeAt(path, condition.ifMatch);
+        else if (documents.has(path)) throw new StorageError('already_exists', `document ${path} is there`);
+        const etag = nextEtag();
+        documents.set(path, { body: body.slice(), etag });
+        return { etag };
+      }),
+    delete: (path, { ifMatch }, options) =>
+      answerWrite(options, () => {
+        checkBlobName(path);
+        if (!documents.has(path)) return;
+        mustBeAt(path, ifMatch);
+        documents.delete(path);
+      }),
+    list: (prefix, page = {}, options) =>
+      answerRead(options, () => {
+        const limit = checkListLimit(page.limit);
+        const { cursor } = page;
+        const rest = [...documents.keys()]
+          .filter((path) => path.startsWith(prefix) && (cursor === undefined || path > cursor))
+          .sort();
+        const paths = rest.slice(0, limit);
+        return { paths, cursor: rest.length > limit ? paths.at(-1) : undefined };
+      }),
+  };
+}

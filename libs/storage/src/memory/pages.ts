@@ -1,0 +1,143 @@
+import { StorageError } from '../errors.ts';
+import type { ByteRange, PageStore, SegmentRef, WriteConditions } from '../ports.ts';
+import {
+  checkBlobName,
+  checkContainer,
+  checkEpoch,
+  checkPages,
+  checkRange,
+  checkSegmentSize,
+  checkWrite,
+} from '../rules.ts';
+import { answerRead, answerWrite } from './answers.ts';
+import { Extents } from './extents.ts';
+
+interface PageBlob {
+  readonly sizeBytes: number;
+  readonly extents: Extents;
+  epoch: number;
+  etag: string;
+}
+
+/** Page blobs in this process's memory, with the conditions of Azure's. `nextEtag` gives versions never given before. */
+export function memoryPages(nextEtag: () => string): PageStore {
+  const containers = new Map<string, Map<string, PageBlob>>();
+
+  function containerOf(container: string): Map<string, PageBlob> {
+    checkContainer(container);
+    const blobs = containers.get(container);
+    if (blobs === undefined) throw new StorageError('not_found', `there is no container ${container}`);
+    return blobs;
+  }
+
+  function blobOf({ container, segment }: SegmentRef): PageBlob {
+    checkBlobName(segment);
+    const blob = containerOf(container).get(segment);
+    if (blob === undefined)
+      throw new StorageError('not_found', `there is no segment ${container}/${segment}`);
+    return blob;
+  }
+
+  /** The blob of a write whose conditions hold and whose pages lie within it. */
+  function blobToWrite(ref: SegmentRef, range: ByteRange, conditions: WriteConditions): PageBlob {
+    checkEpoch(conditions.epoch);
+    const blob = blobOf(ref);
+    if (blob.epoch !== conditions.epoch) {
+      throw new StorageError(
+        'epoch_fenced',
+        `the segment is fenced for epoch ${blob.epoch}, the write carries ${conditions.epoch}`,
+      );
+    }
+    if (blob.etag !== conditions.etag) {
+      throw new StorageError(
+        'etag_mismatch',
+        `the segment is at ${blob.etag}, the write expects ${conditions.etag}`,
+      );
+    }
+    if (range.offset + range.length > blob.sizeBytes) {
+      throw new StorageError(
+        'invalid_request',
+        `the segment ends at ${blob.sizeBytes}, before the end of the write`,
+      );
+    }
+    return blob;
+  }
+
+  function changed(blob: PageBlob): { etag: string } {
+    blob.etag = nextEtag();
+    return { etag: blob.etag };
+  }
+
+  return {
+    createContainer: (container, options) =>
+      answerWrite(options, () => {
+        checkContainer(container);
+        if (!containers.has(container)) containers.set(container, new Map());
+      }),
+    deleteContainer: (container, options) =>
+      answerWrite(options, () => {
+        checkContainer(container);
+        containers.delete(container);
+      }),
+    createSegment: (ref, { sizeBytes, epoch }, options) =>
+      answerWrite(options, () => {
+        checkSegmentSize(sizeBytes);
+        checkEpoch(epoch);
+        checkBlobName(ref.segment);
+        const blobs = containerOf(ref.container);
+        if (blobs.has(ref.segment)) {
+          throw new StorageError('already_exists', `segment ${ref.container}/${ref.segment} is there`);
+        }
+        const blob: PageBlob = { sizeBytes, epoch, etag: nextEtag(), extents: new Extents() };
+        blobs.set(ref.segment, blob);
+        return { etag: blob.etag };
+      }),
+    fence: (ref, epoch, options) =>
+      answerWrite(options, () => {
+        checkEpoch(epoch);
+        const blob = blobOf(ref);
+        blob.epoch = Math.max(blob.epoch, epoch);
+        return { ...changed(blob), epoch: blob.epoch };
+      }),
+    writePages: (ref, offset, bytes, conditions, options) =>
+      answerWrite(options, () => {
+        checkWrite(offset, bytes.length);
+        const blob = blobToWrite(ref, { offset, length: bytes.length }, conditions);
+        blob.extents.write(offset, bytes);
+        return changed(blob);
+      }),
+    clearPages: (ref, range, conditions, options) =>
+      answerWrite(options, () => {
+        checkPages(range);
+        const blob = blobToWrite(ref, range, conditions);
+        blob.extents.clear(range);
+        return changed(blob);
+      }),
+    readRange: (ref, range, options) =>
+      answerRead(options, () => {
+        checkRange(range);
+        const { etag, extents, sizeBytes } = blobOf(ref);
+        if (options?.ifNoneMatch === etag) return { status: 'not_modified' };
+        const length = Math.max(0, Math.min(range.length, sizeBytes - range.offset));
+        return { status: 'read', bytes: extents.read({ offset: range.offset, length }), etag };
+      }),
+    writtenRanges: (ref, range, options) =>
+      answerRead(options, () => {
+        checkPages(range);
+        return blobOf(ref).extents.ranges(range);
+      }),
+    segmentProperties: (ref, options) =>
+      answerRead(options, () => {
+        const { etag, sizeBytes, epoch } = blobOf(ref);
+        return { etag, sizeBytes, epoch };
+      }),
+    listSegments: (container, options) =>
+      answerRead(options, () => [...containerOf(container).keys()].sort()),
+    deleteSegment: ({ container, segment }, options) =>
+      answerWrite(options, () => {
+        checkContainer(container);
+        checkBlobName(segment);
+        containers.get(container)?.delete(segment);
+      }),
+  };
+}
