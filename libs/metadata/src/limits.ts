@@ -1,0 +1,111 @@
+import { z } from 'zod';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+const bytes = () => z.int().positive();
+const count = () => z.int().positive();
+const ms = () => z.int().positive();
+
+/** What the HTTP interface takes in, and for how long it waits. */
+const httpLimits = z.strictObject({
+  /** Request line and headers together; above it 431. */
+  maxHeaderBytes: bytes().default(8 * KIB),
+  /** Body of one request, bytes as they arrive; above it 413. JSON and base64 are longer than the batch made of them. */
+  maxBodyBytes: bytes().default(8 * MIB),
+  /** Bytes of request bodies held at once by all requests together; above it 503. */
+  maxBodyBytesInFlight: bytes().default(256 * MIB),
+  /** Longest pause between two pieces of a body; after it 408. */
+  bodyTimeoutMs: ms().default(10 * SECOND_MS),
+  /** Longest time from the first to the last byte of a body; after it 408. */
+  bodyTotalTimeoutMs: ms().default(2 * MINUTE_MS),
+  /** Longest time for the headers of a request to arrive; after it 408. */
+  headersTimeoutMs: ms().default(10 * SECOND_MS),
+  /** A connection without a request is closed after this. */
+  keepAliveTimeoutMs: ms().default(65 * SECOND_MS),
+  /** Connections open at once; further ones are not accepted. */
+  maxConnections: count().default(20_000),
+  /** A consumer that takes nothing for this long while an answer is waiting for it is cut off. */
+  stalledConsumerMs: ms().default(60 * SECOND_MS),
+});
+
+/** What one read may ask for. */
+const readLimits = z.strictObject({
+  /** Messages in one answer. */
+  defaultMessages: count().default(1000),
+  maxMessages: count().default(1_000_000),
+  /** Bytes of commits in one answer; at least one commit is always given. */
+  defaultBytes: bytes().default(4 * MIB),
+  maxBytes: bytes().default(1024 * MIB),
+  /** Stored bytes fetched in one step of a longer answer: what one running read holds. */
+  stepBytes: bytes().default(4 * MIB),
+  /** Longest long-poll, seconds. */
+  maxWaitSeconds: count().default(60),
+  /** Names in one page of a listing. */
+  defaultNames: count().default(100),
+  maxNames: count().default(1000),
+  /** Commits kept by the cache all streams of a node share, bytes. */
+  cacheBytes: bytes().default(64 * MIB),
+  /** How long an access grant is valid. */
+  grantMs: ms().default(60 * MINUTE_MS),
+});
+
+/** Consumers that chase the tail by server-sent events. */
+const sseLimits = z.strictObject({
+  /** Consumers of one node at once; above it 503. */
+  maxConsumers: count().default(10_000),
+  /** Rendered bytes waiting for one consumer; a slower one is served from storage again until it caught up. */
+  maxBufferedBytes: bytes().default(MIB),
+  /** A comment is sent after this long without an event, so that nothing in between cuts the connection. */
+  heartbeatMs: ms().default(15 * SECOND_MS),
+});
+
+/** The writer of one stream. */
+const writerLimits = z.strictObject({
+  /** Batches waiting for their commit; above it 503 with Retry-After. */
+  maxQueueBytes: bytes().default(64 * MIB),
+  maxQueueBatches: count().default(4096),
+  /** Every so many commits carry the whole dedupe window. A power of 8, so that a skip pointer leads to them. */
+  checkpointEvery: z
+    .int()
+    .refine((value) => [8, 64, 512].includes(value), 'expected 8, 64 or 512')
+    .default(64),
+  /** Producers remembered per stream. */
+  maxProducers: count().default(1024),
+  /** A producer that published nothing for this long may be forgotten. */
+  producerIdleMs: ms().default(15 * MINUTE_MS),
+  /** Longest wait for the answer to one Put Page; after it the outcome is unknown. */
+  writeTimeoutMs: ms().default(10 * SECOND_MS),
+  /** How long an unknown outcome is looked into before the publishers are told so. */
+  resolveForMs: ms().default(30 * SECOND_MS),
+  /** A stream that was not published to for this long is closed until its next publish. */
+  idleCloseMs: ms().default(10 * MINUTE_MS),
+  /** Streams open for writing at once on a leader. */
+  maxOpenStreams: count().default(10_000),
+});
+
+/** The leader lease. */
+const leaseLimits = z.strictObject({
+  /** Azure takes 15 to 60 seconds. */
+  durationSeconds: z.int().min(15).max(60).default(15),
+  renewEveryMs: ms().default(5 * SECOND_MS),
+  /** Taken off the lease's end before which a leader trusts itself: clocks run at slightly different speeds. */
+  marginMs: ms().default(SECOND_MS),
+  /** How often a standby asks for the leader's health. */
+  probeEveryMs: ms().default(250),
+});
+
+/** Every limit of a node with its default, by what it bounds. Sizes in bytes, times in milliseconds unless named otherwise. */
+export const limitsSchema = z.strictObject({
+  http: httpLimits.prefault({}),
+  read: readLimits.prefault({}),
+  sse: sseLimits.prefault({}),
+  writer: writerLimits.prefault({}),
+  lease: leaseLimits.prefault({}),
+});
+
+export type Limits = z.infer<typeof limitsSchema>;
+
+export const defaultLimits: Limits = limitsSchema.parse({});
