@@ -1,0 +1,158 @@
+import { Buffer } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+import { BATCH_FIELDS, readBatchExtent } from './batch-header.ts';
+import {
+  COMMIT_FIELDS,
+  type CommitHeader,
+  type CommitPlace,
+  commitPages,
+  decodeCommitHeader,
+  type ExpectedPlace,
+  writeCommitHeader,
+} from './commit-header.ts';
+import { FramingError } from './errors.ts';
+import { requireBytes, viewOf } from './integers.ts';
+import {
+  BATCH_HEADER_BYTES,
+  COMMIT_HEADER_BYTES,
+  MAX_COMMIT_BYTES,
+  PAGE_BYTES,
+  TRAILER_BYTES,
+} from './limits.ts';
+import { readTrailer, writeTrailer } from './trailer.ts';
+
+/** What a leader writes in one Put Page. */
+export interface Commit extends CommitPlace {
+  /** Checked batches, as they came. None in a commit that only carries a checkpoint. */
+  readonly batches: readonly Uint8Array[];
+  /** Opaque here; see encodeProducerCheckpoint. */
+  readonly checkpoint?: Uint8Array | undefined;
+}
+
+/** A stored commit, taken apart without copying. */
+export interface DecodedCommit {
+  readonly header: CommitHeader;
+  /** Views of the bytes given. */
+  readonly batches: Uint8Array[];
+  readonly checkpoint: Uint8Array | undefined;
+}
+
+const ZEROS = new Uint8Array(PAGE_BYTES + TRAILER_BYTES);
+
+/**
+ * The bytes of a commit, in whole pages. Each batch is copied once. Throws FramingError when it cannot be written:
+ * too large, or counts, places or skip pointers that contradict each other.
+ */
+export function encodeCommit(commit: Commit): Uint8Array<ArrayBuffer> {
+  const checkpointBytes = commit.checkpoint?.byteLength ?? 0;
+  const bodyBytes = commit.batches.reduce((sum, batch) => sum + batch.byteLength, checkpointBytes);
+  const pages = commitPages(bodyBytes);
+  const byteLength = pages * PAGE_BYTES;
+  if (byteLength > MAX_COMMIT_BYTES) {
+    throw new FramingError('too_large', COMMIT_FIELDS.bodyBytes.at, `a commit of ${byteLength} bytes`);
+  }
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer);
+  const bodyEnd = writeBody(bytes, commit);
+  bytes.fill(0, bodyEnd);
+  writeTrailer(viewOf(bytes), byteLength, byteLength);
+  const bodyCrc = crc32(bytes.subarray(COMMIT_HEADER_BYTES, bodyEnd));
+  const batchCount = commit.batches.length;
+  const header = { ...commit, batchCount, bodyBytes, checkpointBytes, pages, byteLength };
+  writeCommitHeader(bytes, header, bodyCrc);
+  splitBatches(bytes, 0, header);
+  return bytes;
+}
+
+/** Copies batches and checkpoint to their places and returns where the body ends. */
+function writeBody(bytes: Uint8Array, commit: Commit): number {
+  let at = COMMIT_HEADER_BYTES;
+  for (const batch of commit.batches) {
+    bytes.set(batch, at);
+    at += batch.byteLength;
+  }
+  if (commit.checkpoint === undefined) return at;
+  bytes.set(commit.checkpoint, at);
+  return at + commit.checkpoint.byteLength;
+}
+
+/**
+ * Reads and checks all of the commit that starts at `at`: header, body CRC, batch extents, padding and trailer. What
+ * comes after it in `bytes` is not looked at. The batches are not checked inside (checkBatch): they were before they
+ * were written, and the body's CRC says they are still the same. Throws FramingError.
+ */
+export function decodeCommit(bytes: Uint8Array, at = 0, expected: ExpectedPlace = {}): DecodedCommit {
+  const header = decodeCommitHeader(bytes, at, expected);
+  requireBytes(bytes, at, header.byteLength, 'the commit');
+  const bodyAt = at + COMMIT_HEADER_BYTES;
+  const bodyEnd = bodyAt + header.bodyBytes;
+  const bodyCrc = viewOf(bytes).getUint32(at + COMMIT_FIELDS.bodyCrc.at, true);
+  if (crc32(bytes.subarray(bodyAt, bodyEnd)) !== bodyCrc) {
+    throw new FramingError('bad_crc', at + COMMIT_FIELDS.bodyCrc.at, 'the body does not match its CRC');
+  }
+  requirePadding(bytes, bodyEnd, at + header.byteLength - TRAILER_BYTES);
+  const endAt = at + header.byteLength;
+  if (readTrailer(bytes, endAt)?.byteLength !== header.byteLength) {
+    throw new FramingError(
+      'bad_trailer',
+      endAt - TRAILER_BYTES,
+      `expected a trailer of ${header.byteLength} bytes`,
+    );
+  }
+  const batches = splitBatches(bytes, at, header);
+  const checkpointAt = bodyEnd - header.checkpointBytes;
+  const checkpoint = header.checkpointBytes === 0 ? undefined : bytes.subarray(checkpointAt, bodyEnd);
+  return { header, batches, checkpoint };
+}
+
+/** True when a whole header is present at `at` and all of it is zero: nothing has been written here. */
+export function isBlank(bytes: Uint8Array, at = 0): boolean {
+  if (at < 0 || at + COMMIT_HEADER_BYTES > bytes.byteLength) return false;
+  return (
+    Buffer.compare(bytes.subarray(at, at + COMMIT_HEADER_BYTES), ZEROS.subarray(0, COMMIT_HEADER_BYTES)) === 0
+  );
+}
+
+function requirePadding(bytes: Uint8Array, start: number, end: number): void {
+  const padding = bytes.subarray(start, end);
+  if (Buffer.compare(padding, ZEROS.subarray(0, padding.byteLength)) === 0) return;
+  const first = padding.findIndex((byte) => byte !== 0);
+  throw new FramingError('bad_padding', start + first, 'the bytes between body and trailer must be zero');
+}
+
+/** Walks the batches by their headers; they must fill the body up to the checkpoint and add up to the header's counts. */
+function splitBatches(bytes: Uint8Array, at: number, header: CommitHeader): Uint8Array[] {
+  const view = viewOf(bytes);
+  const end = at + COMMIT_HEADER_BYTES + header.bodyBytes - header.checkpointBytes;
+  const batches: Uint8Array[] = [];
+  let messages = 0;
+  let place = at + COMMIT_HEADER_BYTES;
+  while (place < end) {
+    const extent = batchExtent(view, place, end);
+    batches.push(bytes.subarray(place, place + extent.byteLength));
+    messages += extent.messageCount;
+    place += extent.byteLength;
+  }
+  requireCounts(header, { batches: batches.length, messages }, at);
+  return batches;
+}
+
+function batchExtent(view: DataView, at: number, end: number): { byteLength: number; messageCount: number } {
+  if (end - at < BATCH_HEADER_BYTES)
+    throw new FramingError('bad_length', at, 'no room for a batch header in the body');
+  const extent = readBatchExtent(view, at);
+  if (extent.byteLength > end - at) {
+    throw new FramingError('bad_length', at + BATCH_FIELDS.byteLength.at, 'a batch reaches past the body');
+  }
+  return extent;
+}
+
+function requireCounts(header: CommitHeader, found: { batches: number; messages: number }, at: number): void {
+  if (found.batches !== header.batchCount) {
+    const detail = `${found.batches} batches in a commit of ${header.batchCount}`;
+    throw new FramingError('bad_count', at + COMMIT_FIELDS.batchCount.at, detail);
+  }
+  if (found.messages !== header.messageCount) {
+    const detail = `${found.messages} messages in a commit of ${header.messageCount}`;
+    throw new FramingError('bad_count', at + COMMIT_FIELDS.messageCount.at, detail);
+  }
+}
