@@ -1,0 +1,3 @@
+export { inProcessWakeup } from './in-process.ts';
+export { type RedisWakeupOptions, redisWakeup } from './redis.ts';
+export type { GrowthListener, Wakeup, WakeupLogger, WakeupStats } from './wakeup.ts';
