@@ -62,8 +62,9 @@ export function memoryLeases(runtime: Runtime): LeaseStore {
       }),
     release: (lease, leaseId, options) =>
       answerWrite(options, () => {
+        checkBlobName(lease);
         checkLeaseId(leaseId);
-        const current = leaseOf(lease);
+        const current = leases.get(lease) ?? { state: 'available' };
         if (current.state !== 'available' && current.id === leaseId)
           leases.set(lease, { state: 'available' });
       }),
