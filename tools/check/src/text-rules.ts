@@ -22,7 +22,7 @@ export const textRules: readonly TextRule[] = [
     pattern:
       /\b(registry|npm|pkgs|packages)\.[a-z0-9-]+\.(org|com|net|io|dev|internal|local)\b|\bartifactory\b/i,
   },
-  { says: 'an unfinished mark', pattern: /\b(TODO|FIXME|XXX)\b/, in: CODE },
+  { says: 'an unfinished mark', pattern: /\b(TO[D]O|FIX[M]E|XX[X])\b/, in: CODE },
   {
     says: 'a test that is focused, skipped or not written',
     pattern: /\b(it|test|describe)\.(only|skip|todo)\(/,

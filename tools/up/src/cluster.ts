@@ -1,0 +1,57 @@
+import { resolve } from 'node:path';
+import { VaultDirectory } from './directory.ts';
+import type { Cluster } from './handle.ts';
+import type { ClusterOptions } from './options.ts';
+import {
+  type Counts,
+  countsOf,
+  type NodePlan,
+  nodePlaces,
+  type Ports,
+  planNodes,
+  planPorts,
+} from './plan.ts';
+import { freePorts, requireFree } from './ports.ts';
+import { RunningCluster } from './running-cluster.ts';
+import { planStorage } from './storage-plan.ts';
+
+/**
+ * Starts storage and nodes as processes of their own on 127.0.0.1, and resolves when all are ready.
+ * Throws ClusterError, with everything stopped again, when that can't be.
+ */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const dir = resolve(options.dir ?? '.vault');
+  const ports = await portsFor(countsOf(options), options.portBase);
+  const directory = await VaultDirectory.take(dir, options.say ?? (() => {}));
+  const storage = planStorage(options.storage ?? 'azurite', ports, dir);
+  const cluster = new RunningCluster(
+    directory,
+    storage,
+    nodePlans(options, ports, storage.connection),
+    options,
+  );
+  const abandon = (): void => void cluster.stop();
+  options.signal?.addEventListener('abort', abandon);
+  try {
+    await requireFree(ports, storage.program !== undefined);
+    await cluster.start();
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', abandon);
+  }
+}
+
+function nodePlans(options: ClusterOptions, ports: Ports, connection: string): NodePlan[] {
+  const plans = planNodes(ports.nodes, connection, options.redisUrl);
+  return options.configureNode ? plans.map(options.configureNode) : plans;
+}
+
+async function portsFor(counts: Counts, base: ClusterOptions['portBase']): Promise<Ports> {
+  if (base !== 'free') return planPorts(counts, base);
+  const nodes = nodePlaces(counts, () => 0);
+  const [blob = 0, queue = 0, ...rest] = await freePorts(2 + nodes.length);
+  return { blob, queue, nodes: nodes.map((node, at) => ({ ...node, port: rest[at] ?? 0 })) };
+}

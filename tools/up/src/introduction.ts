@@ -1,0 +1,38 @@
+import { relative } from 'node:path';
+import type { Cluster } from './handle.ts';
+
+/** What a person sees when the cluster is up: what runs where, and what to try next. */
+export function introduction(cluster: Cluster): string {
+  const { storage, nodes } = cluster;
+  const rows = [
+    { id: storage.pid === null ? 'storage' : 'azurite', url: storage.url, pid: storage.pid ?? '' },
+    ...nodes.map(({ id, url, pid }) => ({ id, url, pid })),
+  ];
+  const width = Math.max(...rows.map(({ url }) => url.length));
+  const table = rows.map(({ id, url, pid }) =>
+    `  ${id.padEnd(10)} ${url.padEnd(width)}  ${pid && `pid ${pid}`}`.trimEnd(),
+  );
+  return ['', ...table, '', ...suggestions(cluster), ''].join('\n');
+}
+
+function suggestions(cluster: Cluster): string[] {
+  const writer = cluster.nodes.find(({ app }) => app === 'master')?.url;
+  const reader = cluster.nodes.find(({ app }) => app === 'reader')?.url ?? writer;
+  return [
+    'Ready. Try, in another terminal:',
+    '',
+    `  curl -d '{"sku":1}' -H 'content-type: application/json' ${writer}/orders`,
+    `  curl '${reader}/orders?from=earliest&limit=10'`,
+    '  seq 1000 | npx mvault publish orders',
+    '  npx mvault tail orders',
+    '  npx mvault cluster',
+    '',
+    `Logs are in ${shown(cluster.dir)}/logs. Ctrl-C stops everything; the data stays.`,
+  ];
+}
+
+/** A folder as somebody in the working directory would type it. */
+export function shown(dir: string): string {
+  const path = relative(process.cwd(), dir);
+  return path === '' ? '.' : path.startsWith('..') ? dir : path;
+}
