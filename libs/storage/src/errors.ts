@@ -1,7 +1,7 @@
 /**
  * Why a storage call did not do what was asked.
  *
- * Every code but `outcome_unknown` means: the storage certainly did not apply the call.
+ * Every code but `outcome_unknown` and `unavailable` means: the storage certainly did not apply the call.
  */
 export type StorageErrorCode =
   /** The container, segment, document or lease blob does not exist. */
@@ -16,7 +16,10 @@ export type StorageErrorCode =
   | 'lease_conflict'
   /** The storage refused for load before applying anything; `retryAfterMs` may say when to come back. */
   | 'throttled'
-  /** A read could not be answered: connection, time-out or 5xx. Nothing was changed. */
+  /**
+   * No answer came, by connection, time-out or 5xx, to a read (which changed nothing) or to a call that is idempotent
+   * (which may have been applied: make it again).
+   */
   | 'unavailable'
   /** A write was sent and no trustworthy answer came: it may have been applied, or may still be. Read back; never write anything else there. */
   | 'outcome_unknown'

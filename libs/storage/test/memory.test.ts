@@ -1,4 +1,3 @@
-import { type Runtime, systemRuntime } from '@message-vault/runtime';
 import { memoryStorage } from '@message-vault/storage';
 import {
   runDocumentStoreConformance,
@@ -6,15 +5,7 @@ import {
   runPageStoreConformance,
 } from '@message-vault/storage/conformance';
 import { describe, expect, it } from 'vitest';
-
-/** A runtime whose monotonic clock stands still until it is moved. */
-function handClock(): { runtime: Runtime; pass(ms: number): void } {
-  let now = 0;
-  const pass = (ms: number): void => {
-    now += ms;
-  };
-  return { runtime: { ...systemRuntime, monotonic: () => now }, pass };
-}
+import { handClock } from './hand-clock.ts';
 
 runPageStoreConformance('memory', () => memoryStorage().pages);
 runDocumentStoreConformance('memory', () => memoryStorage().documents);
@@ -22,7 +13,7 @@ runLeaseStoreConformance('memory', () => {
   const clock = handClock();
   return {
     leases: memoryStorage({ runtime: clock.runtime }).leases,
-    outlast: async (_, seconds) => clock.pass(seconds * 1000),
+    outlast: (_, seconds) => clock.pass(seconds * 1000),
   };
 });
 
@@ -32,9 +23,9 @@ describe('memory storage', () => {
     const { leases } = memoryStorage({ runtime: clock.runtime });
     await leases.ensure('leader');
     await leases.acquire('leader', crypto.randomUUID(), 15);
-    clock.pass(14_999);
+    await clock.pass(14_999);
     expect(await leases.isHeld('leader')).toBe(true);
-    clock.pass(1);
+    await clock.pass(1);
     expect(await leases.isHeld('leader')).toBe(false);
   });
 

@@ -1,7 +1,7 @@
 import { StorageError } from '../errors.ts';
 import type { DocumentStore, StoredDocument } from '../ports.ts';
 import { checkBlobName, checkDocument, checkListLimit } from '../rules.ts';
-import { answerRead, answerWrite } from './answers.ts';
+import { answerRepeatable, answerWrite } from './answers.ts';
 
 /** Documents in this process's memory, compare-and-swap by ETag. `nextEtag` gives versions never given before. */
 export function memoryDocuments(nextEtag: () => string): DocumentStore {
@@ -16,7 +16,7 @@ export function memoryDocuments(nextEtag: () => string): DocumentStore {
 
   return {
     get: (path, options) =>
-      answerRead(options, () => {
+      answerRepeatable(options, () => {
         checkBlobName(path);
         const found = documents.get(path);
         return found && { body: found.body.slice(), etag: found.etag };
@@ -39,7 +39,7 @@ export function memoryDocuments(nextEtag: () => string): DocumentStore {
         documents.delete(path);
       }),
     list: (prefix, page = {}, options) =>
-      answerRead(options, () => {
+      answerRepeatable(options, () => {
         const limit = checkListLimit(page.limit);
         const { cursor } = page;
         const rest = [...documents.keys()]

@@ -2,7 +2,7 @@ import type { Runtime } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
 import type { LeaseStore } from '../ports.ts';
 import { checkBlobName, checkLeaseId, checkLeaseSeconds } from '../rules.ts';
-import { answerRead, answerWrite } from './answers.ts';
+import { answerRepeatable, answerWrite } from './answers.ts';
 
 /** `leased` past `heldUntil` is what Azure calls expired: renewable by its holder until somebody else takes it. */
 type Lease =
@@ -34,7 +34,7 @@ export function memoryLeases(runtime: Runtime): LeaseStore {
 
   return {
     ensure: (lease, options) =>
-      answerWrite(options, () => {
+      answerRepeatable(options, () => {
         checkBlobName(lease);
         if (!leases.has(lease)) leases.set(lease, { state: 'available' });
       }),
@@ -61,13 +61,13 @@ export function memoryLeases(runtime: Runtime): LeaseStore {
         if (current.state === 'leased') leases.set(lease, { state: 'broken', id: current.id });
       }),
     release: (lease, leaseId, options) =>
-      answerWrite(options, () => {
+      answerRepeatable(options, () => {
         checkBlobName(lease);
         checkLeaseId(leaseId);
         const current = leases.get(lease) ?? { state: 'available' };
         if (current.state !== 'available' && current.id === leaseId)
           leases.set(lease, { state: 'available' });
       }),
-    isHeld: (lease, options) => answerRead(options, () => isHeld(leaseOf(lease))),
+    isHeld: (lease, options) => answerRepeatable(options, () => isHeld(leaseOf(lease))),
   };
 }

@@ -9,7 +9,7 @@ import {
   checkSegmentSize,
   checkWrite,
 } from '../rules.ts';
-import { answerRead, answerWrite } from './answers.ts';
+import { answerRepeatable, answerWrite } from './answers.ts';
 import { Extents } from './extents.ts';
 
 interface PageBlob {
@@ -70,12 +70,12 @@ export function memoryPages(nextEtag: () => string): PageStore {
 
   return {
     createContainer: (container, options) =>
-      answerWrite(options, () => {
+      answerRepeatable(options, () => {
         checkContainer(container);
         if (!containers.has(container)) containers.set(container, new Map());
       }),
     deleteContainer: (container, options) =>
-      answerWrite(options, () => {
+      answerRepeatable(options, () => {
         checkContainer(container);
         containers.delete(container);
       }),
@@ -93,7 +93,7 @@ export function memoryPages(nextEtag: () => string): PageStore {
         return { etag: blob.etag };
       }),
     fence: (ref, epoch, options) =>
-      answerWrite(options, () => {
+      answerRepeatable(options, () => {
         checkEpoch(epoch);
         const blob = blobOf(ref);
         blob.epoch = Math.max(blob.epoch, epoch);
@@ -114,7 +114,7 @@ export function memoryPages(nextEtag: () => string): PageStore {
         return changed(blob);
       }),
     readRange: (ref, range, options) =>
-      answerRead(options, () => {
+      answerRepeatable(options, () => {
         checkRange(range);
         const { etag, extents, sizeBytes } = blobOf(ref);
         if (options?.ifNoneMatch === etag) return { status: 'not_modified' };
@@ -122,19 +122,19 @@ export function memoryPages(nextEtag: () => string): PageStore {
         return { status: 'read', bytes: extents.read({ offset: range.offset, length }), etag };
       }),
     writtenRanges: (ref, range, options) =>
-      answerRead(options, () => {
+      answerRepeatable(options, () => {
         checkPages(range);
         return blobOf(ref).extents.ranges(range);
       }),
     segmentProperties: (ref, options) =>
-      answerRead(options, () => {
+      answerRepeatable(options, () => {
         const { etag, sizeBytes, epoch } = blobOf(ref);
         return { etag, sizeBytes, epoch };
       }),
     listSegments: (container, options) =>
-      answerRead(options, () => [...containerOf(container).keys()].sort()),
+      answerRepeatable(options, () => [...containerOf(container).keys()].sort()),
     deleteSegment: ({ container, segment }, options) =>
-      answerWrite(options, () => {
+      answerRepeatable(options, () => {
         checkContainer(container);
         checkBlobName(segment);
         containers.get(container)?.delete(segment);
