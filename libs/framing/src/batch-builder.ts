@@ -67,7 +67,8 @@ export class BatchBuilder {
 
   /**
    * The batch. Compressed only if that makes it smaller, so the codec may be `none` though `zstd` was asked for.
-   * Throws `bad_count` when it is empty, `too_large` when it is over MAX_BATCH_BYTES even so.
+   * Throws, and keeps its messages: `bad_count` when it has none, `too_large` when it is over MAX_BATCH_BYTES even so,
+   * `bad_value` for a producer that is none.
    */
   finish(producer?: ProducerIdentity): Uint8Array<ArrayBuffer> {
     if (this.#count === 0)

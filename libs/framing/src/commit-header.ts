@@ -5,14 +5,14 @@
  *        0     4  magic "MVC1"
  *        4     2  version, 1
  *        6     2  flags: bit 0 last commit of its segment, other bits zero
- *        8     4  CRC-32 of the header's bytes 12 … 159
+ *        8     4  CRC-32 of the header's bytes 0 … 7 and 12 … 159, in this order
  *       12     4  CRC-32 of the body
  *       16    16  stream id, a UUID
  *       32     8  epoch of the leader that wrote it
  *       40     8  page the commit starts at, absolute in the stream
  *       48     8  commit number: 0 for the stream's first, then one more with every commit
  *       56     8  sequence number of the first message (of the next message, when the commit has none)
- *       64     8  timestamp of its messages, milliseconds since 1970-01-01 UTC
+ *       64     8  timestamp of its messages, milliseconds since 1970-01-01 UTC, up to 2^48 - 1
  *       72     4  message count, 0 … 65,535
  *       76     4  batch count
  *       80     4  body length in bytes: batches and checkpoint
@@ -20,8 +20,6 @@
  *       88     8  reserved, zero
  *       96    64  eight skip pointers of 8 bytes: for k = 0 … 7 the page of the latest earlier commit whose number is
  *                 divisible by 8^k; all ones for none
- *
- * Bytes 0 … 11 stand outside the header's CRC; magic, version and flags are checked for themselves.
  */
 import { crc32 } from 'node:zlib';
 import { FramingError } from './errors.ts';
@@ -41,6 +39,7 @@ import {
   MAX_COMMIT_BYTES,
   MAX_COMMIT_MESSAGES,
   MAX_PAGE,
+  MAX_TIMESTAMP,
   NO_PAGE,
   PAGE_BYTES,
   TRAILER_BYTES,
@@ -73,7 +72,6 @@ assertFieldsFill('commit header', COMMIT_HEADER_BYTES, COMMIT_FIELDS);
 const MAGIC = 0x3143564d;
 const VERSION = 1;
 const LAST_IN_SEGMENT = 1;
-const HEADER_CRC_START = COMMIT_FIELDS.bodyCrc.at;
 
 /** What a commit says of itself, apart from its sizes. */
 export interface CommitPlace {
@@ -145,6 +143,12 @@ export function decodeCommitHeader(bytes: Uint8Array, at = 0, expected: Expected
   return header;
 }
 
+/** Over all of the header but the CRC itself: a flipped flag would make a segment end where it does not. */
+function headerCrc(bytes: Uint8Array, at: number): number {
+  const before = crc32(bytes.subarray(at, at + COMMIT_FIELDS.headerCrc.at));
+  return crc32(bytes.subarray(at + COMMIT_FIELDS.bodyCrc.at, at + COMMIT_HEADER_BYTES), before);
+}
+
 /** Magic, version, CRC, flags and reserved. */
 function requireGenuine(bytes: Uint8Array, view: DataView, at: number): void {
   if (view.getUint32(at, true) !== MAGIC) throw new FramingError('bad_magic', at, 'not a commit');
@@ -153,7 +157,7 @@ function requireGenuine(bytes: Uint8Array, view: DataView, at: number): void {
     throw new FramingError('unsupported_version', at + COMMIT_FIELDS.version.at, `commit version ${version}`);
   }
   const crc = view.getUint32(at + COMMIT_FIELDS.headerCrc.at, true);
-  if (crc32(bytes.subarray(at + HEADER_CRC_START, at + COMMIT_HEADER_BYTES)) !== crc) {
+  if (headerCrc(bytes, at) !== crc) {
     throw new FramingError(
       'bad_crc',
       at + COMMIT_FIELDS.headerCrc.at,
@@ -227,6 +231,9 @@ export function requirePossible(header: CommitHeader, at: number): void {
       'sequence numbers above 2^53 - 1',
     );
   }
+  if (header.timestamp > MAX_TIMESTAMP) {
+    throw new FramingError('bad_value', at + COMMIT_FIELDS.timestamp.at, 'a timestamp above 2^48 - 1');
+  }
   requireSkips(header, at + COMMIT_FIELDS.skips.at);
 }
 
@@ -255,11 +262,7 @@ export function writeCommitHeader(bytes: Uint8Array, header: CommitHeader, bodyC
   view.setUint32(COMMIT_FIELDS.bodyBytes.at, header.bodyBytes, true);
   view.setUint32(COMMIT_FIELDS.checkpointBytes.at, header.checkpointBytes, true);
   requirePossible(header, 0);
-  view.setUint32(
-    COMMIT_FIELDS.headerCrc.at,
-    crc32(bytes.subarray(HEADER_CRC_START, COMMIT_HEADER_BYTES)),
-    true,
-  );
+  view.setUint32(COMMIT_FIELDS.headerCrc.at, headerCrc(bytes, 0), true);
 }
 
 function writePlace(bytes: Uint8Array, view: DataView, place: CommitPlace): void {

@@ -41,5 +41,8 @@ export const MAX_CHECKPOINT_ANSWERS = 5;
 /** The last page a commit may touch: with 16 bits of index an offset is then still a safe integer (64 TiB per stream). */
 export const MAX_PAGE = 2 ** 37 - 1;
 
+/** The latest timestamp, in milliseconds since 1970-01-01 UTC: what a UUIDv7 can hold (the year 10889). */
+export const MAX_TIMESTAMP = 2 ** 48 - 1;
+
 /** What a skip pointer says when there is no such commit. All ones on the wire. */
 export const NO_PAGE = -1;

@@ -14,6 +14,7 @@ import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { FramingError } from './errors.ts';
 import { assertFieldsFill } from './layout.ts';
+import { MAX_TIMESTAMP } from './limits.ts';
 import { formatUuid, isUuid, UUID_BYTES, writeUuid } from './uuid.ts';
 
 /** Here places and sizes are in bits. */
@@ -27,7 +28,6 @@ const BITS = {
 } as const;
 assertFieldsFill('message id', UUID_BYTES * 8, BITS);
 
-const MAX_TIMESTAMP = 2 ** 48 - 1;
 const SEQUENCE_LOW = 2 ** BITS.sequenceLow.bytes;
 const STREAM_HASHES = 2 ** BITS.streamHash.bytes;
 /** The lower 11 bits of the sequence number share the last four bytes with the stream's hash. */

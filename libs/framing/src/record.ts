@@ -64,6 +64,8 @@ export function recordSize(message: Message, at: number): RecordSize {
       `${message.headers.length} headers, at most ${MAX_HEADERS} allowed`,
     );
   }
+  if (!KINDS.includes(message.kind))
+    throw new FramingError('bad_value', at, `unknown kind of value ${message.kind}`);
   let body = 1 + varintBytes(message.headers.length) + message.value.byteLength;
   body +=
     message.key === undefined ? 1 : sizedText(message.key, { what: 'key', max: MAX_KEY_BYTES, extra: 1, at });
