@@ -1,7 +1,7 @@
 export { isLogError, LogError, type LogErrorCode, type LogErrorDetails } from './errors.ts';
+export { applyRetention, type RetentionOptions, type RetentionPolicy } from './retention.ts';
 export {
   byteInSegment,
-  MAX_PAGE,
   type StreamRef,
   segmentFirstPage,
   segmentName,
@@ -9,3 +9,7 @@ export {
   segmentRef,
   type Tail,
 } from './stream.ts';
+export type { Leadership } from './writer/leadership.ts';
+export { openWriter, type WriterOptions } from './writer/open.ts';
+export { defaultWriterSettings, type WriterSettings } from './writer/settings.ts';
+export type { AppendOptions, AppendResult, StreamWriter, WriterStats } from './writer/stream-writer.ts';

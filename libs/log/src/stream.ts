@@ -1,4 +1,4 @@
-import { PAGE_BYTES } from '@message-vault/framing';
+import { MAX_PAGE, PAGE_BYTES } from '@message-vault/framing';
 import { invariant } from '@message-vault/runtime';
 import type { SegmentRef } from '@message-vault/storage';
 
@@ -21,9 +21,6 @@ export interface Tail {
   /** Milliseconds since 1970: timestamp of the last commit, 0 when there is none. */
   readonly timestamp: number;
 }
-
-/** 64 TiB of pages: what fits a safe integer as page × 65536 + index. */
-export const MAX_PAGE = 2 ** 37 - 1;
 
 const NAME_DIGITS = 16;
 const NAME_PATTERN = /^\d{16}$/;

@@ -1,0 +1,101 @@
+import {
+  COMMIT_HEADER_BYTES,
+  type CommitHeader,
+  decodeCommitHeader,
+  FramingError,
+  PAGE_BYTES,
+} from '@message-vault/framing';
+import { isStorageError, type PageStore } from '@message-vault/storage';
+import { byteInSegment, type StreamRef, segmentName, segmentPages, segmentRef } from './stream.ts';
+
+/** How long and how much is kept. Without either nothing is ever deleted. */
+export interface RetentionPolicy {
+  /** Messages older than this may be deleted. */
+  readonly retentionAgeMs?: number | undefined;
+  /** Segments may be deleted that have at least this many bytes behind them. */
+  readonly retentionBytes?: number | undefined;
+}
+
+export interface RetentionOptions {
+  readonly pages: PageStore;
+  readonly stream: StreamRef;
+  readonly policy: RetentionPolicy;
+  /** Wall clock, milliseconds. */
+  readonly nowMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The most commits walked to find a producer checkpoint: the widest distance between two. */
+const MAX_WALKED = 512;
+
+/**
+ * Deletes whole segments, oldest first, as far as the policy allows. What a next leader needs to go on is always kept: the
+ * newest segment, the last commit and everything from the newest producer checkpoint on. Answers the names of the
+ * segments deleted. Errors: StorageError; what was deleted by then stays deleted.
+ */
+export async function applyRetention(options: RetentionOptions): Promise<string[]> {
+  const { pages, policy, stream, signal } = options;
+  if (policy.retentionAgeMs === undefined && policy.retentionBytes === undefined) return [];
+  const segments = segmentPages(await pages.listSegments(stream.container, { signal }));
+  const needed = await neededFrom(options, segments);
+  const deleted: string[] = [];
+  for (const [index, firstPage] of segments.entries()) {
+    const next = segments[index + 1];
+    if (next === undefined || firstPage >= needed || !(await isSpent(options, segments, next))) break;
+    await pages.deleteSegment(segmentRef(stream, firstPage), { signal });
+    deleted.push(segmentName(firstPage));
+  }
+  return deleted;
+}
+
+/** First page of the newest segment with a producer checkpoint in it: from there on everything is kept. */
+async function neededFrom(options: RetentionOptions, segments: readonly number[]): Promise<number> {
+  for (const firstPage of segments.toReversed()) {
+    if (await holdsCheckpoint(options, firstPage)) return firstPage;
+  }
+  return 0;
+}
+
+async function holdsCheckpoint(options: RetentionOptions, firstPage: number): Promise<boolean> {
+  let page = firstPage;
+  for (let walked = 0; walked < MAX_WALKED; walked += 1) {
+    const header = await headerAt(options, firstPage, page);
+    if (header === undefined) return false;
+    if (header.checkpointBytes > 0) return true;
+    page += header.pages;
+  }
+  return false;
+}
+
+/** Whether the policy lets go of the segment before the one that starts at `next`. */
+async function isSpent(
+  options: RetentionOptions,
+  segments: readonly number[],
+  next: number,
+): Promise<boolean> {
+  const { policy, nowMs } = options;
+  const newest = segments.at(-1) ?? next;
+  if (policy.retentionBytes !== undefined && (newest - next) * PAGE_BYTES >= policy.retentionBytes)
+    return true;
+  if (policy.retentionAgeMs === undefined) return false;
+  // Timestamps never decrease: the first of the next segment is not below any of this one.
+  const header = await headerAt(options, next, next);
+  return header !== undefined && header.timestamp < nowMs - policy.retentionAgeMs;
+}
+
+/** The header of the commit at `page`; undefined when there is none (yet) or its segment is gone. */
+async function headerAt(
+  { pages, stream, signal }: RetentionOptions,
+  firstPage: number,
+  page: number,
+): Promise<CommitHeader | undefined> {
+  const range = { offset: byteInSegment(firstPage, page), length: COMMIT_HEADER_BYTES };
+  try {
+    const answer = await pages.readRange(segmentRef(stream, firstPage), range, { signal });
+    if (answer.status !== 'read') return undefined;
+    return decodeCommitHeader(answer.bytes, 0, { page, streamId: stream.streamId });
+  } catch (error) {
+    if (error instanceof FramingError || isStorageError(error, 'not_found')) return undefined;
+    throw error;
+  }
+}
