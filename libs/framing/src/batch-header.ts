@@ -108,7 +108,7 @@ export function readBatchExtent(view: DataView, at: number): BatchExtent {
 }
 
 /** Refuses sizes and counts that contradict each other or a limit, before anything is read or allocated by them. */
-export function requireExtent(extent: BatchExtent, at: number): void {
+function requireExtent(extent: BatchExtent, at: number): void {
   const { byteLength, messageCount, recordsBytes } = extent;
   if (byteLength > MAX_BATCH_BYTES) {
     throw new FramingError('too_large', at + BATCH_FIELDS.byteLength.at, `a batch of ${byteLength} bytes`);

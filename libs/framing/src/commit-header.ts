@@ -195,7 +195,7 @@ function readSkips(view: DataView, at: number): number[] {
 }
 
 /** Refuses, when reading and when writing, fields that contradict each other or a limit. */
-export function requirePossible(header: CommitHeader, at: number): void {
+function requirePossible(header: CommitHeader, at: number): void {
   if (header.byteLength > MAX_COMMIT_BYTES) {
     throw new FramingError(
       'too_large',

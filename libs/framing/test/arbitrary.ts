@@ -36,7 +36,7 @@ export const messages: fc.Arbitrary<Message> = fc.record({
   }),
 });
 
-export const producers: fc.Arbitrary<ProducerIdentity> = fc.record({
+const producers: fc.Arbitrary<ProducerIdentity> = fc.record({
   id: uuids,
   epoch: fc.nat({ max: 2 ** 32 - 1 }),
   sequence: fc.maxSafeNat(),
@@ -49,7 +49,7 @@ export const batchContents = fc.record({
 });
 
 /** Skip pointers as a stream would have them whose commits all took `stride` pages. */
-export function skipsOf(number: number, stride: number): number[] {
+function skipsOf(number: number, stride: number): number[] {
   return Array.from({ length: 8 }, (_, level) => (number === 0 ? -1 : skipTarget(number, level) * stride));
 }
 
