@@ -1,3 +1,10 @@
+export {
+  type AzureAccess,
+  type AzureSettings,
+  type AzureStorageOptions,
+  defaultAzureSettings,
+} from './azure/settings.ts';
+export { azureStorage } from './azure/storage.ts';
 export { isStorageError, StorageError, type StorageErrorCode } from './errors.ts';
 export {
   type CallEffect,

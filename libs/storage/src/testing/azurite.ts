@@ -4,12 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-/** Account and key every Azurite knows, as its documentation publishes them; they open nothing else. */
-const developmentAccount = {
-  name: 'devstoreaccount1',
-  key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
-} as const;
+import { developmentAccount } from '../azure/connection-string.ts';
 
 const startWithinMs = 30_000;
 const stopWithinMs = 15_000;

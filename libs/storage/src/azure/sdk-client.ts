@@ -1,0 +1,57 @@
+import type { HttpOperationResponse, IHttpClient, WebResource } from '@azure/storage-blob';
+import type { HttpAnswer, HttpPool, HttpRequest } from './http-pool.ts';
+
+/** Listings of 5,000 names and 10,000 page ranges stay well below. */
+const maxAnswerBytes = 32 * 1024 * 1024;
+
+/** Lets the SDK make its calls over `pool`. Each call must carry an abort signal, which is its deadline. */
+export function sdkHttpClient(pool: HttpPool): IHttpClient {
+  return {
+    async sendRequest(request: WebResource): Promise<HttpOperationResponse> {
+      const url = new URL(request.url);
+      const answer = await pool.send(
+        {
+          method: methodOf(request),
+          path: url.pathname + url.search,
+          headers: request.headers.toJson(),
+          body: bodyOf(request),
+          maxAnswerBytes,
+        },
+        signalOf(request),
+      );
+      return {
+        request,
+        status: answer.status,
+        headers: headersOf(request, answer),
+        bodyAsText: Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.length).toString(),
+      };
+    },
+  };
+}
+
+function methodOf({ method }: WebResource): HttpRequest['method'] {
+  if (method === 'OPTIONS' || method === 'TRACE')
+    throw new TypeError(`the SDK made an unforeseen ${method} request`);
+  return method;
+}
+
+function bodyOf({ body }: WebResource): Uint8Array | string | undefined {
+  if (body === undefined || body === null || typeof body === 'string' || body instanceof Uint8Array)
+    return body ?? undefined;
+  throw new TypeError('the SDK sent a body that is neither text nor bytes');
+}
+
+function signalOf({ abortSignal }: WebResource): AbortSignal {
+  if (abortSignal instanceof AbortSignal) return abortSignal;
+  throw new TypeError('a call of the SDK was made without a deadline');
+}
+
+/** The SDK wants its own type of headers and exports no way to make one: a copy of the request's, emptied, is one. */
+function headersOf(request: WebResource, answer: HttpAnswer): HttpOperationResponse['headers'] {
+  const headers = request.headers.clone();
+  for (const name of headers.headerNames()) headers.remove(name);
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value !== undefined) headers.set(name, typeof value === 'string' ? value : value.join(', '));
+  }
+  return headers;
+}

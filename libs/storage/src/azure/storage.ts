@@ -1,0 +1,33 @@
+import type { Storage } from '../ports.ts';
+import { checkContainer } from '../rules.ts';
+import { openAccess } from './access.ts';
+import { azureDocuments } from './documents.ts';
+import { azureGrants } from './grants.ts';
+import { azureLeases } from './leases.ts';
+import { azurePages } from './pages.ts';
+import { type AzureStorageOptions, defaultAzureSettings } from './settings.ts';
+import { systemContainer } from './system-container.ts';
+import { tries } from './tries.ts';
+
+/**
+ * Azure Blob Storage, or Azurite, as a backend.
+ *
+ * Streams are page blobs in containers of their own; documents and leases are blobs in the system container, which is
+ * made when something is first put into it. Reads and calls that may be repeated are tried a bounded number of times;
+ * writes are sent exactly once. Nothing is called before the first call. Errors at once: `invalid_request`, for
+ * settings that can't be meant.
+ */
+export function azureStorage(options: AzureStorageOptions): Storage {
+  const settings = { ...defaultAzureSettings, ...options };
+  checkContainer(settings.systemContainer);
+  const access = openAccess(options, settings);
+  const made = tries(settings);
+  const system = systemContainer(access, made, settings.systemContainer);
+  return {
+    pages: azurePages(access, made),
+    leases: azureLeases(made, system),
+    documents: azureDocuments(access, made, system),
+    grants: access.signer && azureGrants(access, made, access.signer, settings.runtime),
+    close: () => access.pool.close(),
+  };
+}

@@ -1,0 +1,33 @@
+import { azureStorage, type Storage } from '@message-vault/storage';
+import {
+  runDocumentStoreConformance,
+  runLeaseStoreConformance,
+  runPageStoreConformance,
+} from '@message-vault/storage/conformance';
+import { startAzurite } from '@message-vault/storage/testing';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
+
+let azurite: Awaited<ReturnType<typeof startAzurite>>;
+let storage: Storage;
+
+beforeAll(async () => {
+  azurite = await startAzurite();
+  storage = azureStorage({ connectionString: azurite.connectionString });
+});
+
+afterAll(async () => {
+  await storage.close();
+  await azurite.stop();
+});
+
+runPageStoreConformance('azure on Azurite', () => storage.pages);
+runDocumentStoreConformance('azure on Azurite', () => storage.documents);
+runLeaseStoreConformance('azure on Azurite', () => ({
+  leases: storage.leases,
+  // Here the time of a lease really has to pass.
+  outlast: (lease, seconds) =>
+    vi.waitFor(async () => expect(await storage.leases.isHeld(lease)).toBe(false), {
+      timeout: seconds * 1000 + 10_000,
+      interval: 500,
+    }),
+}));
