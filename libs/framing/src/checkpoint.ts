@@ -30,25 +30,25 @@ import { MAX_BATCH_MESSAGES, MAX_CHECKPOINT_ANSWERS, MAX_CHECKPOINT_PRODUCERS } 
 import { NIL_UUID, readUuid, writeUuid } from './uuid.ts';
 
 const HEADER_BYTES = 16;
-const HEADER = {
+export const CHECKPOINT_HEADER = {
   magic: { at: 0, bytes: 4 },
   version: { at: 4, bytes: 2 },
   reserved: { at: 6, bytes: 2 },
   byteLength: { at: 8, bytes: 4 },
   producerCount: { at: 12, bytes: 4 },
 } as const;
-assertFieldsFill('checkpoint header', HEADER_BYTES, HEADER);
+assertFieldsFill('checkpoint header', HEADER_BYTES, CHECKPOINT_HEADER);
 
 const PRODUCER_BYTES = 24;
-const PRODUCER = {
+export const CHECKPOINT_PRODUCER = {
   id: { at: 0, bytes: 16 },
   epoch: { at: 16, bytes: 4 },
   answerCount: { at: 20, bytes: 4 },
 } as const;
-assertFieldsFill('checkpoint producer', PRODUCER_BYTES, PRODUCER);
+assertFieldsFill('checkpoint producer', PRODUCER_BYTES, CHECKPOINT_PRODUCER);
 
 const ANSWER_BYTES = 48;
-const ANSWER = {
+export const CHECKPOINT_ANSWER = {
   sequence: { at: 0, bytes: 8 },
   firstOffset: { at: 8, bytes: 8 },
   nextOffset: { at: 16, bytes: 8 },
@@ -57,7 +57,7 @@ const ANSWER = {
   count: { at: 40, bytes: 4 },
   reserved: { at: 44, bytes: 4 },
 } as const;
-assertFieldsFill('checkpoint answer', ANSWER_BYTES, ANSWER);
+assertFieldsFill('checkpoint answer', ANSWER_BYTES, CHECKPOINT_ANSWER);
 
 /** "MVP1" read as a little-endian u32. */
 const MAGIC = 0x3150564d;
@@ -90,17 +90,17 @@ export function encodeProducerCheckpoint(entries: readonly ProducerEntry[]): Uin
   if (entries.length > MAX_CHECKPOINT_PRODUCERS) {
     throw new FramingError(
       'too_large',
-      HEADER.producerCount.at,
+      CHECKPOINT_HEADER.producerCount.at,
       `${entries.length} producers in a checkpoint`,
     );
   }
   const answers = entries.reduce((sum, entry) => sum + requireAnswerCount(entry.answers.length, 0), 0);
   const bytes = new Uint8Array(HEADER_BYTES + entries.length * PRODUCER_BYTES + answers * ANSWER_BYTES);
   const view = viewOf(bytes);
-  view.setUint32(HEADER.magic.at, MAGIC, true);
-  view.setUint16(HEADER.version.at, VERSION, true);
-  view.setUint32(HEADER.byteLength.at, bytes.byteLength, true);
-  view.setUint32(HEADER.producerCount.at, entries.length, true);
+  view.setUint32(CHECKPOINT_HEADER.magic.at, MAGIC, true);
+  view.setUint16(CHECKPOINT_HEADER.version.at, VERSION, true);
+  view.setUint32(CHECKPOINT_HEADER.byteLength.at, bytes.byteLength, true);
+  view.setUint32(CHECKPOINT_HEADER.producerCount.at, entries.length, true);
   const seen = new Set<string>();
   let at = HEADER_BYTES;
   for (const entry of entries) {
@@ -111,9 +111,9 @@ export function encodeProducerCheckpoint(entries: readonly ProducerEntry[]): Uin
 }
 
 function writeEntry(bytes: Uint8Array, view: DataView, at: number, entry: ProducerEntry): number {
-  writeUuid(bytes, at + PRODUCER.id.at, entry.id, 'producer id');
-  putU32(view, at + PRODUCER.epoch.at, entry.epoch, 'producer epoch');
-  view.setUint32(at + PRODUCER.answerCount.at, entry.answers.length, true);
+  writeUuid(bytes, at + CHECKPOINT_PRODUCER.id.at, entry.id, 'producer id');
+  putU32(view, at + CHECKPOINT_PRODUCER.epoch.at, entry.epoch, 'producer epoch');
+  view.setUint32(at + CHECKPOINT_PRODUCER.answerCount.at, entry.answers.length, true);
   let place = at + PRODUCER_BYTES;
   let previous: ProducerAnswer | undefined;
   for (const answer of entry.answers) {
@@ -126,12 +126,17 @@ function writeEntry(bytes: Uint8Array, view: DataView, at: number, entry: Produc
 }
 
 function writeAnswer(view: DataView, at: number, answer: ProducerAnswer): void {
-  putU64(view, at + ANSWER.sequence.at, answer.sequence, 'producer sequence');
-  putU64(view, at + ANSWER.firstOffset.at, answer.firstOffset, 'first offset');
-  putU64(view, at + ANSWER.nextOffset.at, answer.nextOffset, 'next offset');
-  putU64(view, at + ANSWER.firstSequenceNumber.at, answer.firstSequenceNumber, 'first sequence number');
-  putU64(view, at + ANSWER.timestamp.at, answer.timestamp, 'timestamp');
-  putU32(view, at + ANSWER.count.at, answer.count, 'message count');
+  putU64(view, at + CHECKPOINT_ANSWER.sequence.at, answer.sequence, 'producer sequence');
+  putU64(view, at + CHECKPOINT_ANSWER.firstOffset.at, answer.firstOffset, 'first offset');
+  putU64(view, at + CHECKPOINT_ANSWER.nextOffset.at, answer.nextOffset, 'next offset');
+  putU64(
+    view,
+    at + CHECKPOINT_ANSWER.firstSequenceNumber.at,
+    answer.firstSequenceNumber,
+    'first sequence number',
+  );
+  putU64(view, at + CHECKPOINT_ANSWER.timestamp.at, answer.timestamp, 'timestamp');
+  putU32(view, at + CHECKPOINT_ANSWER.count.at, answer.count, 'message count');
 }
 
 /** Reads a checkpoint that must fill `bytes` exactly. Throws FramingError. */
@@ -144,41 +149,49 @@ export function decodeProducerCheckpoint(bytes: Uint8Array): ProducerEntry[] {
   let at = HEADER_BYTES;
   for (let left = count; left > 0; left -= 1) {
     requireRoom(at, PRODUCER_BYTES, bytes.byteLength);
-    const id = readUuid(bytes, at + PRODUCER.id.at);
+    const id = readUuid(bytes, at + CHECKPOINT_PRODUCER.id.at);
     requireNewProducer(id, seen, at);
     const answers = readAnswers(view, at);
-    entries.push({ id, epoch: view.getUint32(at + PRODUCER.epoch.at, true), answers });
+    entries.push({ id, epoch: view.getUint32(at + CHECKPOINT_PRODUCER.epoch.at, true), answers });
     at += PRODUCER_BYTES + answers.length * ANSWER_BYTES;
   }
   if (at !== bytes.byteLength)
-    throw new FramingError('bad_length', HEADER.byteLength.at, 'more after the last producer');
+    throw new FramingError('bad_length', CHECKPOINT_HEADER.byteLength.at, 'more after the last producer');
   return entries;
 }
 
 /** Checks the header and returns the number of producers. */
 function readHeader(view: DataView, present: number): number {
-  if (view.getUint32(HEADER.magic.at, true) !== MAGIC)
+  if (view.getUint32(CHECKPOINT_HEADER.magic.at, true) !== MAGIC)
     throw new FramingError('bad_magic', 0, 'not a checkpoint');
-  const version = view.getUint16(HEADER.version.at, true);
+  const version = view.getUint16(CHECKPOINT_HEADER.version.at, true);
   if (version !== VERSION) {
-    throw new FramingError('unsupported_version', HEADER.version.at, `checkpoint version ${version}`);
+    throw new FramingError(
+      'unsupported_version',
+      CHECKPOINT_HEADER.version.at,
+      `checkpoint version ${version}`,
+    );
   }
-  if (view.getUint16(HEADER.reserved.at, true) !== 0) {
-    throw new FramingError('reserved_not_zero', HEADER.reserved.at, 'must be zero');
+  if (view.getUint16(CHECKPOINT_HEADER.reserved.at, true) !== 0) {
+    throw new FramingError('reserved_not_zero', CHECKPOINT_HEADER.reserved.at, 'must be zero');
   }
-  const byteLength = view.getUint32(HEADER.byteLength.at, true);
+  const byteLength = view.getUint32(CHECKPOINT_HEADER.byteLength.at, true);
   if (byteLength > present)
     throw new FramingError('truncated', present, `the checkpoint has ${byteLength} bytes`);
   if (byteLength < present) throw new FramingError('trailing_bytes', byteLength, 'more after the checkpoint');
-  const count = view.getUint32(HEADER.producerCount.at, true);
+  const count = view.getUint32(CHECKPOINT_HEADER.producerCount.at, true);
   if (count > MAX_CHECKPOINT_PRODUCERS) {
-    throw new FramingError('too_large', HEADER.producerCount.at, `${count} producers in a checkpoint`);
+    throw new FramingError(
+      'too_large',
+      CHECKPOINT_HEADER.producerCount.at,
+      `${count} producers in a checkpoint`,
+    );
   }
   return count;
 }
 
 function readAnswers(view: DataView, producerAt: number): ProducerAnswer[] {
-  const countAt = producerAt + PRODUCER.answerCount.at;
+  const countAt = producerAt + CHECKPOINT_PRODUCER.answerCount.at;
   const count = requireAnswerCount(view.getUint32(countAt, true), countAt);
   requireRoom(producerAt + PRODUCER_BYTES, count * ANSWER_BYTES, view.byteLength);
   const answers: ProducerAnswer[] = [];
@@ -192,20 +205,20 @@ function readAnswers(view: DataView, producerAt: number): ProducerAnswer[] {
 }
 
 function readAnswer(view: DataView, at: number): ProducerAnswer {
-  requireZeroU32(view, at + ANSWER.reserved.at, 'the reserved field');
+  requireZeroU32(view, at + CHECKPOINT_ANSWER.reserved.at, 'the reserved field');
   return {
-    sequence: getU64(view, at + ANSWER.sequence.at, 'producer sequence'),
-    count: view.getUint32(at + ANSWER.count.at, true),
-    firstOffset: getU64(view, at + ANSWER.firstOffset.at, 'first offset'),
-    nextOffset: getU64(view, at + ANSWER.nextOffset.at, 'next offset'),
-    firstSequenceNumber: getU64(view, at + ANSWER.firstSequenceNumber.at, 'first sequence number'),
-    timestamp: getU64(view, at + ANSWER.timestamp.at, 'timestamp'),
+    sequence: getU64(view, at + CHECKPOINT_ANSWER.sequence.at, 'producer sequence'),
+    count: view.getUint32(at + CHECKPOINT_ANSWER.count.at, true),
+    firstOffset: getU64(view, at + CHECKPOINT_ANSWER.firstOffset.at, 'first offset'),
+    nextOffset: getU64(view, at + CHECKPOINT_ANSWER.nextOffset.at, 'next offset'),
+    firstSequenceNumber: getU64(view, at + CHECKPOINT_ANSWER.firstSequenceNumber.at, 'first sequence number'),
+    timestamp: getU64(view, at + CHECKPOINT_ANSWER.timestamp.at, 'timestamp'),
   };
 }
 
 function requireRoom(at: number, length: number, end: number): void {
   if (length > end - at)
-    throw new FramingError('bad_length', HEADER.byteLength.at, 'the producers reach past the end');
+    throw new FramingError('bad_length', CHECKPOINT_HEADER.byteLength.at, 'the producers reach past the end');
 }
 
 function requireNewProducer(id: string, seen: Set<string>, at: number): void {
@@ -223,16 +236,20 @@ function requireAnswerCount(count: number, at: number): number {
 
 function requireAnswer(answer: ProducerAnswer, previous: ProducerAnswer | undefined, at: number): void {
   if (answer.count < 1 || answer.count > MAX_BATCH_MESSAGES) {
-    throw new FramingError('bad_count', at + ANSWER.count.at, `${answer.count} messages in a batch`);
+    throw new FramingError(
+      'bad_count',
+      at + CHECKPOINT_ANSWER.count.at,
+      `${answer.count} messages in a batch`,
+    );
   }
   if (answer.nextOffset <= answer.firstOffset) {
     throw new FramingError(
       'bad_checkpoint',
-      at + ANSWER.nextOffset.at,
+      at + CHECKPOINT_ANSWER.nextOffset.at,
       'an answer that ends before it starts',
     );
   }
   if (previous !== undefined && answer.sequence <= previous.sequence) {
-    throw new FramingError('bad_checkpoint', at + ANSWER.sequence.at, 'answers out of order');
+    throw new FramingError('bad_checkpoint', at + CHECKPOINT_ANSWER.sequence.at, 'answers out of order');
   }
 }

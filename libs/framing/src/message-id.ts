@@ -18,7 +18,7 @@ import { MAX_TIMESTAMP } from './limits.ts';
 import { formatUuid, isUuid, UUID_BYTES, writeUuid } from './uuid.ts';
 
 /** Here places and sizes are in bits. */
-const BITS = {
+export const MESSAGE_ID_BITS = {
   timestamp: { at: 0, bytes: 48 },
   version: { at: 48, bytes: 4 },
   sequenceHigh: { at: 52, bytes: 12 },
@@ -26,12 +26,12 @@ const BITS = {
   sequenceLow: { at: 66, bytes: 41 },
   streamHash: { at: 107, bytes: 21 },
 } as const;
-assertFieldsFill('message id', UUID_BYTES * 8, BITS);
+assertFieldsFill('message id', UUID_BYTES * 8, MESSAGE_ID_BITS);
 
-const SEQUENCE_LOW = 2 ** BITS.sequenceLow.bytes;
-const STREAM_HASHES = 2 ** BITS.streamHash.bytes;
+const SEQUENCE_LOW = 2 ** MESSAGE_ID_BITS.sequenceLow.bytes;
+const STREAM_HASHES = 2 ** MESSAGE_ID_BITS.streamHash.bytes;
 /** The lower 11 bits of the sequence number share the last four bytes with the stream's hash. */
-const SEQUENCE_TAIL = 2 ** (32 - BITS.streamHash.bytes);
+const SEQUENCE_TAIL = 2 ** (32 - MESSAGE_ID_BITS.streamHash.bytes);
 const VERSION_7 = 0x7000;
 const VARIANT_10 = 0x80000000;
 
