@@ -1,0 +1,98 @@
+import { LEADER_LEASE, type LeaderDocument } from '@message-vault/metadata';
+import { type Runtime, randomUuid } from '@message-vault/runtime';
+import type { AlarmCode } from './alarms.ts';
+import { claimEpoch } from './claim-epoch.ts';
+import type { LeaderRecords } from './leader-records.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+import type { ElectionSettings } from './settings.ts';
+import type { StorageCalls } from './storage-calls.ts';
+import { breakLease, type LeaseAttempt, releaseLease, takeLease } from './take-lease.ts';
+
+/** Held by whoever is breaking the leader's lease, so that two never break each other's. */
+export const TAKEOVER_LEASE = 'takeover-lease';
+/** The shortest Azure gives: how long others stay out when a contender dies over it. */
+const TAKEOVER_SECONDS = 15;
+
+export type Contest =
+  | { readonly kind: 'won'; readonly keeper: LeaseKeeper; readonly leader: LeaderDocument }
+  /** Somebody else is first, or at it. */
+  | { readonly kind: 'lost'; readonly why: string }
+  | { readonly kind: 'refused'; readonly code: AlarmCode; readonly message: string }
+  /** The storage did not do what was asked. */
+  | { readonly kind: 'failed'; readonly why: string };
+
+export interface Contender {
+  readonly nodeId: string;
+  readonly url: string;
+  readonly runtime: Runtime;
+  readonly calls: StorageCalls;
+  readonly records: LeaderRecords;
+  readonly settings: ElectionSettings;
+  /** Starts renewing a lease that was just taken. */
+  readonly keep: (leaseId: string, acquiredAt: number) => LeaseKeeper;
+}
+
+/** Takes the lease if it is free, then the next epoch. */
+export async function acquireLead(contender: Contender): Promise<Contest> {
+  const { calls, runtime, settings } = contender;
+  const leaseId = randomUuid(runtime);
+  const attempt = await takeLease(calls, runtime, {
+    lease: LEADER_LEASE,
+    leaseId,
+    durationSeconds: settings.durationSeconds,
+  });
+  if (attempt.kind === 'taken') return claimWithLease(contender, leaseId, attempt.sentAt);
+  if (attempt.kind === 'failed') void releaseLease(calls, LEADER_LEASE, leaseId);
+  return notTaken(attempt, 'another node was first to take the lease');
+}
+
+/**
+ * Breaks the lease of the leader of `epoch`, takes it, and then the next epoch. Only one node does so at a time, and not
+ * when the leader has changed already.
+ */
+export async function breakLead(contender: Contender, epoch: number): Promise<Contest> {
+  const { calls, runtime } = contender;
+  const leaseId = randomUuid(runtime);
+  const attempt = await takeLease(calls, runtime, {
+    lease: TAKEOVER_LEASE,
+    leaseId,
+    durationSeconds: TAKEOVER_SECONDS,
+  });
+  try {
+    if (attempt.kind !== 'taken') return notTaken(attempt, 'another node is taking over');
+    return await breakAlone(contender, epoch);
+  } catch (error) {
+    return { kind: 'failed', why: messageOf(error) };
+  } finally {
+    if (attempt.kind !== 'held') void releaseLease(calls, TAKEOVER_LEASE, leaseId);
+  }
+}
+
+async function breakAlone(contender: Contender, epoch: number): Promise<Contest> {
+  const records = await contender.records.read();
+  if (records.kind === 'refuse') return { ...records, kind: 'refused' };
+  if (records.kind === 'led' && records.leader.document.epoch > epoch) {
+    return { kind: 'lost', why: 'another node has taken over' };
+  }
+  await breakLease(contender.calls, LEADER_LEASE);
+  return acquireLead(contender);
+}
+
+async function claimWithLease(contender: Contender, leaseId: string, sentAt: number): Promise<Contest> {
+  const keeper = contender.keep(leaseId, sentAt);
+  const claim = await claimEpoch({ ...contender, claimId: leaseId, isHeld: () => keeper.isHeld });
+  if (claim.kind === 'claimed') return { kind: 'won', keeper, leader: claim.leader };
+  keeper.stop();
+  void releaseLease(contender.calls, LEADER_LEASE, leaseId);
+  if (claim.kind === 'refused') return claim;
+  if (claim.kind === 'lost') return { kind: 'lost', why: 'another node has a newer epoch' };
+  return { kind: 'failed', why: messageOf(claim.error) };
+}
+
+function notTaken(attempt: Exclude<LeaseAttempt, { kind: 'taken' }>, why: string): Contest {
+  return attempt.kind === 'held' ? { kind: 'lost', why } : { kind: 'failed', why: messageOf(attempt.error) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

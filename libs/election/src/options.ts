@@ -1,0 +1,45 @@
+import type { Leadership } from '@message-vault/log';
+import type { Runtime } from '@message-vault/runtime';
+import type { DocumentStore, LeaseStore } from '@message-vault/storage';
+import type { HandoverResult } from './handover.ts';
+import type { ClusterHint, ElectionEvents, ProbePort, StorageSightings, WitnessAnswer } from './ports.ts';
+import type { ElectionSettings } from './settings.ts';
+import type { ElectionState } from './state.ts';
+
+export interface ElectionOptions {
+  /** Unique in the cluster. */
+  readonly nodeId: string;
+  /** Base URL at which other nodes reach this one and no other, without a slash at its end. */
+  readonly url: string;
+  /** Decides who tries first when the cluster starts cold, and nothing else. */
+  readonly wantsToLead: boolean;
+  /** False for a node that only wants to know who leads. */
+  readonly mayLead?: boolean;
+  readonly leases: LeaseStore;
+  readonly documents: DocumentStore;
+  readonly probes: ProbePort;
+  /** Base URLs of nodes to ask whether they reach the leader. */
+  readonly witnesses: () => readonly string[];
+  /** Base URLs of the other nodes that may lead: whom to hand over to, and whom to tell of a new leader. */
+  readonly peers?: () => readonly string[];
+  /** What the rest of this process sees of the storage. */
+  readonly storageSightings?: StorageSightings;
+  readonly runtime: Runtime;
+  readonly settings?: Partial<ElectionSettings>;
+  readonly events: ElectionEvents;
+}
+
+export interface Election {
+  start(): void;
+  /** Hands over if this node leads and another one stands by, lets go of the lease in any case, and ends. */
+  stop(): Promise<void>;
+  /** Planned: resolves when another node leads, or when it is certain that none does. Throws ElectionError. */
+  handover(): Promise<HandoverResult>;
+  /** Takes what another node said. True when it was of use; for `take-over`, when this node leads because of it. */
+  hint(hint: ClusterHint): Promise<boolean>;
+  /** Answers another node that asks whether the leader at `leaderUrl` can be reached from here. */
+  witness(leaderUrl: string): Promise<WitnessAnswer>;
+  state(): ElectionState;
+  /** The term being led; undefined when not leading. */
+  readonly leadership: Leadership | undefined;
+}

@@ -1,0 +1,88 @@
+import type { Runtime } from '@message-vault/runtime';
+import { isStorageError } from '@message-vault/storage';
+import { isSilence, type StorageCalls } from './storage-calls.ts';
+
+export type LeaseAttempt =
+  /** `sentAt`, monotonic: when the call that succeeded was sent. */
+  | { readonly kind: 'taken'; readonly sentAt: number }
+  | { readonly kind: 'held' }
+  /** Perhaps taken all the same; whoever gives up should release the id. */
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+export interface LeaseRequest {
+  readonly lease: string;
+  /** New for every request: an answer that was lost is found out about by it. */
+  readonly leaseId: string;
+  readonly durationSeconds: number;
+}
+
+const TRIES = 3;
+
+/** Takes a lease if it is free, making its blob if need be. An unknown outcome is found out. */
+export async function takeLease(
+  calls: StorageCalls,
+  runtime: Runtime,
+  request: LeaseRequest,
+): Promise<LeaseAttempt> {
+  let error: unknown;
+  let perhapsOurs = false;
+  for (let tries = 0; tries < TRIES; tries++) {
+    const sentAt = runtime.monotonic();
+    try {
+      await calls.acquire(request.lease, request.leaseId, request.durationSeconds);
+      return { kind: 'taken', sentAt };
+    } catch (caught) {
+      error = caught;
+      if (isStorageError(caught, 'not_found')) await calls.ensureLease(request.lease).catch(() => {});
+      else if (isStorageError(caught, 'lease_conflict')) return held(calls, runtime, request, perhapsOurs);
+      else if (!isSilence(caught)) break;
+      perhapsOurs ||= isStorageError(caught, 'outcome_unknown');
+    }
+  }
+  return { kind: 'failed', error };
+}
+
+/** Somebody holds the lease: this very request, when an earlier try of it landed without an answer. */
+async function held(
+  calls: StorageCalls,
+  runtime: Runtime,
+  { lease, leaseId }: LeaseRequest,
+  perhapsOurs: boolean,
+): Promise<LeaseAttempt> {
+  if (!perhapsOurs) return { kind: 'held' };
+  const sentAt = runtime.monotonic();
+  try {
+    await calls.renew(lease, leaseId);
+    return { kind: 'taken', sentAt };
+  } catch (error) {
+    return isSilence(error) ? { kind: 'failed', error } : { kind: 'held' };
+  }
+}
+
+/**
+ * Ends whatever lease is in force. Breaking twice does nothing more, so an unknown outcome is simply tried again.
+ * Rejects with the last StorageError.
+ */
+export async function breakLease(calls: StorageCalls, lease: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await calls.break(lease);
+    } catch (error) {
+      if (isStorageError(error, 'not_found')) return;
+      if (tries === TRIES || !isSilence(error)) throw error;
+    }
+  }
+}
+
+/** Lets go of a lease, trying again while the outcome is unknown. False when it may still be held. */
+export async function releaseLease(calls: StorageCalls, lease: string, leaseId: string): Promise<boolean> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    try {
+      await calls.release(lease, leaseId);
+      return true;
+    } catch (error) {
+      if (!isSilence(error)) return true;
+    }
+  }
+  return false;
+}
