@@ -1,0 +1,113 @@
+import type { Exchange, HttpContext } from './exchange.ts';
+import { HttpProblem, PROBLEMS, problemOf } from './problems.ts';
+
+/** Bytes of a refused body that are read and thrown away, so that the client gets to read why. */
+const LINGER_BYTES = 32 * 1024 * 1024;
+const LINGER_MS = 2000;
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** The body of a problem (RFC 9457). `retryAfter` and its like stand beside the standard members. */
+export function problemBody(problem: HttpProblem, instance: string, requestId: string): string {
+  const { status, title } = PROBLEMS[problem.code];
+  return JSON.stringify({
+    type: `urn:message-vault:problem:${problem.code}`,
+    title,
+    status,
+    code: problem.code,
+    detail: problem.message,
+    instance,
+    requestId,
+    ...problem.recovery,
+  });
+}
+
+/** Headers a problem has besides its media type. */
+export function problemHeaders(problem: HttpProblem): [name: string, value: string][] {
+  const { retryAfter, allowed } = problem.recovery;
+  const headers: [string, string][] = [];
+  if (retryAfter !== undefined) headers.push(['Retry-After', String(Math.max(1, Math.ceil(retryAfter)))]);
+  if (problem.code === 'method_not_allowed') headers.push(['Allow', (allowed ?? []).join(', ')]);
+  return headers;
+}
+
+export function sendJson(exchange: Exchange, status: number, body: string): void {
+  const { res } = exchange;
+  res.statusCode = status;
+  res.setHeader('Content-Type', 'application/json');
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(exchange.req.method === 'HEAD' ? undefined : body);
+}
+
+/** Answers with what went wrong. An answer that has begun can't be taken back: it is cut, so that it is not taken for whole. */
+export function sendError(context: HttpContext, exchange: Exchange, error: unknown): void {
+  const { req, res } = exchange;
+  const problem = explain(context, exchange, error);
+  if (res.destroyed || res.writableEnded) return;
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  const body = problemBody(problem, instanceOf(req.url), exchange.requestId);
+  for (const stale of ['ETag', 'Cache-Control', 'Next-Offset', 'Content-Length']) res.removeHeader(stale);
+  for (const [name, value] of problemHeaders(problem)) res.setHeader(name, value);
+  res.setHeader('Content-Type', PROBLEM_TYPE);
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.statusCode = problem.status;
+  if (problem.code === 'request_timeout' || exchange.awaitsGoAhead) res.shouldKeepAlive = false;
+  res.end(req.method === 'HEAD' ? undefined : body);
+  if (!req.complete) letTheRestPass(exchange);
+}
+
+function explain(context: HttpContext, exchange: Exchange, error: unknown): HttpProblem {
+  const { logger } = context.options;
+  const problem = problemOf(error) ?? internal(error);
+  const told = { requestId: exchange.requestId, route: exchange.route, code: problem.code };
+  if (problem.status === 500) logger.error({ ...told, error: problem.cause ?? error }, 'a request failed');
+  else logger.debug({ ...told, detail: problem.message }, 'a request was refused');
+  return withLeader(context, problem);
+}
+
+function internal(cause: unknown): HttpProblem {
+  return new HttpProblem(
+    'internal_error',
+    'the node has logged what happened under the request id',
+    {},
+    { cause },
+  );
+}
+
+/** Who can't write here is told who can. */
+function withLeader(context: HttpContext, problem: HttpProblem): HttpProblem {
+  if (problem.status !== 503) return problem;
+  const leader = context.ports.status().leader?.url;
+  if (leader === undefined || problem.recovery.leader !== undefined) return problem;
+  return new HttpProblem(
+    problem.code,
+    problem.message,
+    { ...problem.recovery, leader },
+    { cause: problem.cause },
+  );
+}
+
+function instanceOf(url: string | undefined): string {
+  const path = (url ?? '/').split('?', 1)[0] ?? '/';
+  return path.slice(0, 1024);
+}
+
+/**
+ * Closing a connection that still has bytes coming in resets it, and the client may never see the answer. So the rest
+ * of a refused body is read for a while, and thrown away.
+ */
+function letTheRestPass({ req }: Exchange): void {
+  let left = LINGER_BYTES;
+  const timer = setTimeout(() => req.destroy(), LINGER_MS);
+  timer.unref();
+  req.once('close', () => clearTimeout(timer));
+  req.once('error', () => clearTimeout(timer));
+  req.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) req.destroy();
+  });
+  req.resume();
+}

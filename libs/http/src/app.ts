@@ -1,0 +1,139 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import { sendError } from './answer.ts';
+import { BodyReader, ClientGone } from './body.ts';
+import { answerBrokenRequests } from './broken-requests.ts';
+import { EventStreams } from './events/event-streams.ts';
+import {
+  Closing,
+  type Exchange,
+  exchangeOf,
+  type HttpContext,
+  openExchange,
+  rememberExchange,
+} from './exchange.ts';
+import type { HttpOptions } from './options.ts';
+import type { NodePorts } from './ports.ts';
+import { HttpProblem } from './problems.ts';
+import { publish } from './publish/publish.ts';
+import { nameRoutes } from './routes/name-routes.ts';
+import { nodeRoutes } from './routes/node-routes.ts';
+import { parseTarget } from './target.ts';
+
+/** The HTTP interface of one node. */
+export interface HttpApp {
+  /** Not listening yet. Its time-outs and bounds are set. */
+  readonly server: Server;
+  /** Bytes of request bodies held right now. */
+  readonly heldBodyBytes: number;
+  /**
+   * Stops taking connections, ends event streams and long polls, lets requests finish for up to `graceMs` milliseconds,
+   * and then closes what is still open.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** How often Node looks for requests whose headers are late, milliseconds. */
+const CHECK_EVERY_MS = 1000;
+
+/** Makes the server of a node; `ports` is the node. */
+export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
+  const context: HttpContext = { ports, options, closing: new Closing() };
+  const bodies = new BodyReader(options.limits.http, options.metrics);
+  const events = new EventStreams(context);
+  const routes = expressRoutes(context, events, bodies);
+  const server = createBoundedServer(options, frontDoor(context, routes, bodies));
+  answerBrokenRequests(server, context);
+  return {
+    server,
+    get heldBodyBytes() {
+      return bodies.heldBytes;
+    },
+    async close(graceMs) {
+      context.closing.begin();
+      await closeServer(server, graceMs);
+      events.stop();
+    },
+  };
+}
+
+function createBoundedServer({ limits: { http } }: HttpOptions, listener: RequestListener): Server {
+  const server = createServer({
+    maxHeaderSize: http.maxHeaderBytes,
+    headersTimeout: http.headersTimeoutMs,
+    keepAliveTimeout: http.keepAliveTimeoutMs,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+    // Bodies have limits of their own, and answers that last are no fault.
+    requestTimeout: 0,
+    // Refused at the front door, with a problem instead of an empty 400.
+    requireHostHeader: false,
+  });
+  server.maxConnections = http.maxConnections;
+  server.on('request', listener);
+  server.on('checkContinue', listener);
+  server.on('checkExpectation', listener);
+  return server;
+}
+
+/**
+ * Where every request comes in. The target is read as it was sent; publishing, which has to be fast, goes straight to
+ * its handler, everything else through Express, which gets to see the target in its canonical spelling only.
+ */
+function frontDoor(context: HttpContext, routes: Express, bodies: BodyReader): RequestListener {
+  return (req, res) => {
+    const exchange = openExchange(context, req, res);
+    exchange.awaitsGoAhead = req.headers.expect?.toLowerCase() === '100-continue';
+    try {
+      if (req.httpVersion === '1.1' && req.headers.host === undefined) {
+        throw new HttpProblem('bad_request', 'HTTP/1.1 wants a Host header');
+      }
+      const target = parseTarget(req.url ?? '/');
+      if (req.method === 'POST' && target.kind === 'name' && target.subordinate === '') {
+        publish(context, exchange, target, bodies).catch((error: unknown) => fail(context, exchange, error));
+        return;
+      }
+      req.url = target.url;
+      rememberExchange(exchange, target);
+      routes(req, res);
+    } catch (error) {
+      fail(context, exchange, error);
+    }
+  };
+}
+
+function expressRoutes(context: HttpContext, events: EventStreams, bodies: BodyReader): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', false);
+  app.use(nodeRoutes(context, bodies));
+  app.use('/-', (req) => {
+    exchangeOf(req).exchange.route = 'unknown';
+    throw new HttpProblem('no_such_resource', 'this node has nothing at this path');
+  });
+  app.use(nameRoutes(context, events));
+  app.use((req) => {
+    throw new HttpProblem('no_such_resource', `this node has nothing at ${req.path}`);
+  });
+  const onError: ErrorRequestHandler = (error: unknown, req, _res, _next) => {
+    fail(context, exchangeOf(req).exchange, error);
+  };
+  app.use(onError);
+  return app;
+}
+
+function fail(context: HttpContext, exchange: Exchange, error: unknown): void {
+  if (error instanceof ClientGone || exchange.res.destroyed) {
+    exchange.res.destroy();
+    return;
+  }
+  sendError(context, exchange, error);
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { StreamReader } from '@message-vault/log';
+import { endOfCommit, messageEvent, renderSlices, type Slice } from '../read/render.ts';
+import { patiently } from './patience.ts';
+import type { TailFollower, TailHub } from './tail-hub.ts';
+
+const HEARTBEAT = ':\n\n';
+
+export interface EventConsumerOptions {
+  readonly res: ServerResponse;
+  /** Offset of the first message to send. */
+  readonly from: number;
+  /** Messages to send before the stream ends; Infinity for all to come. */
+  readonly limit: number;
+  readonly maxBufferedBytes: number;
+  readonly stepBytes: number;
+  readonly stalledMs: number;
+}
+
+/**
+ * One client that chases the tail by server-sent events. It reads on by itself, as fast as the client takes it, until
+ * it is at the tail; from there the hub serves it, until the client is too slow for that.
+ */
+export class EventConsumer implements TailFollower {
+  readonly #options: EventConsumerOptions;
+  readonly #res: ServerResponse;
+  #position: number;
+  #left: number;
+  #quiet = true;
+  #seenBuffered = 0;
+  #stuckMs = 0;
+
+  constructor(options: EventConsumerOptions) {
+    this.#options = options;
+    this.#res = options.res;
+    this.#position = options.from;
+    this.#left = options.limit;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Serves the client until it has got what it asked for, or `signal` fires. */
+  async run(reader: StreamReader, hub: () => TailHub, signal: AbortSignal): Promise<void> {
+    const { stepBytes } = this.#options;
+    while (!this.#ended && !signal.aborted) {
+      await this.#room(signal);
+      const from = this.#position;
+      const step = await patiently(() => reader.read({ from, maxBytes: stepBytes, signal }), signal);
+      this.#sendAll(step.commits, step.nextOffset);
+      if (step.upToDate && this.#position >= step.nextOffset && !this.#ended) await this.#follow(hub, signal);
+    }
+  }
+
+  offer(slice: Slice): boolean {
+    if (slice.nextOffset <= this.#position) return true;
+    const fits = slice.from === this.#position && slice.messages <= this.#left;
+    if (!fits || this.#ended || this.#full) return false;
+    this.#send(slice);
+    return !this.#ended;
+  }
+
+  /**
+   * Called every `sinceMs`. Says something if nothing was said since, so that nobody in between takes the connection
+   * for dead; sends a client away that has taken nothing of what waits for it for too long.
+   */
+  tick(sinceMs: number): void {
+    const buffered = this.#res.writableLength;
+    const stuck = buffered > 0 && buffered >= this.#seenBuffered;
+    this.#stuckMs = stuck ? this.#stuckMs + sinceMs : 0;
+    this.#seenBuffered = buffered;
+    if (this.#stuckMs >= this.#options.stalledMs) this.#res.destroy();
+    else if (this.#quiet && buffered === 0) this.#res.write(HEARTBEAT);
+    this.#quiet = true;
+  }
+
+  get #ended(): boolean {
+    return this.#left <= 0 || this.#res.destroyed;
+  }
+
+  get #full(): boolean {
+    return this.#res.writableLength > this.#options.maxBufferedBytes;
+  }
+
+  /** Sends what fits; the rest is read again when there is room, so that nothing is held for a slow client. */
+  #sendAll(commits: Parameters<typeof renderSlices>[0], until: number): void {
+    const last = commits.at(-1);
+    if (last === undefined) {
+      this.#position = until;
+      return;
+    }
+    const range = { from: this.#position, until: Math.min(until, endOfCommit(last)) };
+    for (const slice of renderSlices(commits, range, this.#limited())) {
+      this.#send(slice);
+      if (this.#full || this.#ended) return;
+    }
+  }
+
+  /** Renders no more messages than are left to send. */
+  #limited(): typeof messageEvent {
+    let left = this.#left;
+    return (message, nextOffset) => {
+      left -= 1;
+      return left >= 0 ? messageEvent(message, nextOffset) : '';
+    };
+  }
+
+  #send(slice: Slice): void {
+    this.#position = slice.nextOffset;
+    this.#left -= slice.messages;
+    if (slice.bytes.byteLength === 0) return;
+    this.#quiet = false;
+    this.#res.write(slice.bytes);
+  }
+
+  async #follow(openHub: () => TailHub, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const hub = openHub();
+    const leave = (): void => hub.leave(this);
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      await hub.follow(this);
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  async #room(signal: AbortSignal): Promise<void> {
+    if (this.#res.writableNeedDrain && this.#full) await once(this.#res, 'drain', { signal });
+  }
+}

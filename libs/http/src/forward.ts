@@ -1,0 +1,96 @@
+import type { OutgoingHttpHeader } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { BodyReader } from './body.ts';
+import { type Exchange, goneSignal, type HttpContext } from './exchange.ts';
+import { type ForwardAnswer, ForwardError } from './ports.ts';
+
+/** Ids of the nodes a request came through, in order. */
+const FORWARDED = 'vault-forwarded';
+/** Client → reader → old leader → new leader: more than that is a cluster going in circles. */
+const MAX_HOPS = 3;
+/** Bodies up to this are held, so that the node can send them to another leader if the first turns out to be none. */
+const HOLD_BYTES = 256 * 1024;
+
+/** They are about one connection, not about the request (RFC 9110, 7.6.1). */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'host',
+]);
+/** About the node the client talks to, so not taken over from the leader's answer. */
+const OWN_HEADERS = new Set(['vault-node', 'vault-role', 'x-request-id']);
+
+/** Passes on a request whose body was not read yet: small ones at once, larger ones as they come. */
+export async function forward(
+  context: HttpContext,
+  exchange: Exchange,
+  path: string,
+  bodies: BodyReader,
+): Promise<void> {
+  const bytes = bodies.declaredBytes(exchange);
+  if (bytes === undefined || bytes > HOLD_BYTES) {
+    return await sendOn(context, exchange, path, bodies.stream(exchange));
+  }
+  const body = await bodies.read(exchange);
+  try {
+    await sendOn(context, exchange, path, body.bytes);
+  } finally {
+    body.release();
+  }
+}
+
+/** Passes on a request with the body given. Throws ForwardError. */
+export async function sendOn(
+  context: HttpContext,
+  exchange: Exchange,
+  path: string,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const headers = headersToSend(context, exchange);
+  const { method = 'POST' } = exchange.req;
+  const answer = await context.ports.forward({ method, path, headers, body, signal: goneSignal(exchange) });
+  await copyAnswer(exchange, answer);
+}
+
+function headersToSend(context: HttpContext, exchange: Exchange): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(exchange.req.headers)) {
+    if (value !== undefined && !HOP_BY_HOP.has(name)) headers[name] = value;
+  }
+  headers['x-request-id'] = exchange.requestId;
+  headers[FORWARDED] = [...hopsOf(context, exchange), context.ports.status().nodeId].join(', ');
+  return headers;
+}
+
+function hopsOf(context: HttpContext, exchange: Exchange): string[] {
+  const { nodeId } = context.ports.status();
+  const given = exchange.req.headers[FORWARDED];
+  const hops = typeof given === 'string' ? given.split(/\s*,\s*/).filter((hop) => hop !== '') : [];
+  if (hops.includes(nodeId) || hops.length >= MAX_HOPS) {
+    throw new ForwardError('no_leader', `the request came through ${hops.join(', ')} and none of them leads`);
+  }
+  return hops;
+}
+
+async function copyAnswer(exchange: Exchange, answer: ForwardAnswer): Promise<void> {
+  const { res } = exchange;
+  res.statusCode = answer.status;
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value !== undefined && !HOP_BY_HOP.has(name) && !OWN_HEADERS.has(name))
+      setHeader(exchange, name, value);
+  }
+  await pipeline(Readable.from(answer.body, { objectMode: false }), res);
+}
+
+function setHeader(exchange: Exchange, name: string, value: OutgoingHttpHeader): void {
+  exchange.res.setHeader(name, value);
+}

@@ -1,0 +1,26 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Limits } from '@message-vault/metadata';
+import type { Logger, Metrics } from '@message-vault/telemetry';
+
+/** What a request wants to do, for whoever decides whether it may. */
+export interface AccessQuestion {
+  /** `publish` and `read` messages of `name`, `discover` names, `observe` or `manage` the node. */
+  readonly action: 'publish' | 'read' | 'discover' | 'observe' | 'manage';
+  /** Undefined when it is about the node. */
+  readonly name: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly remoteAddress: string | undefined;
+}
+
+/** Returns if the request may go on; throws HttpProblem `unauthorized` or `forbidden` otherwise. */
+export type Authorize = (question: AccessQuestion) => void | Promise<void>;
+
+export interface HttpOptions {
+  readonly limits: Pick<Limits, 'http' | 'read' | 'sse'>;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Version of the program, shown at `/`. */
+  readonly version: string;
+  /** Asked before every request but the health checks. Without it everybody may do everything. */
+  readonly authorize?: Authorize | undefined;
+}

@@ -1,0 +1,154 @@
+import type { BatchHeader } from '@message-vault/framing';
+import type { AppendResult, StreamReader } from '@message-vault/log';
+import type { NameDocument, NameRole } from '@message-vault/metadata';
+
+/** Who leads, as far as this node knows. */
+export interface LeaderInfo {
+  readonly nodeId: string;
+  /** Base URL, without a slash at its end. */
+  readonly url: string;
+  readonly epoch: number;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** This node in one glance. Asked for with every request: has to be at hand. */
+export interface NodeStatus {
+  readonly nodeId: string;
+  /** As in `Vault-Role`: `leading`, `standby`, `reading`, … */
+  readonly role: string;
+  /** Newest epoch this node knows of; 0 for none. */
+  readonly epoch: number;
+  readonly leader: LeaderInfo | undefined;
+  /** True when a publish can be done here; otherwise it is passed on to the leader. */
+  readonly takesWrites: boolean;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not. */
+  readonly reason?: string | undefined;
+}
+
+/** What every node says alike about the cluster, and about itself. Further fields go out as they are. */
+export interface ClusterView {
+  readonly leader: LeaderInfo | null;
+  readonly self: { readonly nodeId: string; readonly role: string } & Readonly<Record<string, unknown>>;
+  readonly [more: string]: unknown;
+}
+
+export interface PublishRequest {
+  readonly name: string;
+  /** Checked: length, CRC, count, records. */
+  readonly batch: Uint8Array;
+  readonly header: BatchHeader;
+  /** Append only if this is the sequence number that comes next. */
+  readonly expectedSequenceNumber: number | undefined;
+}
+
+/** A reader that stays open until it is let go of. */
+export interface ReaderLease {
+  readonly reader: StreamReader;
+  release(): void;
+}
+
+export interface NameEntry {
+  readonly name: string;
+  readonly role: NameRole;
+}
+
+export interface NamePage {
+  readonly names: readonly NameEntry[];
+  /** Where the next page starts; undefined on the last. */
+  readonly cursor: string | undefined;
+}
+
+export interface PageRequest {
+  readonly cursor: string | undefined;
+  readonly limit: number;
+}
+
+/** Read access to a stream's segments, straight from storage. */
+export interface AccessGrant {
+  /** Container URL with its SAS: a secret. */
+  readonly url: string;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+  /** Names of the segments there are now, oldest first. */
+  readonly segments: readonly string[];
+}
+
+export type HandoverResult =
+  | { readonly done: true; readonly leader: LeaderInfo }
+  | { readonly done: false; readonly reason: string };
+
+export interface ForwardRequest {
+  readonly method: string;
+  /** Path and query, to be put behind the leader's base URL. */
+  readonly path: string;
+  /** Without those that belong to one connection only; with `Vault-Forwarded` naming all nodes it came through. */
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  /** Bytes can be sent again, to another leader; a stream only once. */
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface ForwardAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * What the HTTP interface needs of the node around it. The node implements it; HTTP keeps no state of the vault.
+ *
+ * Errors that reach a client with a status of their own: LogError, StorageError, NameError and ForwardError. Anything
+ * else is a bug, is logged, and is answered with 500.
+ */
+export interface NodePorts {
+  status(): NodeStatus;
+  /** False when the event loop or the process can't be trusted any more. */
+  live(): boolean;
+  /** Whether this node can do its role's work now. */
+  ready(): Readiness;
+  cluster(): ClusterView | Promise<ClusterView>;
+  /** Makes another node the leader and answers when it leads. Called on the leader only. */
+  handover(): Promise<HandoverResult>;
+  /** Prometheus text. */
+  metricsText(): Promise<string>;
+
+  /** What is known of a name; undefined when its role is none. */
+  lookup(name: string): NameDocument | undefined | Promise<NameDocument | undefined>;
+  listNames(prefix: string, page: PageRequest): Promise<NamePage>;
+  /** Names directly below `name`; those that only lead to others have the role none. */
+  listChildren(name: string, page: PageRequest): Promise<NamePage>;
+
+  /** Appends a checked batch, making a stream of the name if its role is none. */
+  publish(request: PublishRequest): Promise<AppendResult>;
+  /** Passes a request on to the leader. Throws ForwardError. */
+  forward(request: ForwardRequest): Promise<ForwardAnswer>;
+
+  /** Shared by all who read the stream. */
+  acquireReader(name: NameDocument): ReaderLease;
+  /** Undefined where the storage can't hand out access. */
+  grantAccess(name: NameDocument): Promise<AccessGrant | undefined>;
+}
+
+/**
+ * `no_leader`: none is known, or the one known is this node itself.
+ * `leader_unreachable`: it did not take the request; nothing was done.
+ * `outcome_unknown`: it was sent and no answer came.
+ */
+export type ForwardErrorCode = 'no_leader' | 'leader_unreachable' | 'outcome_unknown';
+
+/** A request could not be passed on to the leader. */
+export class ForwardError extends Error {
+  override readonly name = 'ForwardError';
+  readonly code: ForwardErrorCode;
+
+  constructor(code: ForwardErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+  }
+}

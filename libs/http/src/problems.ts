@@ -1,0 +1,212 @@
+import { FramingError, MAX_BATCH_BYTES } from '@message-vault/framing';
+import { LogError, type LogErrorCode } from '@message-vault/log';
+import { NameError } from '@message-vault/metadata';
+import { StorageError, type StorageErrorCode } from '@message-vault/storage';
+import { ForwardError, type ForwardErrorCode } from './ports.ts';
+
+/** Every `code` a problem can have, with its status. Closed and documented in docs/http.md: the only such table. */
+export const PROBLEMS = {
+  bad_request: { status: 400, title: 'The request is not well-formed' },
+  bad_name: { status: 400, title: 'This is not a name' },
+  bad_parameter: { status: 400, title: 'A parameter of the query is wrong' },
+  bad_header: { status: 400, title: 'A header of the request is wrong' },
+  bad_body: { status: 400, title: 'The body is not what its Content-Type says' },
+  bad_batch: { status: 400, title: 'The batch is not well-formed' },
+  bad_cloudevent: { status: 400, title: 'The CloudEvent is not well-formed' },
+  unauthorized: { status: 401, title: 'Credentials are needed' },
+  forbidden: { status: 403, title: 'This is not allowed' },
+  producer_fenced: { status: 403, title: 'A newer epoch of this producer has published' },
+  no_such_name: { status: 404, title: 'This name has no role' },
+  no_such_resource: { status: 404, title: 'There is no such resource' },
+  method_not_allowed: { status: 405, title: 'This method is not for this resource' },
+  not_acceptable: { status: 406, title: 'None of the accepted media types can be given' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
+  producer_gap: { status: 409, title: 'A batch of this producer is missing before this one' },
+  producer_sequence_too_old: { status: 409, title: 'A repeat too old to be answered again' },
+  wrong_role: { status: 409, title: 'The name has another role' },
+  conflict: { status: 409, title: 'Somebody else changed it at the same time' },
+  not_possible: { status: 409, title: 'This node, or its storage, can not do that' },
+  sequence_mismatch: { status: 412, title: 'This is not the next sequence number' },
+  too_large: { status: 413, title: 'This is too large' },
+  unsupported_media_type: { status: 415, title: 'This Content-Type is not supported' },
+  unsupported_content_encoding: { status: 415, title: 'This Content-Encoding is not supported' },
+  offset_out_of_range: { status: 416, title: 'There are no messages at this place' },
+  queue_full: { status: 429, title: 'Too much is being published to this stream' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
+  internal_error: { status: 500, title: 'This is a fault of the server' },
+  damaged: { status: 500, title: 'Stored messages can not be read' },
+  busy: { status: 503, title: 'This node has too much to do' },
+  not_ready: { status: 503, title: "This node can't do its work now" },
+  not_leader: { status: 503, title: 'This node does not lead' },
+  no_leader: { status: 503, title: 'No node leads' },
+  leader_unreachable: { status: 503, title: 'The leader can not be reached' },
+  storage_unavailable: { status: 503, title: 'The storage does not answer' },
+  outcome_unknown: { status: 503, title: 'It is not known whether this was stored' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Values a client needs to go on from a problem; each also has its place in the body. */
+export interface Recovery {
+  /** URL of the leader. */
+  readonly leader?: string | undefined;
+  readonly expectedSequenceNumber?: number | undefined;
+  /** The producer sequence that must come next. */
+  readonly expectedProducerSequence?: number | undefined;
+  /** The newest epoch of the producer. */
+  readonly producerEpoch?: number | undefined;
+  /** Seconds, with fractions; the header Retry-After has them rounded up. */
+  readonly retryAfter?: number | undefined;
+  readonly offset?: number | undefined;
+  readonly earliestOffset?: number | undefined;
+  readonly nextOffset?: number | undefined;
+  /** The limit that was exceeded, in the unit `detail` names. */
+  readonly limit?: number | undefined;
+  /** Methods or media types that would do. */
+  readonly allowed?: readonly string[] | undefined;
+}
+
+/** An answer other than success, on its way to the client. */
+export class HttpProblem extends Error {
+  override readonly name = 'HttpProblem';
+  readonly code: ProblemCode;
+  readonly recovery: Recovery;
+
+  constructor(code: ProblemCode, detail: string, recovery: Recovery = {}, options: { cause?: unknown } = {}) {
+    super(detail, { cause: options.cause });
+    this.code = code;
+    this.recovery = recovery;
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+}
+
+const LOG_PROBLEMS: Readonly<Record<LogErrorCode, ProblemCode>> = {
+  not_leader: 'not_leader',
+  outcome_unknown: 'outcome_unknown',
+  queue_full: 'queue_full',
+  producer_gap: 'producer_gap',
+  producer_fenced: 'producer_fenced',
+  producer_sequence_too_old: 'producer_sequence_too_old',
+  sequence_mismatch: 'sequence_mismatch',
+  offset_out_of_range: 'offset_out_of_range',
+  damaged: 'damaged',
+  closed: 'not_ready',
+  too_large: 'too_large',
+  storage_unavailable: 'storage_unavailable',
+};
+
+const STORAGE_PROBLEMS: Readonly<Record<StorageErrorCode, ProblemCode>> = {
+  not_found: 'no_such_name',
+  already_exists: 'conflict',
+  etag_mismatch: 'conflict',
+  epoch_fenced: 'not_leader',
+  lease_conflict: 'not_leader',
+  throttled: 'storage_unavailable',
+  unavailable: 'storage_unavailable',
+  outcome_unknown: 'outcome_unknown',
+  unauthorized: 'storage_unavailable',
+  invalid_request: 'internal_error',
+};
+
+const FORWARD_PROBLEMS: Readonly<Record<ForwardErrorCode, ProblemCode>> = {
+  no_leader: 'no_leader',
+  leader_unreachable: 'leader_unreachable',
+  outcome_unknown: 'outcome_unknown',
+};
+
+/** Said instead of the error's own words, which may name hosts and containers. */
+const STORAGE_DETAILS: Partial<Record<ProblemCode, string>> = {
+  no_such_name: 'what this name stood for is gone from storage',
+  conflict: 'a document changed between reading and writing it: try again',
+  not_leader: 'the storage refused the write in favour of a newer leader',
+  storage_unavailable: 'the storage did not answer, or refused; nothing was stored',
+};
+
+/** Problems that pass by themselves: a client is told when to come back, whether or not anybody knows better. */
+const RETRY_AFTER_SECONDS: Partial<Record<ProblemCode, number>> = {
+  conflict: 1,
+  queue_full: 1,
+  busy: 1,
+  not_ready: 1,
+  not_leader: 1,
+  no_leader: 1,
+  leader_unreachable: 1,
+  storage_unavailable: 1,
+  outcome_unknown: 1,
+};
+
+export const UNKNOWN_OUTCOME_DETAIL =
+  'the batch was sent and no trustworthy answer came: it may be stored or not. ' +
+  'Send it again with the same Producer-Id, Producer-Epoch and Producer-Seq to have it stored once.';
+
+/** What goes wrong becomes a problem here and nowhere else. Undefined: nothing that is expected, so a bug. */
+export function problemOf(error: unknown): HttpProblem | undefined {
+  const problem = mapped(error);
+  if (problem === undefined) return undefined;
+  const retryAfter = problem.recovery.retryAfter ?? RETRY_AFTER_SECONDS[problem.code];
+  if (retryAfter === problem.recovery.retryAfter) return problem;
+  return new HttpProblem(
+    problem.code,
+    problem.message,
+    { ...problem.recovery, retryAfter },
+    { cause: problem.cause },
+  );
+}
+
+function mapped(error: unknown): HttpProblem | undefined {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof NameError) return new HttpProblem('bad_name', error.message);
+  if (error instanceof LogError) return logProblem(error);
+  if (error instanceof StorageError) return storageProblem(error);
+  if (error instanceof ForwardError) return forwardProblem(error);
+  return undefined;
+}
+
+function logProblem(error: LogError): HttpProblem {
+  const code = LOG_PROBLEMS[error.code];
+  const { retryAfterMs, ...details } = error.details;
+  const recovery: Recovery = {
+    ...details,
+    retryAfter: retryAfterMs === undefined ? undefined : retryAfterMs / 1000,
+    limit: code === 'too_large' ? MAX_BATCH_BYTES : undefined,
+  };
+  const detail = code === 'outcome_unknown' ? UNKNOWN_OUTCOME_DETAIL : error.message;
+  return new HttpProblem(code, detail, recovery, { cause: error });
+}
+
+function storageProblem(error: StorageError): HttpProblem | undefined {
+  const code = STORAGE_PROBLEMS[error.code];
+  if (code === 'internal_error') return undefined;
+  const retryAfter = error.retryAfterMs === undefined ? undefined : error.retryAfterMs / 1000;
+  const detail = STORAGE_DETAILS[code] ?? UNKNOWN_OUTCOME_DETAIL;
+  return new HttpProblem(code, detail, { retryAfter }, { cause: error });
+}
+
+function forwardProblem(error: ForwardError): HttpProblem {
+  const code = FORWARD_PROBLEMS[error.code];
+  const detail = code === 'outcome_unknown' ? UNKNOWN_OUTCOME_DETAIL : error.message;
+  return new HttpProblem(code, detail, {}, { cause: error });
+}
+
+/** Of a batch, or of messages that should become one, while publishing. */
+export function batchProblem(error: FramingError): HttpProblem {
+  if (error.code === 'too_large') {
+    return new HttpProblem('too_large', `${error.message} (a batch may have ${MAX_BATCH_BYTES} bytes)`, {
+      limit: MAX_BATCH_BYTES,
+    });
+  }
+  return new HttpProblem('bad_batch', error.message, {}, { cause: error });
+}
+
+/** Runs `frame`; what framing refuses is the client's doing. */
+export function refusingBadBatches<T>(frame: () => T): T {
+  try {
+    return frame();
+  } catch (error) {
+    if (error instanceof FramingError) throw batchProblem(error);
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import { MAX_BATCH_MESSAGES, type Message, type MessageHeader } from '@message-vault/framing';
+import { isObject, type JsonObject, parseJson, writeJson } from '../json.ts';
+import { HttpProblem } from '../problems.ts';
+import { decodeBase64 } from './base64.ts';
+
+const FIELDS = new Set(['key', 'headers', 'value', 'valueText', 'valueBase64']);
+const SHAPE = '{"messages":[{"key"?,"headers"?,"value" | "valueText" | "valueBase64"}, …]}';
+
+/** Messages of `application/vnd.message-vault.batch+json`. Throws `bad_body` and `too_large`. */
+export function parseBatchJson(bytes: Uint8Array): Message[] {
+  const body = parseJson(bytes, 'bad_body');
+  const messages = isObject(body) ? body.messages : undefined;
+  if (!isObject(body) || !Array.isArray(messages)) throw bad(`expected ${SHAPE}`);
+  const extra = Object.keys(body).find((field) => field !== 'messages');
+  if (extra !== undefined) throw bad(`unknown field ${JSON.stringify(extra)}: expected ${SHAPE}`);
+  if (messages.length === 0) throw bad('messages is empty: expected at least one');
+  if (messages.length > MAX_BATCH_MESSAGES) {
+    throw new HttpProblem(
+      'too_large',
+      `a batch may have ${MAX_BATCH_MESSAGES} messages, not ${messages.length}`,
+      {
+        limit: MAX_BATCH_MESSAGES,
+      },
+    );
+  }
+  return messages.map((message: unknown, index) => parseMessage(message, `messages[${index}]`));
+}
+
+function parseMessage(message: unknown, where: string): Message {
+  if (!isObject(message)) throw bad(`${where} is no object: expected ${SHAPE}`);
+  for (const field of Object.keys(message)) {
+    if (!FIELDS.has(field))
+      throw bad(`${where} has the unknown field ${JSON.stringify(field)}: expected ${SHAPE}`);
+  }
+  return {
+    key: parseKey(message.key, where),
+    headers: parseHeaders(message.headers, where),
+    ...parseValue(message, where),
+  };
+}
+
+function parseKey(key: unknown, where: string): string | undefined {
+  if (key === undefined || key === null) return undefined;
+  if (typeof key !== 'string') throw bad(`${where}.key is no string`);
+  return key;
+}
+
+/** An object of strings; a name that repeats has an array of strings. */
+function parseHeaders(headers: unknown, where: string): MessageHeader[] {
+  if (headers === undefined) return [];
+  if (!isObject(headers)) throw bad(`${where}.headers is no object`);
+  return Object.entries(headers).flatMap(([name, value]) => headerLines(name, value, where));
+}
+
+function headerLines(name: string, value: unknown, where: string): MessageHeader[] {
+  const values: unknown[] = Array.isArray(value) ? value : [value];
+  return values.map((each) => {
+    if (typeof each !== 'string') throw bad(`${where}.headers[${JSON.stringify(name)}] is no string`);
+    return [name, each];
+  });
+}
+
+function parseValue(message: JsonObject, where: string): Pick<Message, 'value' | 'kind'> {
+  const given = ['value', 'valueText', 'valueBase64'].filter((field) => field in message);
+  if (given.length !== 1)
+    throw bad(
+      `${where} has ${given.join(' and ') || 'no value'}: expected one of value, valueText, valueBase64`,
+    );
+  if ('value' in message) return { kind: 'json', value: writeJson(message.value, 'bad_body') };
+  if ('valueText' in message)
+    return { kind: 'text', value: encodeText(message.valueText, `${where}.valueText`) };
+  const base64 = message.valueBase64;
+  if (typeof base64 !== 'string') throw bad(`${where}.valueBase64 is no string`);
+  return { kind: 'bytes', value: decodeBase64(base64, `${where}.valueBase64`, 'bad_body') };
+}
+
+function encodeText(text: unknown, where: string): Buffer {
+  if (typeof text !== 'string') throw bad(`${where} is no string`);
+  if (!text.isWellFormed()) throw bad(`${where} has a lone surrogate, which UTF-8 can't hold`);
+  return Buffer.from(text);
+}
+
+function bad(detail: string): HttpProblem {
+  return new HttpProblem('bad_body', detail);
+}

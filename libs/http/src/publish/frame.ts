@@ -1,0 +1,72 @@
+import {
+  type BatchHeader,
+  checkBatch,
+  decodeBatch,
+  decodeBatchHeader,
+  encodeBatch,
+  MAX_BATCH_BYTES,
+  type Message,
+  type ProducerIdentity,
+} from '@message-vault/framing';
+import { MAX_MESSAGE_BYTES } from '@message-vault/metadata';
+import { HttpProblem, refusingBadBatches } from '../problems.ts';
+
+/** A batch ready to be appended. */
+export interface Framed {
+  readonly batch: Uint8Array;
+  readonly header: BatchHeader;
+}
+
+/** Messages into one batch. Throws HttpProblem `too_large` or `bad_batch`. */
+export function frameMessages(messages: readonly Message[], producer: ProducerIdentity | undefined): Framed {
+  return refusingBadBatches(() => {
+    const batch = encodeBatch({ messages, producer });
+    if (batch.byteLength > MAX_BATCH_BYTES) throw batchTooLarge(batch.byteLength);
+    return { batch, header: decodeBatchHeader(batch) };
+  });
+}
+
+/**
+ * A batch the producer has framed itself: checked and passed on as it is. What the headers say of the producer has to
+ * agree with the batch, since nobody but the producer writes into it. Throws HttpProblem.
+ */
+export function checkFramed(batch: Uint8Array, producer: ProducerIdentity | undefined): Framed {
+  const header = refusingBadBatches(() => checkBatch(batch));
+  if (producer !== undefined && !sameProducer(producer, header.producer)) {
+    throw new HttpProblem(
+      'bad_header',
+      'Producer-Id, Producer-Epoch and Producer-Seq differ from the producer in the batch: expected the same, or no such headers',
+    );
+  }
+  return { batch, header };
+}
+
+/** Throws `too_large` if a value is longer than the stream's policy allows. */
+export function checkMessageSizes(framed: Framed, maxMessageSize: number): void {
+  // Nothing to look for when the policy takes whatever fits a batch, or all records together are small enough.
+  if (maxMessageSize >= MAX_MESSAGE_BYTES || framed.header.recordsBytes <= maxMessageSize) return;
+  for (const message of refusingBadBatches(() => decodeBatch(framed.batch).messages)) {
+    if (message.value.byteLength <= maxMessageSize) continue;
+    throw new HttpProblem(
+      'too_large',
+      `a message of this stream may have ${maxMessageSize} bytes, not ${message.value.byteLength}`,
+      {
+        limit: maxMessageSize,
+      },
+    );
+  }
+}
+
+function sameProducer(one: ProducerIdentity, other: ProducerIdentity | undefined): boolean {
+  return one.id === other?.id && one.epoch === other.epoch && one.sequence === other.sequence;
+}
+
+function batchTooLarge(bytes: number): HttpProblem {
+  return new HttpProblem(
+    'too_large',
+    `the messages make a batch of ${bytes} bytes: expected at most ${MAX_BATCH_BYTES}`,
+    {
+      limit: MAX_BATCH_BYTES,
+    },
+  );
+}

@@ -1,0 +1,42 @@
+import { HttpProblem } from './problems.ts';
+
+/** The query of a request. Parameters nobody asks for are passed over. */
+export class Query {
+  readonly #parameters: URLSearchParams;
+
+  /** `query` with its question mark, or empty. */
+  constructor(query: string) {
+    this.#parameters = new URLSearchParams(query);
+  }
+
+  /** Undefined when it is not there. Throws `bad_parameter` when it is there twice. */
+  text(name: string): string | undefined {
+    const values = this.#parameters.getAll(name);
+    if (values.length > 1) throw badParameter(name, `is given ${values.length} times: expected once`);
+    return values[0];
+  }
+
+  /** An integer from `min` to `max`. */
+  integer(name: string, range: { min: number; max: number }): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= range.min && value <= range.max)) {
+      throw badParameter(
+        name,
+        `is ${JSON.stringify(text)}: expected an integer from ${range.min} to ${range.max}`,
+      );
+    }
+    return value;
+  }
+
+  /** A bound the client sets: what is more than `max` counts as `max`. */
+  bound(name: string, bounds: { default: number; max: number }): number {
+    const asked = this.integer(name, { min: 1, max: Number.MAX_SAFE_INTEGER }) ?? bounds.default;
+    return Math.min(asked, bounds.max);
+  }
+}
+
+export function badParameter(name: string, what: string): HttpProblem {
+  return new HttpProblem('bad_parameter', `${name} ${what}`);
+}

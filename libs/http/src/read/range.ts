@@ -1,0 +1,127 @@
+import { decodeBatchHeader, decodeOffset, encodeOffset } from '@message-vault/framing';
+import { iterateMessages, type ReadMessage, type StoredCommit, type StreamReader } from '@message-vault/log';
+import { endOfCommit } from './render.ts';
+
+export interface RangeRequest {
+  readonly from: number;
+  /** Messages at most. */
+  readonly limit: number;
+  /** Bytes of records at most, uncompressed; the first message is given whatever its size. */
+  readonly maxBytes: number;
+  /** Fetched at a time. */
+  readonly stepBytes: number;
+  /** Commits are given whole or not at all: their stored bytes count, and the first is given whatever its size. */
+  readonly wholeCommits: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What an answer will consist of, known before its first byte goes out. */
+export interface MessageRange {
+  readonly from: number;
+  readonly nextOffset: number;
+  readonly messages: number;
+  /** Stored bytes of the commits touched. */
+  readonly storedBytes: number;
+  /** True when there was nothing behind it. */
+  readonly upToDate: boolean;
+  /** The commits of its first step, so that short answers need no second read. */
+  readonly first: readonly StoredCommit[];
+}
+
+interface Taken {
+  messages: number;
+  bytes: number;
+  nextOffset: number;
+  /** Nothing behind this may be taken any more. */
+  full: boolean;
+}
+
+/** Finds how far an answer reaches, reading a step at a time and keeping the commits of the first step only. */
+export async function findRange(reader: StreamReader, request: RangeRequest): Promise<MessageRange> {
+  const taken: Taken = { messages: 0, bytes: 0, nextOffset: request.from, full: false };
+  let first: readonly StoredCommit[] | undefined;
+  let storedBytes = 0;
+  for (;;) {
+    const maxBytes = Math.min(request.stepBytes, request.maxBytes);
+    const step = await reader.read({ from: taken.nextOffset, maxBytes, signal: request.signal });
+    first ??= step.commits;
+    if (step.commits.length === 0) taken.nextOffset = step.nextOffset;
+    for (const commit of step.commits) {
+      const before = taken.nextOffset;
+      if (!taken.full) take(commit, taken, request);
+      if (taken.nextOffset !== before) storedBytes += commit.header.byteLength;
+    }
+    const upToDate = taken.nextOffset === step.nextOffset && step.upToDate;
+    if (taken.full || step.upToDate || step.commits.length === 0) {
+      return {
+        from: request.from,
+        nextOffset: taken.nextOffset,
+        messages: taken.messages,
+        storedBytes,
+        upToDate,
+        first,
+      };
+    }
+  }
+}
+
+function take(commit: StoredCommit, taken: Taken, request: RangeRequest): void {
+  if (request.wholeCommits) takeWhole(commit, taken, request);
+  else takeMessages(commit, taken, request);
+  if (taken.messages >= request.limit || taken.bytes >= request.maxBytes) taken.full = true;
+}
+
+function takeWhole(commit: StoredCommit, taken: Taken, request: RangeRequest): void {
+  const bytes = commit.header.byteLength;
+  if (taken.bytes > 0 && taken.bytes + bytes > request.maxBytes) {
+    taken.full = true;
+    return;
+  }
+  taken.bytes += bytes;
+  taken.messages += commit.header.messageCount - indexIn(commit, taken.nextOffset);
+  taken.nextOffset = endOfCommit(commit);
+}
+
+function takeMessages(commit: StoredCommit, taken: Taken, request: RangeRequest): void {
+  const index = indexIn(commit, taken.nextOffset);
+  const there = commit.header.messageCount - index;
+  const bytes = recordsBytes(commit);
+  const fits = taken.bytes + bytes <= request.maxBytes;
+  const wanted = Math.min(there, request.limit - taken.messages);
+  const count = fits ? wanted : countWithin(commit, taken, request, wanted);
+  taken.messages += count;
+  taken.bytes += fits ? bytes : request.maxBytes;
+  if (count === there) taken.nextOffset = endOfCommit(commit);
+  else {
+    taken.nextOffset = encodeOffset(commit.header.page, index + count);
+    taken.full = true;
+  }
+}
+
+/** How many messages of a commit too big for the bytes left still fit. */
+function countWithin(commit: StoredCommit, taken: Taken, request: RangeRequest, wanted: number): number {
+  let left = request.maxBytes - taken.bytes;
+  let count = 0;
+  for (const message of iterateMessages([commit], taken.nextOffset)) {
+    left -= messageBytes(message);
+    const isFirstOfAll = taken.messages + count === 0;
+    if (count >= wanted || (left < 0 && !isFirstOfAll)) break;
+    count += 1;
+  }
+  return count;
+}
+
+function messageBytes({ key, value, headers }: ReadMessage): number {
+  const headerBytes = headers.reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+  return value.byteLength + (key?.length ?? 0) + headerBytes;
+}
+
+function recordsBytes(commit: StoredCommit): number {
+  return commit.batches.reduce((sum, batch) => sum + decodeBatchHeader(batch).recordsBytes, 0);
+}
+
+/** How many messages of the commit lie before `offset`. */
+function indexIn(commit: StoredCommit, offset: number): number {
+  const { page, index } = decodeOffset(offset);
+  return page === commit.header.page ? Math.min(index, commit.header.messageCount) : 0;
+}

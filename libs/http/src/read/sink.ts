@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { ClientGone } from '../body.ts';
+
+/** Answers up to this size go out in one piece, with their length. */
+const ONE_PIECE_BYTES = 64 * 1024;
+
+/** The way of an answer to a client that may be slow. */
+export class Sink {
+  readonly #res: ServerResponse;
+  readonly #stalledMs: number;
+  /** Kept back until it is clear whether the answer is larger than one piece. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+
+  constructor(res: ServerResponse, stalledMs: number) {
+    this.#res = res;
+    this.#stalledMs = stalledMs;
+  }
+
+  /** False when the client should be waited for before more is written. */
+  write(bytes: Uint8Array): boolean {
+    if (bytes.byteLength === 0) return true;
+    if (this.#res.headersSent) return this.#res.write(bytes);
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.byteLength;
+    return this.#heldBytes <= ONE_PIECE_BYTES || this.#flush();
+  }
+
+  end(): void {
+    if (this.#res.headersSent) {
+      this.#res.end();
+      return;
+    }
+    this.#res.setHeader('Content-Length', this.#heldBytes);
+    this.#flush();
+    this.#res.end();
+  }
+
+  #flush(): boolean {
+    const pieces = this.#held;
+    this.#held = [];
+    const [only] = pieces;
+    return this.#res.write(pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces));
+  }
+
+  /**
+   * Waits until the client has taken what was written, but no longer than `patienceMs`: then false, and the caller
+   * should let go of what it holds and wait again. Throws ClientGone when the client goes away, or takes nothing for
+   * so long that it is sent away.
+   */
+  async drained(patienceMs: number = this.#stalledMs): Promise<boolean> {
+    const res = this.#res;
+    if (res.destroyed) throw new ClientGone('the client went away');
+    if (!res.writableNeedDrain) return true;
+    const waiting = new AbortController();
+    const timer = setTimeout(() => waiting.abort(), patienceMs);
+    const stop = (): void => waiting.abort();
+    res.once('close', stop);
+    try {
+      await once(res, 'drain', { signal: waiting.signal });
+      return true;
+    } catch {
+      if (res.destroyed) throw new ClientGone('the client went away');
+      if (patienceMs < this.#stalledMs) return false;
+      res.destroy();
+      throw new ClientGone('the client took nothing for too long');
+    } finally {
+      clearTimeout(timer);
+      res.off('close', stop);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { type Request, Router } from 'express';
+import { problemBody, sendJson } from '../answer.ts';
+import type { BodyReader } from '../body.ts';
+import { authorize, type Exchange, exchangeOf, type HttpContext } from '../exchange.ts';
+import { forward } from '../forward.ts';
+import type { AccessQuestion } from '../options.ts';
+import { HttpProblem } from '../problems.ts';
+import { sendNames } from './listings.ts';
+import { resource } from './resource.ts';
+import { rootJson, rootPage } from './root.ts';
+
+/** `/` and `/-/…`. */
+export function nodeRoutes(context: HttpContext, bodies: BodyReader): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+  root(context, router);
+  health(context, router);
+  cluster(context, router, bodies);
+  resource(router, '/-/metrics', {
+    GET: async (req, res) => {
+      const exchange = await openNode(context, req, 'metrics', 'observe');
+      const text = await context.ports.metricsText();
+      res.setHeader('Content-Type', context.options.metrics.contentType);
+      res.setHeader('Content-Length', Buffer.byteLength(text));
+      res.end(exchange.req.method === 'HEAD' ? undefined : text);
+    },
+  });
+  resource(router, '/-/names', {
+    GET: async (req) => {
+      const exchange = await openNode(context, req, 'names', 'discover');
+      await sendNames(context, exchange, exchangeOf(req).target.query);
+    },
+  });
+  return router;
+}
+
+function root(context: HttpContext, router: Router): void {
+  resource(router, '/', {
+    GET: async (req, res) => {
+      const exchange = await openNode(context, req, 'root', 'observe');
+      res.setHeader('Vary', 'Accept');
+      if (req.accepts(['application/json', 'text/html']) !== 'text/html') {
+        return sendJson(exchange, 200, JSON.stringify(rootJson(context)));
+      }
+      const page = rootPage(context);
+      res.setHeader('Content-Type', 'text/html; charset=utf-8');
+      res.setHeader('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
+      res.setHeader('Content-Length', Buffer.byteLength(page));
+      res.end(req.method === 'HEAD' ? undefined : page);
+    },
+  });
+}
+
+/** Asked by probes several times a second, and never refused by `authorize`. */
+function health(context: HttpContext, router: Router): void {
+  const { ports } = context;
+  resource(router, '/-/health/live', {
+    GET: (req) => {
+      const exchange = opened(req, 'live');
+      if (!ports.live()) return sendNotReady(context, exchange, 'this process can not be trusted any more');
+      sendJson(exchange, 200, JSON.stringify({ live: true, nodeId: ports.status().nodeId }));
+    },
+  });
+  resource(router, '/-/health/ready', {
+    GET: (req) => {
+      const exchange = opened(req, 'ready');
+      const { ready, reason } = ports.ready();
+      if (!ready) return sendNotReady(context, exchange, reason ?? 'no reason is known');
+      const { nodeId, role, epoch } = ports.status();
+      sendJson(exchange, 200, JSON.stringify({ ready, nodeId, role, epoch }));
+    },
+  });
+}
+
+function sendNotReady(context: HttpContext, exchange: Exchange, reason: string): void {
+  const { nodeId, role, epoch } = context.ports.status();
+  const problem = new HttpProblem('not_ready', reason, { retryAfter: 1 });
+  const body: unknown = JSON.parse(problemBody(problem, exchange.req.url ?? '/', exchange.requestId));
+  exchange.res.setHeader('Retry-After', '1');
+  sendJson(exchange, 503, JSON.stringify({ ...Object(body), ready: false, nodeId, role, epoch, reason }));
+}
+
+function cluster(context: HttpContext, router: Router, bodies: BodyReader): void {
+  const { ports } = context;
+  resource(router, '/-/cluster', {
+    GET: async (req) => {
+      const exchange = await openNode(context, req, 'cluster', 'observe');
+      sendJson(exchange, 200, JSON.stringify(await ports.cluster()));
+    },
+  });
+  resource(router, '/-/cluster/handover', {
+    POST: async (req) => {
+      const exchange = await openNode(context, req, 'handover', 'manage');
+      if (!ports.status().takesWrites)
+        return await forward(context, exchange, exchangeOf(req).target.url, bodies);
+      const result = await ports.handover();
+      if (!result.done) throw new HttpProblem('not_possible', result.reason);
+      sendJson(exchange, 200, JSON.stringify({ leader: result.leader }));
+    },
+  });
+}
+
+function opened(req: Request, route: string): Exchange {
+  const { exchange } = exchangeOf(req);
+  exchange.route = route;
+  exchange.res.setHeader('Cache-Control', 'no-store');
+  return exchange;
+}
+
+async function openNode(
+  context: HttpContext,
+  req: Request,
+  route: string,
+  action: AccessQuestion['action'],
+): Promise<Exchange> {
+  const exchange = opened(req, route);
+  await authorize(context, exchange, { action, name: undefined });
+  return exchange;
+}

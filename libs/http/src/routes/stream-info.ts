@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { formatDuration, type NameDocument, type StreamPolicy } from '@message-vault/metadata';
+import { sendJson } from '../answer.ts';
+import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
+import { HttpProblem } from '../problems.ts';
+import { answeredByETag } from '../read/caching.ts';
+
+/** `GET /{name}/-/stats`: where the stream begins and ends. */
+export async function sendStats(context: HttpContext, exchange: Exchange, name: NameDocument): Promise<void> {
+  const bounds = await boundsOf(context, exchange, name);
+  const { res } = exchange;
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('Next-Offset', bounds.nextOffset);
+  sendJson(exchange, 200, JSON.stringify({ stream: name.name, role: name.role, ...bounds }));
+}
+
+/** `HEAD /{name}`: the same as headers. */
+export async function sendStatsAsHeaders(
+  context: HttpContext,
+  exchange: Exchange,
+  name: NameDocument,
+): Promise<void> {
+  const bounds = await boundsOf(context, exchange, name);
+  const { res } = exchange;
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('Earliest-Offset', bounds.earliestOffset);
+  res.setHeader('Next-Offset', bounds.nextOffset);
+  res.setHeader('Earliest-Sequence-Number', bounds.earliestSequenceNumber);
+  res.setHeader('Next-Sequence-Number', bounds.nextSequenceNumber);
+  res.setHeader('Stream-Bytes', bounds.bytes);
+  if (bounds.firstTimestamp !== null) res.setHeader('First-Timestamp', bounds.firstTimestamp);
+  if (bounds.lastTimestamp !== null) res.setHeader('Last-Timestamp', bounds.lastTimestamp);
+  res.statusCode = 200;
+  res.end();
+}
+
+async function boundsOf(context: HttpContext, exchange: Exchange, name: NameDocument) {
+  const { reader, release } = context.ports.acquireReader(name);
+  try {
+    const bounds = await reader.bounds(endSignal(context, exchange));
+    return {
+      earliestOffset: bounds.earliestOffset,
+      nextOffset: bounds.nextOffset,
+      earliestSequenceNumber: bounds.earliestSequenceNumber,
+      nextSequenceNumber: bounds.nextSequenceNumber,
+      bytes: bounds.bytes,
+      firstTimestamp: bounds.firstTimestamp ?? null,
+      lastTimestamp: bounds.lastTimestamp ?? null,
+    };
+  } finally {
+    release();
+  }
+}
+
+/** `GET /{name}/-/access`: read access to the segments themselves. The answer is a secret. */
+export async function sendAccess(
+  context: HttpContext,
+  exchange: Exchange,
+  name: NameDocument,
+): Promise<void> {
+  const grant = await context.ports.grantAccess(name);
+  if (grant === undefined)
+    throw new HttpProblem('not_possible', 'the storage of this node can not hand out read access');
+  exchange.res.setHeader('Cache-Control', 'no-store');
+  const { name: stream, streamId, container } = name;
+  const { url, expiresAt, segments } = grant;
+  sendJson(exchange, 200, JSON.stringify({ stream, streamId, container, url, expires: expiresAt, segments }));
+}
+
+/** `GET /{name}/-/policy`: durations in ISO 8601, sizes in bytes. */
+export function sendPolicy(exchange: Exchange, name: NameDocument): void {
+  const body = JSON.stringify({ role: name.role, ...publicPolicy(name.policy) });
+  exchange.res.setHeader('ETag', `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`);
+  exchange.res.setHeader('Cache-Control', 'no-cache');
+  if (!answeredByETag(exchange)) sendJson(exchange, 200, body);
+}
+
+function publicPolicy({ retentionAgeMs, ...rest }: StreamPolicy) {
+  return retentionAgeMs === undefined ? rest : { ...rest, retentionAge: formatDuration(retentionAgeMs) };
+}

@@ -1,0 +1,271 @@
+import { type ClientRequest, type IncomingMessage, request as sendRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import {
+  ChunkCache,
+  type Leadership,
+  openReader,
+  openWriter,
+  type StreamReader,
+  type StreamWriter,
+} from '@message-vault/log';
+import {
+  containerName,
+  defaultLimits,
+  defaultStreamPolicy,
+  type Limits,
+  type NameDocument,
+} from '@message-vault/metadata';
+import { randomUuid, systemRuntime } from '@message-vault/runtime';
+import { memoryStorage, type Storage } from '@message-vault/storage';
+import { createMetrics, silentLogger } from '@message-vault/telemetry';
+import { onTestFinished } from 'vitest';
+import {
+  type ClusterView,
+  createHttpApp,
+  ForwardError,
+  type ForwardRequest,
+  type HandoverResult,
+  type HttpApp,
+  type HttpOptions,
+  type NodePorts,
+  type NodeStatus,
+  type Readiness,
+} from '../../src/index.ts';
+
+/** A node as small as can be around the real log on memory storage: one writer and one reader per stream. */
+export class TestNode {
+  readonly storage: Storage;
+  /** Shared by the nodes of a cluster. */
+  readonly names: Map<string, NameDocument>;
+  readonly status: { -readonly [Key in keyof NodeStatus]: NodeStatus[Key] };
+  readiness: Readiness = { ready: true };
+  alive = true;
+  handoverResult: HandoverResult = { done: false, reason: 'there is no standby' };
+  /** Runs before a publish reaches the log. */
+  beforePublish: () => void | Promise<void> = () => undefined;
+  policy = defaultStreamPolicy;
+  /** Messages handed out by readers, counted per read call. */
+  readonly reads: number[] = [];
+  readonly #cache = new ChunkCache({ maxBytes: 64 * 1024 * 1024 });
+  readonly #writers = new Map<string, Promise<StreamWriter>>();
+  readonly #readers = new Map<string, StreamReader>();
+  leases = 0;
+
+  constructor(cluster?: TestNode) {
+    this.storage = cluster?.storage ?? memoryStorage();
+    this.names = cluster?.names ?? new Map();
+    const nodeId = cluster === undefined ? 'leader-1' : `reader-${randomUuid(systemRuntime).slice(0, 4)}`;
+    this.status = {
+      nodeId,
+      role: cluster === undefined ? 'leading' : 'reading',
+      epoch: 7,
+      leader: cluster?.status.leader,
+      takesWrites: cluster === undefined,
+    };
+  }
+
+  ports(): NodePorts {
+    return {
+      status: () => this.status,
+      live: () => this.alive,
+      ready: () => this.readiness,
+      cluster: () => this.#view(),
+      handover: () => Promise.resolve(this.handoverResult),
+      metricsText: () => Promise.resolve('mvault_test 1\n'),
+      lookup: (name) => this.names.get(name),
+      listNames: (prefix, page) => Promise.resolve(this.#list((name) => name.startsWith(prefix), page)),
+      listChildren: (name, page) =>
+        Promise.resolve(
+          this.#list(
+            (each) => each.startsWith(`${name}/`) && !each.slice(name.length + 1).includes('/'),
+            page,
+          ),
+        ),
+      publish: async ({ name, batch, header, expectedSequenceNumber }) => {
+        await this.beforePublish();
+        const writer = await this.#writer(name);
+        const result = await writer.append(batch, { header, expectedSequenceNumber });
+        return result;
+      },
+      forward: ({ method, path, headers, body, signal }) => {
+        const url = this.status.leader?.url;
+        if (url === undefined) return Promise.reject(new ForwardError('no_leader', 'no leader is known'));
+        return forwardByHttp(new URL(path, url), { method, headers, body, signal });
+      },
+      acquireReader: (document) => {
+        this.leases += 1;
+        let open = true;
+        return {
+          reader: this.reader(document),
+          release: () => {
+            if (open) this.leases -= 1;
+            open = false;
+          },
+        };
+      },
+      grantAccess: ({ container }) =>
+        Promise.resolve({
+          url: `http://storage/${container}?sig=secret`,
+          expiresAt: 1_800_000_000_000,
+          segments: ['0000000000000000'],
+        }),
+    };
+  }
+
+  /** What a stream holds by the account of a reader that shares nothing with the node. */
+  async stored(name: string): Promise<number> {
+    const document = this.names.get(name);
+    if (document === undefined) return 0;
+    const cache = new ChunkCache({ maxBytes: 1024 * 1024 });
+    const reader = openReader({ pages: this.storage.pages, runtime: systemRuntime, stream: document, cache });
+    const { nextSequenceNumber } = await reader.bounds();
+    reader.close();
+    return nextSequenceNumber;
+  }
+
+  reader(document: NameDocument): StreamReader {
+    const known = this.#readers.get(document.streamId);
+    if (known !== undefined) return known;
+    const reader = openReader({
+      pages: this.storage.pages,
+      runtime: systemRuntime,
+      stream: document,
+      cache: this.#cache,
+    });
+    this.#readers.set(document.streamId, reader);
+    return reader;
+  }
+
+  async close(): Promise<void> {
+    for (const reader of this.#readers.values()) reader.close();
+    for (const writer of this.#writers.values()) await (await writer).close();
+  }
+
+  #view(): ClusterView {
+    const { nodeId, role, leader } = this.status;
+    return { leader: leader ?? null, self: { nodeId, role } };
+  }
+
+  #list(wanted: (name: string) => boolean, page: { cursor: string | undefined; limit: number }) {
+    const all = [...this.names.keys()]
+      .filter(wanted)
+      .sort()
+      .filter((name) => page.cursor === undefined || name > page.cursor);
+    const names = all.slice(0, page.limit).map((name) => ({ name, role: 'stream' as const }));
+    return { names, cursor: all.length > page.limit ? names.at(-1)?.name : undefined };
+  }
+
+  #writer(name: string): Promise<StreamWriter> {
+    let writer = this.#writers.get(name);
+    writer ??= this.#open(name);
+    this.#writers.set(name, writer);
+    return writer;
+  }
+
+  async #open(name: string): Promise<StreamWriter> {
+    const { pages } = this.storage;
+    const document = this.names.get(name) ?? this.#document(name);
+    await pages.createContainer(document.container);
+    const leadership: Leadership = { epoch: this.status.epoch, isLeading: () => true, lost: () => undefined };
+    this.names.set(name, document);
+    return await openWriter({
+      pages,
+      runtime: systemRuntime,
+      stream: document,
+      leadership,
+      onCommit: (tail) => this.reader(document).hint(tail.page),
+    });
+  }
+
+  #document(name: string): NameDocument {
+    return {
+      version: 1,
+      name,
+      role: 'stream',
+      streamId: randomUuid(systemRuntime),
+      container: containerName(systemRuntime.randomBytes(16)),
+      createdAt: systemRuntime.now(),
+      createdByEpoch: this.status.epoch,
+      policy: this.policy,
+    };
+  }
+}
+
+export interface RunningNode {
+  readonly node: TestNode;
+  readonly app: HttpApp;
+  readonly url: string;
+  readonly port: number;
+}
+
+export interface NodeSetup {
+  readonly http?: Partial<Limits['http']>;
+  readonly read?: Partial<Limits['read']>;
+  readonly sse?: Partial<Limits['sse']>;
+  readonly options?: Partial<HttpOptions>;
+  /** A node of the same cluster that leads. */
+  readonly leader?: RunningNode;
+}
+
+/** A node on a free port, closed when the test ends. */
+export async function startNode(setup: NodeSetup = {}): Promise<RunningNode> {
+  const node = new TestNode(setup.leader?.node);
+  const limits = {
+    http: { ...defaultLimits.http, ...setup.http },
+    read: { ...defaultLimits.read, ...setup.read },
+    sse: { ...defaultLimits.sse, ...setup.sse },
+  };
+  const metrics = createMetrics({ nodeId: node.status.nodeId, processMetrics: false });
+  const app = createHttpApp(node.ports(), {
+    limits,
+    logger: silentLogger,
+    metrics,
+    version: '0.0.0',
+    ...setup.options,
+  });
+  const port = await new Promise<number>((resolve) => {
+    app.server.listen(0, '127.0.0.1', () => resolve(portOf(app.server.address())));
+  });
+  const url = `http://127.0.0.1:${port}`;
+  if (setup.leader === undefined) {
+    node.status.leader = {
+      nodeId: node.status.nodeId,
+      url,
+      epoch: node.status.epoch,
+      since: 1_763_625_600_000,
+    };
+  }
+  onTestFinished(async () => {
+    await app.close(0);
+    await node.close();
+  });
+  return { node, app, url, port };
+}
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === 'string')
+    throw new Error('the server does not listen on a port');
+  return address.port;
+}
+
+function forwardByHttp(
+  url: URL,
+  { method, headers, body, signal }: Omit<ForwardRequest, 'path'>,
+): ReturnType<NodePorts['forward']> {
+  return new Promise((resolve, reject) => {
+    const outgoing: ClientRequest = sendRequest(url, { method, headers, signal, agent: false });
+    outgoing.once('error', (cause) =>
+      reject(new ForwardError('leader_unreachable', 'the leader did not answer', { cause })),
+    );
+    outgoing.once('response', (answer: IncomingMessage) => {
+      resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: answer });
+    });
+    const source = body instanceof Uint8Array ? Readable.from([body]) : Readable.from(body);
+    source.once('error', (error) => {
+      outgoing.destroy();
+      reject(error);
+    });
+    source.pipe(outgoing);
+  });
+}
