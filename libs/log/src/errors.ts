@@ -1,3 +1,5 @@
+import { encodeOffset } from '@message-vault/framing';
+
 /** Why the log did not do what was asked. Closed; every boundary above maps from it. */
 export type LogErrorCode =
   /** This node does not lead the stream (any more). Certainly not stored by this call. */
@@ -52,4 +54,15 @@ export class LogError extends Error {
 /** True for a LogError of one of `codes` (of any code, when none is given). */
 export function isLogError(error: unknown, ...codes: LogErrorCode[]): error is LogError {
   return error instanceof LogError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** Stored bytes at `page` are not what was written there: `damaged`, with the offset of the first message lost by it. */
+export function damagedAt(page: number, why: string, cause?: unknown): LogError {
+  const offset = encodeOffset(page, 0);
+  return new LogError(
+    'damaged',
+    `the log is damaged at offset ${offset} (page ${page}): ${why}`,
+    { offset },
+    cause,
+  );
 }
