@@ -1,0 +1,105 @@
+import { sleep } from '@message-vault/runtime';
+import { Backoff } from './backoff.ts';
+import { abortedError, isVaultClientError, VaultClientError } from './errors.ts';
+import { type ClientContext, type Exchanged, exchange } from './exchange.ts';
+import { problemError, refusalCode } from './problems.ts';
+import type { TransportResponse } from './transport.ts';
+
+/** A question any node can answer and that may be asked again without harm. */
+export interface Question {
+  /** For notices and errors: `read orders`. */
+  readonly operation: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly accept: string;
+  readonly maxResponseBytes: number;
+  /** How long a node may keep silent; longer than what it was asked to wait. */
+  readonly stallTimeoutMs: number;
+  /** Give up when no node has given an answer for this long. */
+  readonly giveUpAfterMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Worth asking another node for: one that lags behind may not know yet. */
+  readonly mayPass?: (error: VaultClientError) => boolean;
+}
+
+/**
+ * Asks one node after the other until one answers what `understand` accepts. Errors: what the answer refuses,
+ * `aborted`, and `unavailable` (or the last `bad_answer`) when the time is up.
+ */
+export async function ask<Answer>(
+  context: ClientContext,
+  question: Question,
+  understand: (response: TransportResponse) => Answer,
+): Promise<Answer> {
+  const { runtime, nodes } = context;
+  const backoff = new Backoff(runtime, context.backoff);
+  const startedAt = runtime.monotonic();
+  for (;;) {
+    if (question.signal?.aborted) throw abortedError(question.signal);
+    const url = nodes.readTarget();
+    const { path, accept, maxResponseBytes, stallTimeoutMs, signal } = question;
+    const headers = { accept };
+    const exchanged = await exchange(context, {
+      url,
+      method: 'GET',
+      path,
+      headers,
+      maxResponseBytes,
+      stallTimeoutMs,
+      signal,
+    });
+    const outcome = settle(exchanged, understand);
+    if (outcome.kind === 'answer') return outcome.answer;
+    if (question.signal?.aborted) throw abortedError(question.signal);
+    const final = outcome.kind === 'final' && question.mayPass?.(outcome.error) !== true;
+    if (final || runtime.monotonic() - startedAt >= question.giveUpAfterMs) throw outcome.error;
+    nodes.passOver(url);
+    const delayMs = backoff.nextDelayMs();
+    context.onRetry({ operation: question.operation, url, delayMs, reason: outcome.error.message });
+    await pause(context, delayMs, question.signal);
+  }
+}
+
+type Settled<Answer> =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'final' | 'again'; readonly error: VaultClientError };
+
+function settle<Answer>(
+  exchanged: Exchanged,
+  understand: (response: TransportResponse) => Answer,
+): Settled<Answer> {
+  if (exchanged.kind === 'failure') {
+    const { error } = exchanged;
+    const code =
+      error.code === 'closed' ? 'closed' : error.code === 'too_large' ? 'bad_answer' : 'unavailable';
+    const kind = error.code === 'closed' ? 'final' : 'again';
+    return { kind, error: new VaultClientError(code, error.message, { cause: error }) };
+  }
+  const { response, problem } = exchanged;
+  if (response.status !== 200) {
+    const code = refusalCode(response.status, problem);
+    return {
+      kind: code === undefined ? 'again' : 'final',
+      error: problemError(code ?? 'unavailable', response, problem),
+    };
+  }
+  try {
+    return { kind: 'answer', answer: understand(response) };
+  } catch (error) {
+    if (!isVaultClientError(error, 'bad_answer')) throw error;
+    return { kind: 'again', error };
+  }
+}
+
+async function pause(
+  context: ClientContext,
+  delayMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await sleep(context.runtime, delayMs, signal);
+  } catch (error) {
+    if (signal?.aborted) throw abortedError(signal);
+    throw error;
+  }
+}

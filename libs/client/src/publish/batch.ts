@@ -1,0 +1,109 @@
+import {
+  BATCH_HEADER_BYTES,
+  BatchBuilder,
+  type BatchCodec,
+  type ProducerIdentity,
+} from '@message-vault/framing';
+import type { PublishAnswer } from '../answers.ts';
+import { recordBytes } from '../messages.ts';
+import type { Part, PublishFailure } from './call.ts';
+import type { Again, Refusal } from './outcome.ts';
+import type { PartQueue } from './queue.ts';
+
+export interface BatchSettings {
+  readonly codec: BatchCodec;
+  readonly maxBatchBytes: number;
+  readonly maxBatchMessages: number;
+}
+
+/** Messages framed under one producer sequence. It is sent, however often, with these very bytes. */
+export class Batch {
+  readonly bytes: Uint8Array;
+  parts: readonly Part[];
+  readonly sequence: number;
+  readonly deadline: number;
+  readonly expectedSequenceNumber: number | undefined;
+  /** An attempt waits for its answer. */
+  underWay = false;
+  /** On the monotonic clock: when it was last sent. */
+  sentAt = 0;
+  /** An attempt ended without a trustworthy answer: from then on only an answer to the same identity can tell. */
+  mayBeStored = false;
+  /** What came of the last attempt. */
+  last: Again | undefined;
+
+  constructor(bytes: Uint8Array, parts: readonly Part[], sequence: number) {
+    this.bytes = bytes;
+    this.parts = parts;
+    this.sequence = sequence;
+    // Calls come in the order of their deadlines.
+    this.deadline = parts[0]?.call.deadline ?? 0;
+    this.expectedSequenceNumber = parts[0]?.call.expectedSequenceNumber;
+  }
+
+  /** Gives every call its share of the answer. */
+  acknowledge(answer: PublishAnswer): void {
+    let done = 0;
+    for (const { call, from, to } of this.parts) {
+      const count = to - from;
+      const firstOffset = answer.firstOffset + done;
+      const firstSequenceNumber = answer.firstSequenceNumber + done;
+      done += count;
+      const nextOffset = done === answer.count ? answer.nextOffset : answer.firstOffset + done;
+      call.acknowledge({ count, firstOffset, nextOffset, firstSequenceNumber, timestamp: answer.timestamp });
+    }
+  }
+
+  /** Makes two groups of its parts, to be framed and sent separately. */
+  halve(): void {
+    const middle = Math.ceil(this.parts.length / 2);
+    const [first, second] = [Symbol('first half'), Symbol('second half')];
+    this.parts = this.parts.map((part, index) => ({ ...part, group: index < middle ? first : second }));
+  }
+
+  fail(failure: PublishFailure): void {
+    for (const { call } of this.parts) call.fail(failure);
+  }
+
+  /** The node will never take it. */
+  refuse(detail: Refusal): void {
+    const outcome =
+      detail.code === 'position_forgotten' ? 'stored' : this.mayBeStored ? 'unknown' : 'not_stored';
+    this.fail({ ...detail, outcome });
+  }
+
+  /** Trying is over. */
+  giveUp(): void {
+    const { reason = 'the node has not answered', cause, status, problem } = this.last ?? {};
+    const details = { cause, status, problem };
+    if (this.mayBeStored) {
+      const message = `not known whether the messages are stored: ${reason}`;
+      this.fail({ code: 'outcome_unknown', message, outcome: 'unknown', ...details });
+    } else {
+      this.fail({
+        code: 'not_delivered',
+        message: `not stored: ${reason}`,
+        outcome: 'not_stored',
+        ...details,
+      });
+    }
+  }
+}
+
+/** Frames as many waiting messages as fit one batch. Undefined when nobody waits for any. */
+export function sealBatch(
+  queue: PartQueue,
+  settings: BatchSettings,
+  producer: ProducerIdentity,
+): Batch | undefined {
+  const first = queue.first();
+  const message = first?.call.messages[first.from];
+  if (message === undefined) return undefined;
+  const builder = new BatchBuilder({
+    maxBytes: Math.max(settings.maxBatchBytes, BATCH_HEADER_BYTES + recordBytes(message)),
+    maxMessages: settings.maxBatchMessages,
+    codec: settings.codec,
+  });
+  const parts = queue.fill(builder, settings.maxBatchBytes - BATCH_HEADER_BYTES);
+  return new Batch(builder.finish(producer), parts, producer.sequence);
+}

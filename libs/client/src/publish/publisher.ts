@@ -1,0 +1,178 @@
+import type { Message } from '@message-vault/framing';
+import { randomUuid } from '@message-vault/runtime';
+import { abortedError, VaultClientError } from '../errors.ts';
+import type { ClientContext } from '../exchange.ts';
+import { LeaderScout } from '../leader-scout.ts';
+import { MAX_MESSAGE_RECORD_BYTES, type OutgoingMessage, recordBytes, toWireMessage } from '../messages.ts';
+import { Admission } from './admission.ts';
+import { PublishCall, type PublishResult } from './call.ts';
+import { type ProducerSource, type PublishSettings, StreamPublisher } from './stream-publisher.ts';
+
+export interface PublishOptions {
+  /** Publish only if this is the sequence number the first message would get. The messages must fit one batch. */
+  readonly expectedSequenceNumber?: number | undefined;
+  /** Gives the call up. What had been sent may be stored nevertheless: `outcome` of the error says what is known. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PublisherSettings extends PublishSettings {
+  readonly deliveryTimeoutMs: number;
+  readonly maxBufferBytes: number;
+  readonly whenBufferFull: 'wait' | 'reject';
+  /** Connections for publishing to one node; streams are spread over them. */
+  readonly lanes: number;
+  readonly producer: { readonly id: string; readonly epoch: number } | undefined;
+}
+
+/** Streams whose place in the sequence is remembered; one published to again after that begins a new epoch. */
+const MAX_REMEMBERED_STREAMS = 10_000;
+
+/** All a client publishes: takes calls in within the bounds of the buffer and hands them to their streams' owners. */
+export class Publisher {
+  readonly #context: ClientContext;
+  readonly #settings: PublisherSettings;
+  readonly #admission: Admission;
+  readonly #scout: LeaderScout;
+  readonly #producer: ProducerSource;
+  readonly #streams = new Map<string, StreamPublisher>();
+  #nextLane = 0;
+  #closed = false;
+
+  constructor(context: ClientContext, settings: PublisherSettings) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#admission = new Admission(settings.maxBufferBytes);
+    this.#scout = new LeaderScout(context);
+    let epoch = settings.producer?.epoch ?? 0;
+    this.#producer = { id: settings.producer?.id ?? randomUuid(context.runtime), nextEpoch: () => epoch++ };
+  }
+
+  publish(
+    stream: string,
+    messages: OutgoingMessage | readonly OutgoingMessage[],
+    options: PublishOptions,
+  ): Promise<PublishResult> {
+    try {
+      const call = this.#call(stream, messages, options);
+      this.#admit(call, options.signal);
+      return call.result;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Resolves when everything published so far has ended, one way or the other. */
+  async flush(): Promise<void> {
+    do {
+      await Promise.all([...this.#streams.values()].map((stream) => stream.flush()));
+    } while (this.#admission.waiting > 0);
+  }
+
+  /** Takes nothing more in and flushes. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.flush();
+  }
+
+  #call(
+    stream: string,
+    messages: OutgoingMessage | readonly OutgoingMessage[],
+    options: PublishOptions,
+  ): PublishCall {
+    if (this.#closed) throw new VaultClientError('closed', 'the client is closed', { outcome: 'not_stored' });
+    if (options.signal?.aborted) throw abortedError(options.signal, 'not_stored');
+    const wire = isList(messages) ? messages.map(toWireMessage) : [toWireMessage(messages)];
+    if (wire.length === 0) throw new VaultClientError('invalid_argument', 'there is no message to publish');
+    const size = measure(wire);
+    const { expectedSequenceNumber } = options;
+    if (expectedSequenceNumber !== undefined) this.#checkFitsOneBatch(wire.length, size.bytes);
+    const deadline = this.#context.runtime.monotonic() + this.#settings.deliveryTimeoutMs;
+    return new PublishCall({ stream, messages: wire, ...size, deadline, expectedSequenceNumber });
+  }
+
+  #checkFitsOneBatch(count: number, bytes: number): void {
+    const { maxBatchBytes, maxBatchMessages } = this.#settings;
+    if (count <= maxBatchMessages && (count === 1 || bytes <= maxBatchBytes)) return;
+    const most = `${maxBatchMessages} messages and ${maxBatchBytes} bytes`;
+    throw new VaultClientError(
+      'too_large',
+      `messages published on a condition must fit one batch of ${most}`,
+    );
+  }
+
+  #admit(call: PublishCall, signal: AbortSignal | undefined): void {
+    const start = (): void => {
+      call.onSettled = () => this.#admission.leave(call.bytes);
+      this.#streamOf(call.stream).add(call);
+    };
+    let leaveLine: (() => void) | undefined;
+    if (this.#admission.tryEnter(call.bytes)) start();
+    else {
+      leaveLine =
+        this.#settings.whenBufferFull === 'wait' ? this.#admission.wait(call.bytes, start) : undefined;
+      if (leaveLine === undefined) throw bufferFull(this.#settings.maxBufferBytes);
+    }
+    if (signal !== undefined) this.#watch(call, signal, leaveLine);
+  }
+
+  #watch(call: PublishCall, signal: AbortSignal, leaveLine: (() => void) | undefined): void {
+    const onAbort = (): void => {
+      const outcome = this.#streams.get(call.stream)?.outcomeOf(call) ?? 'not_stored';
+      call.fail({ code: 'aborted', message: 'the caller gave the call up', outcome, cause: signal.reason });
+      leaveLine?.();
+    };
+    const forget = (): void => signal.removeEventListener('abort', onAbort);
+    signal.addEventListener('abort', onAbort, { once: true });
+    call.result.then(forget, forget);
+  }
+
+  #streamOf(stream: string): StreamPublisher {
+    let found = this.#streams.get(stream);
+    if (found === undefined) {
+      this.#forgetIdleStreams();
+      found = new StreamPublisher({
+        stream,
+        lane: this.#nextLane,
+        context: this.#context,
+        settings: this.#settings,
+        producer: this.#producer,
+        scout: this.#scout,
+      });
+      this.#nextLane = (this.#nextLane + 1) % this.#settings.lanes;
+      this.#streams.set(stream, found);
+    }
+    return found;
+  }
+
+  #forgetIdleStreams(): void {
+    if (this.#streams.size < MAX_REMEMBERED_STREAMS) return;
+    for (const [name, stream] of this.#streams) if (stream.idle) this.#streams.delete(name);
+  }
+}
+
+function isList(
+  messages: OutgoingMessage | readonly OutgoingMessage[],
+): messages is readonly OutgoingMessage[] {
+  return Array.isArray(messages);
+}
+
+function measure(messages: readonly Message[]): { bytes: number; largestBytes: number } {
+  let bytes = 0;
+  let largestBytes = 0;
+  for (const message of messages) {
+    const size = recordBytes(message);
+    bytes += size;
+    if (size > largestBytes) largestBytes = size;
+  }
+  if (largestBytes <= MAX_MESSAGE_RECORD_BYTES) return { bytes, largestBytes };
+  const most = MAX_MESSAGE_RECORD_BYTES;
+  throw new VaultClientError(
+    'too_large',
+    `a message of ${largestBytes} bytes is larger than a batch takes (${most})`,
+  );
+}
+
+function bufferFull(maxBytes: number): VaultClientError {
+  const message = `the messages under way fill the buffer of ${maxBytes} bytes`;
+  return new VaultClientError('buffer_full', message, { outcome: 'not_stored' });
+}

@@ -1,0 +1,110 @@
+import { MAX_COMMIT_BYTES } from '@message-vault/framing';
+import { badAnswer } from '../answers.ts';
+import { ask } from '../ask.ts';
+import type { VaultClientError } from '../errors.ts';
+import type { ClientContext } from '../exchange.ts';
+import type { VaultMessage } from '../messages.ts';
+import type { TransportResponse } from '../transport.ts';
+import { decodeCommits, messagesOf } from './decode.ts';
+import { type Start, startAtOffset } from './start.ts';
+
+/** Some consecutive messages of a stream. */
+export interface ReadChunk {
+  /** Decoded as they are asked for. */
+  readonly messages: Iterable<VaultMessage>;
+  /** Where the next chunk begins. */
+  readonly nextOffset: number;
+  /** True when there was nothing behind it at the time. */
+  readonly upToDate: boolean;
+}
+
+export interface ChunkRequest {
+  readonly stream: string;
+  readonly start: Start;
+  /** Stored bytes to ask for at a time; a chunk has at least one commit. */
+  readonly maxBytes: number;
+  /** At most so many messages are wanted of the first chunk: saves sending more. */
+  readonly limit?: number | undefined;
+  /** At the tail: how long to wait for news, and go on for ever. 0: end there. */
+  readonly waitMs: number;
+  /** Until the first answer, and between two: how long all nodes may fail. */
+  readonly giveUpAfterMs: { readonly first: number; readonly later: number };
+  readonly signal: AbortSignal;
+}
+
+/** Beyond the time it was asked to wait, a node that keeps silent this long is given up. */
+const WAIT_GRACE_MS = 3000;
+
+/**
+ * Reads on from `start`, chunk by chunk, whatever happens to single nodes: a chunk is only handed out when it arrived
+ * whole, and the next one is asked for exactly behind it, from whichever node answers. While a chunk is being
+ * consumed the next one is on its way already: never more than two are held.
+ */
+export async function* readChunks(
+  context: ClientContext,
+  request: ChunkRequest,
+): AsyncGenerator<ReadChunk, void, undefined> {
+  const prefetch = new AbortController();
+  const signal = AbortSignal.any([request.signal, prefetch.signal]);
+  try {
+    let next: Promise<ReadChunk> | undefined = fetchChunk(
+      context,
+      { ...request, signal },
+      request.start,
+      'first',
+    );
+    while (next !== undefined) {
+      const chunk: ReadChunk = await next;
+      const goOn: boolean = request.waitMs > 0 || !chunk.upToDate;
+      next = goOn
+        ? fetchChunk(context, { ...request, signal }, startAtOffset(chunk.nextOffset), 'later')
+        : undefined;
+      // It may fail while the consumer is busy; it is told when it asks for more.
+      next?.catch(() => {});
+      yield chunk;
+    }
+  } finally {
+    prefetch.abort();
+  }
+}
+
+function fetchChunk(
+  context: ClientContext,
+  request: ChunkRequest,
+  start: Start,
+  turn: 'first' | 'later',
+): Promise<ReadChunk> {
+  const query = new URLSearchParams({ from: start.from, maxBytes: String(request.maxBytes) });
+  // The first answer says where we are; it is not kept waiting.
+  const waitMs = turn === 'first' ? 0 : request.waitMs;
+  if (waitMs > 0) query.set('wait', String(waitMs / 1000));
+  if (turn === 'first' && request.limit !== undefined) query.set('limit', String(request.limit));
+  const question = {
+    operation: `read ${request.stream}`,
+    path: `/${request.stream}?${query}`,
+    accept: 'application/vnd.message-vault.commits',
+    maxResponseBytes: request.maxBytes + 2 * MAX_COMMIT_BYTES,
+    stallTimeoutMs:
+      waitMs === 0 ? context.attemptTimeoutMs : waitMs + Math.min(WAIT_GRACE_MS, context.attemptTimeoutMs),
+    giveUpAfterMs: request.giveUpAfterMs[turn] + waitMs,
+    signal: request.signal,
+    // We have been there before, so a node that says there is nothing yet has not looked lately.
+    mayPass: (error: VaultClientError) =>
+      turn === 'later' &&
+      error.code === 'offset_out_of_range' &&
+      error.nextOffset !== undefined &&
+      error.nextOffset < Number(start.from),
+  };
+  return ask(context, question, (response) => toChunk(response, start));
+}
+
+function toChunk(response: TransportResponse, start: Start): ReadChunk {
+  const nextOffset = Number(response.headers['next-offset'] || Number.NaN);
+  if (!Number.isSafeInteger(nextOffset)) throw badAnswer('the header Next-Offset is missing', response);
+  const commits = decodeCommits(response.body);
+  return {
+    messages: { [Symbol.iterator]: () => messagesOf(commits, start.includes) },
+    nextOffset,
+    upToDate: commits.length === 0 || response.headers['up-to-date'] === 'true',
+  };
+}
