@@ -26,6 +26,8 @@ const byErrorCode: Readonly<Record<string, StorageErrorCode>> = {
   ContainerNotFound: 'not_found',
   ResourceNotFound: 'not_found',
   ContainerBeingDeleted: 'not_found',
+  // Answered with 400 where the header is malformed, and with 401 otherwise.
+  InvalidAuthenticationInfo: 'unauthorized',
   ServerBusy: 'throttled',
 };
 

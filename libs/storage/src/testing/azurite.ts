@@ -16,6 +16,8 @@ export interface AzuriteOptions {
   readonly inMemory?: boolean;
   /** Fixed ports, to start again where one stopped. Free ones are taken by default. */
   readonly ports?: { readonly blob: number; readonly queue: number; readonly table: number };
+  /** Serve HTTPS with this certificate and key (paths of PEM files), and take bearer tokens without checking who signed them. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
 export interface Azurite {
@@ -49,7 +51,12 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
   };
   try {
     const ports = await listening(child);
-    return { ...endpoints(ports), ports, pid: child.pid ?? 0, stop };
+    return {
+      ...endpoints(ports, options.tls === undefined ? 'http' : 'https'),
+      ports,
+      pid: child.pid ?? 0,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -60,7 +67,7 @@ function entryScript(): string {
   return createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js');
 }
 
-function flags({ dir, inMemory, ports }: AzuriteOptions, scratch: string): string[] {
+function flags({ dir, inMemory, ports, tls }: AzuriteOptions, scratch: string): string[] {
   const port = (service: 'blob' | 'queue' | 'table'): string[] => [
     `--${service}Port`,
     String(ports?.[service] ?? 0),
@@ -71,6 +78,7 @@ function flags({ dir, inMemory, ports }: AzuriteOptions, scratch: string): strin
     ...port('blob'),
     ...port('queue'),
     ...port('table'),
+    ...(tls === undefined ? [] : ['--cert', tls.certFile, '--key', tls.keyFile, '--oauth', 'basic']),
     // No calls to the outside, and none refused for being made by a newer client than Azurite knows.
     ...['--silent', '--disableTelemetry', '--skipApiVersionCheck'],
   ];
@@ -102,7 +110,7 @@ function listening(child: ChildProcess): Promise<Azurite['ports']> {
 function portsIn(printed: string): Azurite['ports'] | undefined {
   const port = (service: string): number =>
     Number(
-      new RegExp(`${service} service is successfully listening at http://[^\\s]*:(\\d+)\\s`).exec(
+      new RegExp(`${service} service is successfully listening at https?://[^\\s]*:(\\d+)\\s`).exec(
         printed,
       )?.[1],
     );
@@ -110,11 +118,14 @@ function portsIn(printed: string): Azurite['ports'] | undefined {
   return Number.isNaN(ports.blob + ports.queue + ports.table) ? undefined : ports;
 }
 
-function endpoints(ports: Azurite['ports']): Pick<Azurite, 'connectionString' | 'blobUrl' | 'queueUrl'> {
-  const blobUrl = `http://127.0.0.1:${ports.blob}/${developmentAccount.name}`;
-  const queueUrl = `http://127.0.0.1:${ports.queue}/${developmentAccount.name}`;
+function endpoints(
+  ports: Azurite['ports'],
+  protocol: 'http' | 'https',
+): Pick<Azurite, 'connectionString' | 'blobUrl' | 'queueUrl'> {
+  const blobUrl = `${protocol}://127.0.0.1:${ports.blob}/${developmentAccount.name}`;
+  const queueUrl = `${protocol}://127.0.0.1:${ports.queue}/${developmentAccount.name}`;
   const connectionString =
-    `DefaultEndpointsProtocol=http;AccountName=${developmentAccount.name};AccountKey=${developmentAccount.key};` +
+    `DefaultEndpointsProtocol=${protocol};AccountName=${developmentAccount.name};AccountKey=${developmentAccount.key};` +
     `BlobEndpoint=${blobUrl};QueueEndpoint=${queueUrl};`;
   return { connectionString, blobUrl, queueUrl };
 }
