@@ -20,6 +20,8 @@ export interface NodeStatus {
   /** Newest epoch this node knows of; 0 for none. */
   readonly epoch: number;
   readonly leader: LeaderInfo | undefined;
+  /** UUID of this process' life: tells a node that came back from the one that went. */
+  readonly instanceId: string;
   /** True when a publish can be done here; otherwise it is passed on to the leader. */
   readonly takesWrites: boolean;
 }
@@ -113,6 +115,10 @@ export interface NodePorts {
   /** Whether this node can do its role's work now. */
   ready(): Readiness;
   cluster(): ClusterView | Promise<ClusterView>;
+  /** Takes what another node said of the cluster; never trusted. True when it was of use. Throws HttpProblem for nonsense. */
+  clusterHint(hint: unknown): Promise<boolean>;
+  /** Whether the leader at `leaderUrl` is reached from here. Throws HttpProblem when that is not the leader's address. */
+  witness(leaderUrl: string): Promise<boolean>;
   /** Makes another node the leader and answers when it leads. Called on the leader only. */
   handover(): Promise<HandoverResult>;
   /** Prometheus text. */

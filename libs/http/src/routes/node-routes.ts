@@ -5,6 +5,7 @@ import { authorize, type Exchange, exchangeOf, type HttpContext } from '../excha
 import { forward } from '../forward.ts';
 import type { AccessQuestion } from '../options.ts';
 import { HttpProblem } from '../problems.ts';
+import { Query } from '../query.ts';
 import { sendNames } from './listings.ts';
 import { resource } from './resource.ts';
 import { rootJson, rootPage } from './root.ts';
@@ -15,6 +16,7 @@ export function nodeRoutes(context: HttpContext, bodies: BodyReader): Router {
   root(context, router);
   health(context, router);
   cluster(context, router, bodies);
+  neighbours(context, router, bodies);
   resource(router, '/-/metrics', {
     GET: async (req, res) => {
       const exchange = await openNode(context, req, 'metrics', 'observe');
@@ -65,18 +67,22 @@ function health(context: HttpContext, router: Router): void {
       const exchange = opened(req, 'ready');
       const { ready, reason } = ports.ready();
       if (!ready) return sendNotReady(context, exchange, reason ?? 'no reason is known');
-      const { nodeId, role, epoch } = ports.status();
-      sendJson(exchange, 200, JSON.stringify({ ready, nodeId, role, epoch }));
+      const { nodeId, instanceId, role, epoch } = ports.status();
+      sendJson(exchange, 200, JSON.stringify({ ready, nodeId, instanceId, role, epoch }));
     },
   });
 }
 
 function sendNotReady(context: HttpContext, exchange: Exchange, reason: string): void {
-  const { nodeId, role, epoch } = context.ports.status();
+  const { nodeId, instanceId, role, epoch } = context.ports.status();
   const problem = new HttpProblem('not_ready', reason, { retryAfter: 1 });
   const body: unknown = JSON.parse(problemBody(problem, exchange.req.url ?? '/', exchange.requestId));
   exchange.res.setHeader('Retry-After', '1');
-  sendJson(exchange, 503, JSON.stringify({ ...Object(body), ready: false, nodeId, role, epoch, reason }));
+  sendJson(
+    exchange,
+    503,
+    JSON.stringify({ ...Object(body), ready: false, nodeId, instanceId, role, epoch, reason }),
+  );
 }
 
 function cluster(context: HttpContext, router: Router, bodies: BodyReader): void {
@@ -97,6 +103,40 @@ function cluster(context: HttpContext, router: Router, bodies: BodyReader): void
       sendJson(exchange, 200, JSON.stringify({ leader: result.leader }));
     },
   });
+}
+
+/** What nodes ask and tell each other. Hints change nothing by themselves, so they need no more rights than looking does. */
+function neighbours(context: HttpContext, router: Router, bodies: BodyReader): void {
+  const { ports } = context;
+  resource(router, '/-/cluster/hint', {
+    POST: async (req) => {
+      const exchange = await openNode(context, req, 'hint', 'observe');
+      const body = await bodies.read(exchange);
+      try {
+        const useful = await ports.clusterHint(parseJsonBody(body.bytes));
+        sendJson(exchange, useful ? 200 : 409, JSON.stringify({ useful }));
+      } finally {
+        body.release();
+      }
+    },
+  });
+  resource(router, '/-/cluster/witness', {
+    GET: async (req) => {
+      const exchange = await openNode(context, req, 'witness', 'observe');
+      const url = new Query(exchangeOf(req).target.query).text('url');
+      if (url === undefined)
+        throw new HttpProblem('bad_parameter', 'expected ?url= with the address of the leader');
+      sendJson(exchange, 200, JSON.stringify({ reachable: await ports.witness(url) }));
+    },
+  });
+}
+
+function parseJsonBody(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  } catch (cause) {
+    throw new HttpProblem('bad_body', 'the body is not JSON', {}, { cause });
+  }
 }
 
 function opened(req: Request, route: string): Exchange {

@@ -1,0 +1,331 @@
+import {
+  type ClusterHint,
+  createElection,
+  defaultElectionSettings,
+  type Election,
+  type ElectionState,
+  testify,
+} from '@message-vault/election';
+import {
+  type AccessGrant,
+  type ClusterView,
+  type ForwardAnswer,
+  type ForwardRequest,
+  type HandoverResult,
+  HttpProblem,
+  type LeaderInfo,
+  type NamePage,
+  type NodePorts,
+  type NodeStatus,
+  type PageRequest,
+  type PublishRequest,
+  type ReaderLease,
+  type Readiness,
+} from '@message-vault/http';
+import { type AppendResult, type Leadership, LogError } from '@message-vault/log';
+import { type NameDocument, streamPolicySchema } from '@message-vault/metadata';
+import { invariant, type Runtime, randomUuid } from '@message-vault/runtime';
+import type { Storage } from '@message-vault/storage';
+import type { Logger, Metrics } from '@message-vault/telemetry';
+import type { Wakeup } from '@message-vault/wakeup';
+import { z } from 'zod';
+import { Catalog } from './catalog.ts';
+import type { NodeConfig } from './config.ts';
+import { Forwarder } from './forwarder.ts';
+import { LeaderView } from './leader-view.ts';
+import { observeStorage, type StorageObserver } from './observed-storage.ts';
+import type { Peers } from './peers.ts';
+import { Readers } from './readers.ts';
+import { RetentionRounds } from './retention-rounds.ts';
+import { Gate, Term } from './term.ts';
+
+export interface BrokerOptions {
+  readonly config: NodeConfig;
+  readonly runtime: Runtime;
+  readonly storage: Storage;
+  readonly wakeup: Wakeup;
+  readonly peers: Omit<Peers, 'close'>;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Longest time a publish waits while leadership changes hands. */
+const HOLD_MS = 5000;
+/** Longest time a reader tries to reach the leader when it is asked to witness. */
+const WITNESS_TIMEOUT_MS = defaultElectionSettings.witnessTimeoutMs;
+/** How old a node's idea of who leads may be when it is asked. */
+const LEADER_MAX_AGE_MS = 1000;
+/** A node whose storage was last heard of longer ago than its last silence, for this long, is not ready. */
+const STORAGE_DOUBT_MS = 3000;
+
+/**
+ * A node of the cluster without a body: everything but the server it is reached by. It takes time, randomness, storage
+ * and the way to other nodes through the door, so the simulation runs this very class.
+ */
+export class Broker implements NodePorts {
+  readonly #options: BrokerOptions;
+  readonly #storage: Storage;
+  readonly #observer: StorageObserver;
+  readonly #catalog: Catalog;
+  readonly #readers: Readers;
+  readonly #view: LeaderView;
+  readonly #forwarder: Forwarder;
+  #election: Election | undefined;
+  #url = '';
+  readonly #instanceId: string;
+  readonly #gate = new Gate();
+  #term: Term | undefined;
+  #retention: RetentionRounds | undefined;
+  #stopped = false;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.#instanceId = randomUuid(options.runtime);
+    const { config, runtime, metrics, peers } = options;
+    const observed = observeStorage(options.storage, runtime, ({ operation, outcome, durationMs }) => {
+      metrics.storageCalls.inc({ operation, outcome });
+      metrics.storageSeconds.observe({ operation }, durationMs / 1000);
+    });
+    this.#storage = observed.storage;
+    this.#observer = observed.observer;
+    this.#catalog = new Catalog(this.#storage, runtime);
+    this.#readers = new Readers({
+      pages: this.#storage.pages,
+      runtime,
+      wakeup: options.wakeup,
+      limits: config.limits.read,
+    });
+    this.#view = new LeaderView({ documents: this.#storage.documents, runtime, maxAgeMs: LEADER_MAX_AGE_MS });
+    this.#forwarder = new Forwarder({
+      peers,
+      view: this.#view,
+      runtime,
+      ownUrl: () => this.#url,
+      holdMs: HOLD_MS,
+      counted: (outcome) => metrics.forwarded.inc({ outcome }),
+    });
+    metrics.setRole(config.app === 'reader' ? 'reading' : 'starting');
+  }
+
+  /** The node takes part from now on, and is reached at `url`; it is ready when `ready` says so. */
+  start(url: string): void {
+    this.#url = url;
+    if (this.#options.config.app === 'reader') return;
+    this.#election = this.#createElection();
+    this.#election.start();
+  }
+
+  /** Finishes what is in flight, hands leadership over if it has it, and lets go of everything but the storage. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#election?.stop();
+    await this.#endTerm();
+    this.#gate.release();
+    this.#readers.close();
+  }
+
+  status(): NodeStatus {
+    const leader = this.#leader();
+    return {
+      nodeId: this.#options.config.nodeId,
+      role: this.#role(),
+      epoch: leader?.epoch ?? 0,
+      leader,
+      instanceId: this.#election?.state().instanceId ?? this.#instanceId,
+      takesWrites: this.#term !== undefined || this.#gate.held,
+    };
+  }
+
+  live(): boolean {
+    return !this.#stopped;
+  }
+
+  ready(): Readiness {
+    if (this.#stopped) return { ready: false, reason: 'this node is stopping' };
+    if (this.#election !== undefined) return this.#election.state().readiness;
+    if (this.#url === '') return { ready: false, reason: 'this node is starting' };
+    const { lastSilenceAt, lastAnswerAt } = this.#observer;
+    const silent =
+      lastSilenceAt > lastAnswerAt && this.#options.runtime.monotonic() - lastSilenceAt < STORAGE_DOUBT_MS;
+    return silent ? { ready: false, reason: 'the storage does not answer' } : { ready: true };
+  }
+
+  async cluster(): Promise<ClusterView> {
+    const { nodeId } = this.#options.config;
+    if (this.#election === undefined) {
+      await this.#view.current();
+      return { leader: this.#leader() ?? null, self: { nodeId, role: this.#role(), url: this.#url } };
+    }
+    const { leader: _leader, nodeId: _nodeId, ...self } = this.#election.state();
+    return { leader: this.#leader() ?? null, self: { nodeId, ...self, role: this.#role() } };
+  }
+
+  async clusterHint(hint: unknown): Promise<boolean> {
+    const known = parseHint(hint);
+    if (this.#election !== undefined) return this.#election.hint(known);
+    await this.#view.refresh();
+    return true;
+  }
+
+  /** Only the leader's address is ever probed: nobody can make this node call somewhere else. */
+  async witness(leaderUrl: string): Promise<boolean> {
+    const { peers, runtime } = this.#options;
+    if (this.#election !== undefined) return (await this.#election.witness(leaderUrl)) === 'reachable';
+    if (this.#view.known?.url !== leaderUrl) await this.#view.refresh();
+    if (this.#view.known?.url !== leaderUrl)
+      throw new HttpProblem('bad_parameter', 'that is not the address of the leader');
+    return (await testify(peers, runtime, leaderUrl, WITNESS_TIMEOUT_MS)) === 'reachable';
+  }
+
+  async handover(): Promise<HandoverResult> {
+    invariant(this.#election, 'only a node that leads is asked to hand over');
+    const result = await this.#election.handover();
+    return result.done ? { done: true, leader: result.leader } : { done: false, reason: result.reason };
+  }
+
+  async metricsText(): Promise<string> {
+    this.#options.metrics.openStreams.set(this.#term?.writers.openStreams ?? 0);
+    return this.#options.metrics.text();
+  }
+
+  async lookup(name: string): Promise<NameDocument | undefined> {
+    return (await this.#catalog.lookup(name))?.document;
+  }
+
+  listNames(prefix: string, page: PageRequest): Promise<NamePage> {
+    return this.#catalog.list(prefix, page);
+  }
+
+  listChildren(name: string, page: PageRequest): Promise<NamePage> {
+    return this.#catalog.listChildren(name, page);
+  }
+
+  async publish(request: PublishRequest): Promise<AppendResult> {
+    const { runtime } = this.#options;
+    if (this.#gate.held) await this.#gate.pass(runtime, HOLD_MS);
+    if (this.#term === undefined) throw new LogError('not_leader', 'this node does not lead');
+    return this.#term.publish(request);
+  }
+
+  forward(request: ForwardRequest): Promise<ForwardAnswer> {
+    return this.#forwarder.forward(request);
+  }
+
+  acquireReader(document: NameDocument): ReaderLease {
+    return this.#readers.acquire(document);
+  }
+
+  async grantAccess(document: NameDocument): Promise<AccessGrant | undefined> {
+    const { grants, pages } = this.#storage;
+    if (grants === undefined) return undefined;
+    const [grant, segments] = await Promise.all([
+      grants.grantRead(document.container, this.#options.config.limits.read.grantMs),
+      pages.listSegments(document.container),
+    ]);
+    return { ...grant, segments };
+  }
+
+  #createElection(): Election {
+    const { config, runtime, peers, logger } = this.#options;
+    return createElection({
+      nodeId: config.nodeId,
+      url: this.#url,
+      wantsToLead: config.app === 'master',
+      leases: this.#storage.leases,
+      documents: this.#storage.documents,
+      probes: peers,
+      witnesses: () => config.witnesses,
+      peers: () => config.peers,
+      storageSightings: this.#observer,
+      runtime,
+      events: {
+        lead: (leadership) => this.#lead(leadership),
+        drain: () => this.#drain(),
+        stepDown: (reason) => this.#stepDown(reason),
+        alarm: (code, message) => logger.error({ alarm: code }, message),
+        changed: (state) => this.#changed(state),
+      },
+    });
+  }
+
+  #lead(leadership: Leadership): void {
+    const { config, runtime, wakeup, logger, metrics } = this.#options;
+    this.#term = new Term({
+      leadership,
+      runtime,
+      pages: this.#storage.pages,
+      limits: config.limits.writer,
+      catalog: this.#catalog,
+      autoCreate: config.autoCreate,
+      newStreamPolicy: streamPolicySchema.parse({
+        retentionAgeMs: config.retentionAgeMs,
+        retentionBytes: config.retentionBytes,
+      }),
+      onCommit: (entry, tail) => wakeup.announce(entry.ref.streamId, tail.page),
+    });
+    this.#retention = new RetentionRounds({
+      catalog: this.#catalog,
+      pages: this.#storage.pages,
+      runtime,
+      logger,
+    });
+    this.#gate.release();
+    metrics.leadershipChanges.inc();
+    logger.info({ epoch: leadership.epoch }, 'leads');
+  }
+
+  async #drain(): Promise<void> {
+    this.#gate.hold();
+    await this.#endTerm();
+  }
+
+  #stepDown(reason: string): void {
+    this.#options.metrics.leadershipChanges.inc();
+    this.#options.logger.warn({ reason }, 'does not lead any more');
+    // Without leadership every writer ends by itself; what it was asked for is answered with what is known of it.
+    void this.#endTerm();
+    this.#gate.release();
+  }
+
+  async #endTerm(): Promise<void> {
+    const term = this.#term;
+    this.#term = undefined;
+    this.#retention?.stop();
+    this.#retention = undefined;
+    await term?.end();
+  }
+
+  #changed(state: ElectionState): void {
+    const { metrics } = this.#options;
+    metrics.setRole(state.role);
+    metrics.epoch.set(state.epoch);
+    if (state.leader !== null) this.#view.learn(state.leader);
+  }
+
+  #role(): string {
+    return this.#election?.state().role ?? (this.#options.config.app === 'reader' ? 'reader' : 'starting');
+  }
+
+  #leader(): LeaderInfo | undefined {
+    const leader = this.#election?.state().leader ?? this.#view.known;
+    if (leader === null || leader === undefined) return undefined;
+    const { nodeId, url, epoch, since } = leader;
+    return { nodeId, url, epoch, since };
+  }
+}
+
+const hintSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('take-over'), epoch: z.int().nonnegative() }),
+  z.object({
+    kind: z.literal('leader-changed'),
+    epoch: z.int().nonnegative(),
+    nodeId: z.string(),
+    url: z.string(),
+  }),
+]);
+
+function parseHint(hint: unknown): ClusterHint {
+  const result = hintSchema.safeParse(hint);
+  if (result.success) return result.data;
+  throw new HttpProblem('bad_body', `this is not a hint: ${z.prettifyError(result.error)}`);
+}

@@ -1,0 +1,115 @@
+import { type ForwardAnswer, ForwardError, type ForwardRequest } from '@message-vault/http';
+import type { LeaderDocument } from '@message-vault/metadata';
+import type { Runtime } from '@message-vault/runtime';
+import { isStorageError } from '@message-vault/storage';
+import type { LeaderView } from './leader-view.ts';
+import type { Peers } from './peers.ts';
+
+export interface ForwarderOptions {
+  readonly peers: Pick<Peers, 'forward'>;
+  readonly view: LeaderView;
+  readonly runtime: Runtime;
+  readonly ownUrl: () => string;
+  /** How long a request may wait for somebody to lead, milliseconds: longer than a takeover takes. */
+  readonly holdMs: number;
+  readonly counted: (
+    outcome: 'answered' | 'held' | 'no_leader' | 'leader_unreachable' | 'outcome_unknown',
+  ) => void;
+}
+
+/** The largest problem document of another node that is looked into. */
+const MAX_PROBLEM_BYTES = 64 * 1024;
+
+/**
+ * Passes requests on to the leader. While nobody leads, or the one that did has just gone, a request whose body can be
+ * sent again waits for the next leader instead of failing: a takeover is a pause to its client.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  async forward(request: ForwardRequest): Promise<ForwardAnswer> {
+    try {
+      const answer = await this.#forward(request);
+      this.#options.counted('answered');
+      return answer;
+    } catch (error) {
+      if (error instanceof ForwardError) this.#options.counted(error.code);
+      throw error;
+    }
+  }
+
+  async #forward(request: ForwardRequest): Promise<ForwardAnswer> {
+    const { peers, runtime } = this.#options;
+    const deadline = runtime.monotonic() + this.#options.holdMs;
+    let leader = await this.#leader();
+    for (;;) {
+      if (leader === null || leader.url === this.#options.ownUrl()) {
+        leader = await this.#next(leader?.epoch ?? 0, deadline, request, undefined);
+      }
+      try {
+        const answer = await peers.forward(leader.url, request);
+        const refused = await refusal(answer, request);
+        if (refused.byFormerLeader) leader = await this.#next(leader.epoch, deadline, request, undefined);
+        else return refused.answer;
+      } catch (error) {
+        const unreachable = error instanceof ForwardError && error.code === 'leader_unreachable';
+        if (!unreachable || !(request.body instanceof Uint8Array)) throw error;
+        leader = await this.#next(leader.epoch, deadline, request, error);
+      }
+    }
+  }
+
+  /** What is known is good enough while the storage is silent. */
+  async #leader(): Promise<LeaderDocument | null> {
+    const { view } = this.#options;
+    try {
+      return await view.current();
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      return view.known;
+    }
+  }
+
+  async #next(
+    epoch: number,
+    deadline: number,
+    request: ForwardRequest,
+    why: ForwardError | undefined,
+  ): Promise<LeaderDocument> {
+    const { view, runtime, counted } = this.#options;
+    counted('held');
+    const next = await view.waitForNewerThan(epoch, deadline - runtime.monotonic(), request.signal);
+    if (next !== null) return next;
+    throw (
+      why ?? new ForwardError('no_leader', 'no node leads, and none began to in the time a request may wait')
+    );
+  }
+}
+
+/** Tells the answer of a node that does not lead any more from every other; the answer can be given on either way. */
+async function refusal(
+  answer: ForwardAnswer,
+  request: ForwardRequest,
+): Promise<{ byFormerLeader: boolean; answer: ForwardAnswer }> {
+  if (answer.status !== 503 || !(request.body instanceof Uint8Array))
+    return { byFormerLeader: false, answer };
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of answer.body) {
+    size += chunk.length;
+    if (size > MAX_PROBLEM_BYTES)
+      throw new ForwardError('outcome_unknown', 'the leader refused at unusual length');
+    chunks.push(chunk);
+  }
+  const body = Buffer.concat(chunks);
+  const byFormerLeader = /"code":\s*"(?:not_leader|no_leader)"/.test(body.toString('utf8'));
+  return { byFormerLeader, answer: { ...answer, body: replay(body) } };
+}
+
+async function* replay(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield body;
+}

@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { createHttpApp, type HttpApp } from '@message-vault/http';
+import { invariant, type Runtime, systemRuntime } from '@message-vault/runtime';
+import { type AzureStorageOptions, azureStorage, type Storage } from '@message-vault/storage';
+import { createLogger, createMetrics, type Logger } from '@message-vault/telemetry';
+import { inProcessWakeup, redisWakeup, type Wakeup } from '@message-vault/wakeup';
+import { Broker } from './broker.ts';
+import { type NodeConfig, type NodeConfigInput, parseNodeConfig } from './config.ts';
+import { type Peers, undiciPeers } from './peers.ts';
+
+/** Parts a program that embeds a node may bring along; what is left out is made from the configuration. */
+export interface NodeParts {
+  /** Kept open when the node stops: it is the caller's. */
+  readonly storage?: Storage;
+  readonly logger?: Logger;
+  readonly runtime?: Runtime;
+}
+
+/** A broker node in this process. */
+export interface VaultNode {
+  /** Where it is reached, known once it listens. */
+  readonly url: string;
+  /** Why it is not ready, or undefined when it is. */
+  notReady(): string | undefined;
+  /** Finishes what is in flight, hands leadership over, closes. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Longest time requests get to finish when a node stops, milliseconds. */
+const CLOSE_GRACE_MS = 5000;
+/** Shown at `/`. */
+const VERSION = '0.1.0';
+
+/**
+ * Starts a node: it listens when this resolves, and is ready to do its role's work some moments later.
+ * Errors: ConfigError; whatever listening on the address fails with.
+ */
+export async function createNode(input: NodeConfigInput, parts: NodeParts = {}): Promise<VaultNode> {
+  const config = parseNodeConfig(input);
+  const logger = parts.logger ?? createLogger({ level: config.logLevel, nodeId: config.nodeId });
+  const node = new RunningNode(config, parts, logger);
+  await node.start();
+  return node;
+}
+
+class RunningNode implements VaultNode {
+  readonly #config: NodeConfig;
+  readonly #parts: NodeParts;
+  readonly #logger: Logger;
+  readonly #storage: Storage;
+  readonly #wakeup: Wakeup;
+  readonly #peers: Peers;
+  readonly #broker: Broker;
+  readonly #app: HttpApp;
+  #url = '';
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: NodeConfig, parts: NodeParts, logger: Logger) {
+    const metrics = createMetrics({ nodeId: config.nodeId, processMetrics: parts.storage === undefined });
+    this.#config = config;
+    this.#parts = parts;
+    this.#logger = logger;
+    this.#storage = parts.storage ?? azureStorage(azureOptions(config));
+    this.#wakeup =
+      config.redisUrl === undefined
+        ? inProcessWakeup({ logger })
+        : redisWakeup({ url: config.redisUrl, logger });
+    this.#peers = undiciPeers();
+    this.#broker = new Broker({
+      config,
+      logger,
+      metrics,
+      runtime: parts.runtime ?? systemRuntime,
+      storage: this.#storage,
+      wakeup: this.#wakeup,
+      peers: this.#peers,
+    });
+    this.#app = createHttpApp(this.#broker, { limits: config.limits, logger, metrics, version: VERSION });
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  notReady(): string | undefined {
+    const { ready, reason } = this.#broker.ready();
+    return ready ? undefined : (reason ?? 'no reason is known');
+  }
+
+  async start(): Promise<void> {
+    const { host, port, url } = this.#config;
+    const { server } = this.#app;
+    server.listen(port, host);
+    await once(server, 'listening');
+    this.#url = url ?? `http://${bracketed(host)}:${portOf(server)}`;
+    this.#broker.start(this.#url);
+    this.#logger.info({ url: this.#url, app: this.#config.app }, 'listens');
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#logger.info('stops');
+    await this.#broker.stop();
+    await this.#app.close(CLOSE_GRACE_MS);
+    await this.#wakeup.close();
+    await this.#peers.close();
+    if (this.#parts.storage === undefined) await this.#storage.close();
+  }
+}
+
+/** An account URL signs in by itself; everything else has to be a connection string. */
+function azureOptions({ storage, systemContainer }: NodeConfig): AzureStorageOptions {
+  const access = /^https?:/.test(storage) ? { accountUrl: storage } : { connectionString: storage };
+  return { ...access, systemContainer };
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  invariant(typeof address === 'object' && address !== null, 'a server that listens has an address');
+  return address.port;
+}

@@ -1,0 +1,75 @@
+import { applyRetention } from '@message-vault/log';
+import type { Runtime, Timer } from '@message-vault/runtime';
+import type { PageStore } from '@message-vault/storage';
+import type { Logger } from '@message-vault/telemetry';
+import type { Catalog, CatalogEntry } from './catalog.ts';
+
+export interface RetentionRoundsOptions {
+  readonly catalog: Catalog;
+  readonly pages: PageStore;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  /** Pause between two rounds over all streams. */
+  readonly everyMs?: number;
+}
+
+const EVERY_MS = 15 * 60_000;
+const PAGE_NAMES = 100;
+
+/** While this node leads: goes over all streams now and then and removes the segments their policies let go. */
+export class RetentionRounds {
+  readonly #options: RetentionRoundsOptions;
+  readonly #stopped = new AbortController();
+  #timer: Timer | undefined;
+
+  constructor(options: RetentionRoundsOptions) {
+    this.#options = options;
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    this.#timer?.cancel();
+  }
+
+  #schedule(): void {
+    const { runtime, logger, everyMs = EVERY_MS } = this.#options;
+    this.#timer = runtime.setTimer(everyMs, () => {
+      void this.#round()
+        .catch((error: unknown) =>
+          logger.warn({ err: error }, 'a round of retention ended early; the next one goes on'),
+        )
+        .finally(() => {
+          if (!this.#stopped.signal.aborted) this.#schedule();
+        });
+    });
+  }
+
+  async #round(): Promise<void> {
+    const { catalog } = this.#options;
+    let cursor: string | undefined;
+    do {
+      const page = await catalog.list('', { limit: PAGE_NAMES, cursor });
+      for (const { name } of page.names) {
+        if (this.#stopped.signal.aborted) return;
+        const entry = await catalog.lookup(name);
+        if (entry !== undefined) await this.#apply(entry);
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  async #apply({ ref, document }: CatalogEntry): Promise<void> {
+    const { pages, runtime, logger } = this.#options;
+    const { signal } = this.#stopped;
+    const deleted = await applyRetention({
+      pages,
+      stream: ref,
+      policy: document.policy,
+      nowMs: runtime.now(),
+      signal,
+    });
+    if (deleted.length > 0)
+      logger.info({ stream: ref.name, segments: deleted.length }, 'retention removed segments');
+  }
+}

@@ -1,0 +1,88 @@
+import { HttpProblem, type PublishRequest } from '@message-vault/http';
+import type { AppendResult, Leadership } from '@message-vault/log';
+import type { StreamPolicy } from '@message-vault/metadata';
+import type { Runtime } from '@message-vault/runtime';
+import type { Catalog } from './catalog.ts';
+import { Writers, type WritersOptions } from './writers.ts';
+
+export interface TermOptions extends WritersOptions {
+  readonly catalog: Catalog;
+  readonly autoCreate: boolean;
+  /** Of streams that come to be by their first publish. */
+  readonly newStreamPolicy: StreamPolicy;
+}
+
+/** One time of this node as the leader, from its election to its end: nothing of it outlives it. */
+export class Term {
+  readonly leadership: Leadership;
+  readonly writers: Writers;
+  readonly #options: TermOptions;
+
+  constructor(options: TermOptions) {
+    this.#options = options;
+    this.leadership = options.leadership;
+    this.writers = new Writers(options);
+  }
+
+  /** Errors: LogError, StorageError. */
+  async publish(request: PublishRequest): Promise<AppendResult> {
+    const { catalog, autoCreate, newStreamPolicy } = this.#options;
+    const known = await catalog.lookup(request.name);
+    if (known === undefined && !autoCreate) {
+      throw new HttpProblem(
+        'no_such_name',
+        `${request.name} has no role, and publishing does not give it one here`,
+      );
+    }
+    const entry =
+      known ??
+      (await catalog.ensureStream(request.name, { epoch: this.leadership.epoch, policy: newStreamPolicy }));
+    return this.writers.with(entry, (writer) =>
+      writer.append(request.batch, {
+        header: request.header,
+        ...(request.expectedSequenceNumber === undefined
+          ? {}
+          : { expectedSequenceNumber: request.expectedSequenceNumber }),
+      }),
+    );
+  }
+
+  end(): Promise<void> {
+    return this.writers.close();
+  }
+}
+
+/** Publishes held while leadership changes hands on purpose: a pause to their clients, no error. */
+export class Gate {
+  #opened: Promise<void> | undefined;
+  #open: (() => void) | undefined;
+
+  get held(): boolean {
+    return this.#opened !== undefined;
+  }
+
+  hold(): void {
+    this.#opened ??= new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  release(): void {
+    this.#open?.();
+    this.#opened = undefined;
+    this.#open = undefined;
+  }
+
+  /** Resolves when nothing is held (any more), at the latest after `maxMs`. */
+  async pass(runtime: Runtime, maxMs: number): Promise<void> {
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = runtime.setTimer(maxMs, resolve);
+      void opened.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,150 @@
+import {
+  type Leadership,
+  LogError,
+  openWriter,
+  type StreamWriter,
+  type Tail,
+  type WriterSettings,
+} from '@message-vault/log';
+import type { Limits } from '@message-vault/metadata';
+import type { Runtime, Timer } from '@message-vault/runtime';
+import type { PageStore } from '@message-vault/storage';
+import type { CatalogEntry } from './catalog.ts';
+
+export interface WritersOptions {
+  readonly pages: PageStore;
+  readonly runtime: Runtime;
+  readonly leadership: Leadership;
+  readonly limits: Limits['writer'];
+  readonly onCommit: (entry: CatalogEntry, tail: Tail) => void;
+}
+
+interface OpenStream {
+  readonly entry: CatalogEntry;
+  readonly writer: Promise<StreamWriter>;
+  lastUsedAt: number;
+  users: number;
+}
+
+/**
+ * The streams this leader has open for writing, for one term of leadership. Each is opened (fenced and recovered) at its
+ * first publish, closed when it was idle for long, and never more than `maxOpenStreams` are open.
+ */
+export class Writers {
+  readonly #options: WritersOptions;
+  readonly #open = new Map<string, OpenStream>();
+  #sweep: Timer | undefined;
+  #closing = false;
+
+  constructor(options: WritersOptions) {
+    this.#options = options;
+    this.#scheduleSweep();
+  }
+
+  get openStreams(): number {
+    return this.#open.size;
+  }
+
+  /** Runs `use` with the stream's writer, which stays open at least until it is done. Errors: LogError. */
+  async with<Result>(entry: CatalogEntry, use: (writer: StreamWriter) => Promise<Result>): Promise<Result> {
+    const stream = this.#get(entry);
+    stream.users += 1;
+    try {
+      return await use(await stream.writer);
+    } finally {
+      stream.users -= 1;
+      stream.lastUsedAt = this.#options.runtime.monotonic();
+    }
+  }
+
+  /** Finishes what was taken and lets go of every stream. What comes later is refused with `not_leader`. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#sweep?.cancel();
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(open.map(closeStream));
+  }
+
+  #get(entry: CatalogEntry): OpenStream {
+    if (this.#closing) throw new LogError('not_leader', 'this node is giving up leadership');
+    const key = entry.ref.streamId;
+    const known = this.#open.get(key);
+    if (known !== undefined) return known;
+    if (this.#open.size >= this.#options.limits.maxOpenStreams && !this.#closeLongestIdle()) {
+      throw new LogError('queue_full', 'every stream this leader may have open is being published to', {
+        retryAfterMs: 1000,
+      });
+    }
+    const stream: OpenStream = {
+      entry,
+      writer: this.#openWriter(entry),
+      lastUsedAt: this.#options.runtime.monotonic(),
+      users: 0,
+    };
+    this.#open.set(key, stream);
+    // A stream that could not be opened is not remembered: the next publish tries anew. Its callers get the error.
+    stream.writer.catch(() => this.#forget(key, stream));
+    return stream;
+  }
+
+  #openWriter(entry: CatalogEntry): Promise<StreamWriter> {
+    const { pages, runtime, leadership, limits, onCommit } = this.#options;
+    const { segmentBytes, segmentCommits } = entry.document.policy;
+    const settings: Partial<WriterSettings> = {
+      segmentBytes,
+      segmentCommits,
+      maxQueueBytes: limits.maxQueueBytes,
+      maxQueueBatches: limits.maxQueueBatches,
+      checkpointEvery: limits.checkpointEvery,
+      maxProducers: limits.maxProducers,
+      producerIdleMs: limits.producerIdleMs,
+      writeTimeoutMs: limits.writeTimeoutMs,
+      resolveForMs: limits.resolveForMs,
+    };
+    return openWriter({
+      pages,
+      runtime,
+      leadership,
+      stream: entry.ref,
+      settings,
+      onCommit: (tail) => onCommit(entry, tail),
+    });
+  }
+
+  #closeLongestIdle(): boolean {
+    let idlest: OpenStream | undefined;
+    for (const stream of this.#open.values()) {
+      if (stream.users === 0 && (idlest === undefined || stream.lastUsedAt < idlest.lastUsedAt))
+        idlest = stream;
+    }
+    if (idlest !== undefined) this.#release(idlest);
+    return idlest !== undefined;
+  }
+
+  /** One timer for all streams: ten thousand idle ones cost none of their own. */
+  #scheduleSweep(): void {
+    const { runtime, limits } = this.#options;
+    this.#sweep = runtime.setTimer(limits.idleCloseMs / 2, () => {
+      const idleSince = runtime.monotonic() - limits.idleCloseMs;
+      for (const stream of this.#open.values()) {
+        if (stream.users === 0 && stream.lastUsedAt < idleSince) this.#release(stream);
+      }
+      this.#scheduleSweep();
+    });
+  }
+
+  #release(stream: OpenStream): void {
+    this.#forget(stream.entry.ref.streamId, stream);
+    void closeStream(stream);
+  }
+
+  #forget(key: string, stream: OpenStream): void {
+    if (this.#open.get(key) === stream) this.#open.delete(key);
+  }
+}
+
+async function closeStream(stream: OpenStream): Promise<void> {
+  const [opened] = await Promise.allSettled([stream.writer]);
+  if (opened.status === 'fulfilled') await opened.value.close();
+}
