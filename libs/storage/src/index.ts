@@ -1,3 +1,14 @@
+/**
+ * Where streams, documents and leases are kept: the ports, and an adapter per backend.
+ *
+ * - `azureStorage`: Azure Blob Storage, or Azurite.
+ * - `memoryStorage`: this process's memory, with the same conditions, deterministic.
+ * - `faultyStorage`: any of them, with faults put in where a test or a simulation wants them.
+ *
+ * Expected failures are `StorageError`s of a closed list of codes. Every write to a segment carries two conditions, the
+ * leader's epoch and the ETag of its last write; there is no way to write without both. What an adapter must do is
+ * written down as tests in `@message-vault/storage/conformance`; `@message-vault/storage/testing` starts an Azurite.
+ */
 export {
   type AzureAccess,
   type AzureSettings,

@@ -130,6 +130,17 @@ describe('azure: a write', () => {
     );
   });
 
+  it('that creates what is there is told so, whichever way the storage puts it', async () => {
+    for (const action of [answers(409, 'BlobAlreadyExists'), answers(412, 'ConditionNotMet')]) {
+      server.script(action);
+      expect(await codeOf(storage.pages.createSegment(ref, { sizeBytes: 512, epoch: 1 }))).toBe(
+        'already_exists',
+      );
+      expect(await codeOf(storage.documents.put('a', page, { ifAbsent: true }))).toBe('already_exists');
+      await storage.leases.ensure('l');
+    }
+  });
+
   it('that no page grid or size allows is refused without calling the storage', async () => {
     server.script(answers(201, undefined, { etag: '"0x2"' }));
     const { pages } = storage;

@@ -30,8 +30,10 @@ export type Signer =
 /** The way to one storage account, or to one container of it. */
 export interface Access {
   readonly pool: HttpPool;
-  /** Account URL without query. */
+  /** Account URL without query, and without a slash at the end. */
   readonly accountUrl: string;
+  /** Path of that URL: empty, or the account's name where it is not in the host's. */
+  readonly basePath: string;
   /** The SDK's client of a container. Errors: `unauthorized` where access is to another container only. */
   container(name: string): ContainerClient;
   /** For requests to `container` made without the SDK. Errors as `container`. */
@@ -71,8 +73,7 @@ function keyAccess(
   const pool = poolOf(accountUrl, settings);
   const service = new BlobServiceClient(accountUrl, pipeline(pool, credential));
   return {
-    pool,
-    accountUrl,
+    ...endpoint(pool, accountUrl),
     container: (name) => service.getContainerClient(name),
     authorize: ownSasOf(credential, settings.runtime),
     signer: { kind: 'key', credential },
@@ -83,8 +84,7 @@ function tokenAccess(accountUrl: string, tokens: BearerTokens, settings: AzureSe
   const pool = poolOf(accountUrl, settings);
   const service = new BlobServiceClient(accountUrl, pipeline(pool, tokens.credential));
   return {
-    pool,
-    accountUrl,
+    ...endpoint(pool, accountUrl),
     container: (name) => service.getContainerClient(name),
     authorize: async () => ({
       query: '',
@@ -102,8 +102,7 @@ function sasAccess(accountUrl: string, query: string, settings: AzureSettings): 
   const service = new BlobServiceClient(`${accountUrl}?${query}`, pipeline(pool, new AnonymousCredential()));
   const authorization = { ...none, query };
   return {
-    pool,
-    accountUrl,
+    ...endpoint(pool, accountUrl),
     container: (name) => service.getContainerClient(name),
     authorize: () => authorization,
     signer: undefined,
@@ -157,6 +156,10 @@ function ownSasOf(credential: StorageSharedKeyCredential, runtime: Runtime): () 
     }
     return current;
   };
+}
+
+function endpoint(pool: HttpPool, accountUrl: string): Pick<Access, 'pool' | 'accountUrl' | 'basePath'> {
+  return { pool, accountUrl, basePath: parseUrl(accountUrl).pathname.replace(/\/+$/, '') };
 }
 
 function pipeline(pool: HttpPool, credential: Parameters<typeof newPipeline>[0]): Pipeline {

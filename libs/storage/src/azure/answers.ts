@@ -32,6 +32,12 @@ export function unlessCode(code: StorageErrorCode): (error: unknown) => void {
   };
 }
 
+/** For the `catch` of a creation under If-None-Match `*`: that condition fails only for what is there, whatever the code. */
+export function absentOnly(error: unknown): never {
+  if (!isStorageError(error, 'etag_mismatch')) throw error;
+  throw new StorageError('already_exists', error.message);
+}
+
 /** True for the SDK's error about an answer of this status. */
 export function hasStatus(error: unknown, status: number): boolean {
   return error instanceof RestError && error.statusCode === status;

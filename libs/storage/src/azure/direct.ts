@@ -22,7 +22,7 @@ export async function sendDirect(
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
   const { query, headers } = await access.authorize(request.container);
-  const path = `${new URL(access.accountUrl).pathname.replace(/\/$/, '')}/${request.container}/${encodeBlobName(request.blob)}`;
+  const path = `${access.basePath}/${request.container}/${encodeBlobName(request.blob)}`;
   const queries = [request.query, query].filter((part) => part !== undefined && part !== '');
   return access.pool.send(
     {

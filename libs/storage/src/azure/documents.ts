@@ -3,7 +3,7 @@ import { isStorageError, StorageError } from '../errors.ts';
 import type { CallOptions, DocumentStore } from '../ports.ts';
 import { checkBlobName, checkDocument, checkListLimit, MAX_DOCUMENT_BYTES } from '../rules.ts';
 import type { Access } from './access.ts';
-import { etagOf, expectStatus, unlessCode } from './answers.ts';
+import { absentOnly, etagOf, expectStatus, unlessCode } from './answers.ts';
 import { sendDirect } from './direct.ts';
 import type { SystemContainer } from './system-container.ts';
 import type { Tries } from './tries.ts';
@@ -62,7 +62,7 @@ export function azureDocuments(access: Access, tries: Tries, system: SystemConta
         ? upload(path, body, { ifMatch: condition.ifMatch }, options).catch((error: unknown) =>
             tellGoneFromChanged(path, error, options),
           )
-        : system.creating(options, () => upload(path, body, { ifNoneMatch: '*' }, options)),
+        : system.creating(options, () => upload(path, body, { ifNoneMatch: '*' }, options)).catch(absentOnly),
     async delete(path, { ifMatch }, options) {
       const remove = tries.once(options, (abortSignal) =>
         client(path).delete({ conditions: { ifMatch }, abortSignal }),

@@ -77,7 +77,9 @@ export function storageErrorOf(error: unknown, lostAs: LostAs): StorageError {
   if (error instanceof StorageError) return error;
   const refusal = error instanceof RestError ? refusalOfRestError(error) : error;
   if (!(refusal instanceof Refusal)) {
-    return new StorageError(lostAs, 'no answer came from the storage', { cause: withoutRequest(error) });
+    const cause = withoutRequest(error);
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new StorageError(lostAs, `no answer came from the storage: ${why}`, { cause });
   }
   const { retryAfterMs } = refusal;
   return new StorageError(

@@ -2,7 +2,7 @@ import type { AppendBlobClient, BlobLeaseClient } from '@azure/storage-blob';
 import { StorageError } from '../errors.ts';
 import type { LeaseStore } from '../ports.ts';
 import { checkBlobName, checkLeaseId, checkLeaseSeconds } from '../rules.ts';
-import { unlessCode } from './answers.ts';
+import { absentOnly, unlessCode } from './answers.ts';
 import type { SystemContainer } from './system-container.ts';
 import type { Tries } from './tries.ts';
 
@@ -27,6 +27,7 @@ export function azureLeases(tries: Tries, system: SystemContainer): LeaseStore {
         );
       await system
         .creating(options, create)
+        .catch(absentOnly)
         .catch(unlessCode('already_exists'))
         // It is there and held, and the lease is what was looked at first.
         .catch(unlessCode('lease_conflict'));

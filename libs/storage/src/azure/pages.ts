@@ -3,7 +3,7 @@ import { isStorageError, StorageError } from '../errors.ts';
 import type { ByteRange, PageStore, SegmentRef } from '../ports.ts';
 import { checkBlobName, checkContainer, checkEpoch, checkPages, checkSegmentSize } from '../rules.ts';
 import type { Access } from './access.ts';
-import { etagOf, hasStatus, unlessCode } from './answers.ts';
+import { absentOnly, etagOf, hasStatus, unlessCode } from './answers.ts';
 import { azurePageData, type PageData } from './page-data.ts';
 import type { Tries } from './tries.ts';
 
@@ -53,18 +53,16 @@ function segments(access: Access, tries: Tries): Segments {
     return access.container(container).getPageBlobClient(segment);
   };
   return {
-    createSegment: (ref, { sizeBytes, epoch }, options) =>
-      tries.once(options, async (abortSignal) => {
+    createSegment: (ref, { sizeBytes, epoch }, options) => {
+      const created = tries.once(options, async (abortSignal) => {
         checkSegmentSize(sizeBytes);
         checkEpoch(epoch);
-        const conditions = { ifNoneMatch: '*' };
-        const { etag } = await client(ref).create(sizeBytes, {
-          blobSequenceNumber: epoch,
-          conditions,
-          abortSignal,
-        });
+        const init = { blobSequenceNumber: epoch, conditions: { ifNoneMatch: '*' }, abortSignal };
+        const { etag } = await client(ref).create(sizeBytes, init);
         return { etag: etagOf(etag, 'outcome_unknown') };
-      }),
+      });
+      return created.catch(absentOnly);
+    },
     fence: (ref, epoch, options) =>
       tries.repeatedly(options, async (abortSignal) => {
         checkEpoch(epoch);
