@@ -7,8 +7,11 @@ const LINGER_MS = 2000;
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
-/** The body of a problem (RFC 9457). `retryAfter` and its like stand beside the standard members. */
-export function problemBody(problem: HttpProblem, instance: string, requestId: string): string {
+/** The body of a problem (RFC 9457). `retryAfter` and its like, and `more`, stand beside the standard members. */
+export function problemBody(
+  problem: HttpProblem,
+  about: { instance: string; requestId: string; more?: Readonly<Record<string, unknown>> | undefined },
+): string {
   const { status, title } = PROBLEMS[problem.code];
   return JSON.stringify({
     type: `urn:message-vault:problem:${problem.code}`,
@@ -16,9 +19,10 @@ export function problemBody(problem: HttpProblem, instance: string, requestId: s
     status,
     code: problem.code,
     detail: problem.message,
-    instance,
-    requestId,
+    instance: about.instance,
+    requestId: about.requestId,
     ...problem.recovery,
+    ...about.more,
   });
 }
 
@@ -48,7 +52,18 @@ export function sendError(context: HttpContext, exchange: Exchange, error: unkno
     res.destroy();
     return;
   }
-  const body = problemBody(problem, instanceOf(req.url), exchange.requestId);
+  sendProblem(exchange, problem);
+  if (!req.complete) letTheRestPass(exchange);
+}
+
+/** Sends a problem as it is. Nothing of an answer may have gone out before. */
+export function sendProblem(
+  exchange: Exchange,
+  problem: HttpProblem,
+  more?: Readonly<Record<string, unknown>>,
+): void {
+  const { req, res, requestId } = exchange;
+  const body = problemBody(problem, { instance: instanceOf(req.url), requestId, more });
   for (const stale of ['ETag', 'Cache-Control', 'Next-Offset', 'Content-Length']) res.removeHeader(stale);
   for (const [name, value] of problemHeaders(problem)) res.setHeader(name, value);
   res.setHeader('Content-Type', PROBLEM_TYPE);
@@ -56,7 +71,6 @@ export function sendError(context: HttpContext, exchange: Exchange, error: unkno
   res.statusCode = problem.status;
   if (problem.code === 'request_timeout' || exchange.awaitsGoAhead) res.shouldKeepAlive = false;
   res.end(req.method === 'HEAD' ? undefined : body);
-  if (!req.complete) letTheRestPass(exchange);
 }
 
 function explain(context: HttpContext, exchange: Exchange, error: unknown): HttpProblem {

@@ -42,7 +42,7 @@ function problemOfParser(context: HttpContext, error: NodeJS.ErrnoException): Ht
 
 function rawAnswer(context: HttpContext, problem: HttpProblem): string {
   const requestId = randomUUID();
-  const body = problemBody(problem, '/', requestId);
+  const body = problemBody(problem, { instance: '/', requestId });
   const { status, title } = PROBLEMS[problem.code];
   const headers = [
     ...vaultHeaders(context.ports.status()),

@@ -1,8 +1,9 @@
 import { type Request, Router } from 'express';
-import { problemBody, sendJson } from '../answer.ts';
+import { sendJson, sendProblem } from '../answer.ts';
 import type { BodyReader } from '../body.ts';
 import { authorize, type Exchange, exchangeOf, type HttpContext } from '../exchange.ts';
 import { forward } from '../forward.ts';
+import { parseJson } from '../json.ts';
 import type { AccessQuestion } from '../options.ts';
 import { HttpProblem } from '../problems.ts';
 import { Query } from '../query.ts';
@@ -73,16 +74,11 @@ function health(context: HttpContext, router: Router): void {
   });
 }
 
+/** A problem that also says what the healthy answer says: probes read both alike. */
 function sendNotReady(context: HttpContext, exchange: Exchange, reason: string): void {
   const { nodeId, instanceId, role, epoch } = context.ports.status();
   const problem = new HttpProblem('not_ready', reason, { retryAfter: 1 });
-  const body: unknown = JSON.parse(problemBody(problem, exchange.req.url ?? '/', exchange.requestId));
-  exchange.res.setHeader('Retry-After', '1');
-  sendJson(
-    exchange,
-    503,
-    JSON.stringify({ ...Object(body), ready: false, nodeId, instanceId, role, epoch, reason }),
-  );
+  sendProblem(exchange, problem, { ready: false, nodeId, instanceId, role, epoch, reason });
 }
 
 function cluster(context: HttpContext, router: Router, bodies: BodyReader): void {
@@ -113,7 +109,7 @@ function neighbours(context: HttpContext, router: Router, bodies: BodyReader): v
       const exchange = await openNode(context, req, 'hint', 'observe');
       const body = await bodies.read(exchange);
       try {
-        const useful = await ports.clusterHint(parseJsonBody(body.bytes));
+        const useful = await ports.clusterHint(parseJson(body.bytes, 'bad_body'));
         sendJson(exchange, useful ? 200 : 409, JSON.stringify({ useful }));
       } finally {
         body.release();
@@ -129,14 +125,6 @@ function neighbours(context: HttpContext, router: Router, bodies: BodyReader): v
       sendJson(exchange, 200, JSON.stringify({ reachable: await ports.witness(url) }));
     },
   });
-}
-
-function parseJsonBody(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
-  } catch (cause) {
-    throw new HttpProblem('bad_body', 'the body is not JSON', {}, { cause });
-  }
 }
 
 function opened(req: Request, route: string): Exchange {

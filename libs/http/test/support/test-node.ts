@@ -45,12 +45,12 @@ export class TestNode {
   /** Runs before a publish reaches the log. */
   beforePublish: () => void | Promise<void> = () => undefined;
   policy = defaultStreamPolicy;
-  /** Messages handed out by readers, counted per read call. */
-  readonly reads: number[] = [];
   readonly #cache = new ChunkCache({ maxBytes: 64 * 1024 * 1024 });
   readonly #writers = new Map<string, Promise<StreamWriter>>();
   readonly #readers = new Map<string, StreamReader>();
   leases = 0;
+  readonly hints: unknown[] = [];
+  hintsAreUseful = true;
 
   constructor(cluster?: TestNode) {
     this.storage = cluster?.storage ?? memoryStorage();
@@ -61,6 +61,7 @@ export class TestNode {
       role: cluster === undefined ? 'leading' : 'reading',
       epoch: 7,
       leader: cluster?.status.leader,
+      instanceId: randomUuid(systemRuntime),
       takesWrites: cluster === undefined,
     };
   }
@@ -71,6 +72,11 @@ export class TestNode {
       live: () => this.alive,
       ready: () => this.readiness,
       cluster: () => this.#view(),
+      clusterHint: (hint) => {
+        this.hints.push(hint);
+        return Promise.resolve(this.hintsAreUseful);
+      },
+      witness: (url) => Promise.resolve(url === this.status.leader?.url),
       handover: () => Promise.resolve(this.handoverResult),
       metricsText: () => Promise.resolve('mvault_test 1\n'),
       lookup: (name) => this.names.get(name),
@@ -85,8 +91,7 @@ export class TestNode {
       publish: async ({ name, batch, header, expectedSequenceNumber }) => {
         await this.beforePublish();
         const writer = await this.#writer(name);
-        const result = await writer.append(batch, { header, expectedSequenceNumber });
-        return result;
+        return await writer.append(batch, { header, expectedSequenceNumber });
       },
       forward: ({ method, path, headers, body, signal }) => {
         const url = this.status.leader?.url;

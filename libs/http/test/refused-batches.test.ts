@@ -1,0 +1,264 @@
+import { encodeBatch, MAX_BATCH_BYTES } from '@message-vault/framing';
+import { defaultStreamPolicy } from '@message-vault/metadata';
+import { describe, expect, it } from 'vitest';
+import { expectRefused, type Refusal } from './support/refusals.ts';
+import { BATCH, BATCH_JSON, JSON_TYPE, problem, publishValues } from './support/requests.ts';
+import { startNode } from './support/test-node.ts';
+
+const messages = [{ key: 'k', value: Buffer.from('value'), kind: 'text' as const, headers: [] }];
+const batch = encodeBatch({ messages });
+
+function changed(at: number, byte: number): Uint8Array<ArrayBuffer> {
+  const bytes = Uint8Array.from(batch);
+  bytes[at] = byte;
+  return bytes;
+}
+
+const refusals: readonly Refusal[] = [
+  {
+    what: 'a batch with a wrong CRC',
+    headers: BATCH,
+    body: changed(12, 0xaa),
+    status: 400,
+    code: 'bad_batch',
+    says: /bad_crc/,
+  },
+  {
+    what: 'a batch with a wrong count',
+    headers: BATCH,
+    body: changed(16, 7),
+    status: 400,
+    code: 'bad_batch',
+    says: /7 messages/,
+  },
+  {
+    what: 'a batch with changed records',
+    headers: BATCH,
+    body: changed(60, 0xee),
+    status: 400,
+    code: 'bad_batch',
+    says: /bad_crc/,
+  },
+  {
+    what: 'a truncated batch',
+    headers: BATCH,
+    body: batch.subarray(0, batch.length - 1),
+    status: 400,
+    code: 'bad_batch',
+    says: /truncated/,
+  },
+  {
+    what: 'a batch and a byte',
+    headers: BATCH,
+    body: Buffer.concat([batch, Uint8Array.of(0)]),
+    status: 400,
+    code: 'bad_batch',
+    says: /trailing/,
+  },
+  { what: 'no batch at all', headers: BATCH, body: 'hello', status: 400, code: 'bad_batch', says: /./ },
+  {
+    what: 'an empty batch body',
+    headers: BATCH,
+    body: '',
+    status: 400,
+    code: 'bad_batch',
+    says: /truncated/,
+  },
+  {
+    what: 'a batch of an unknown version',
+    headers: BATCH,
+    body: changed(4, 9),
+    status: 400,
+    code: 'bad_batch',
+    says: /unsupported_version/,
+  },
+  {
+    what: 'an oversized message',
+    headers: { 'content-type': 'text/plain' },
+    body: 'x'.repeat(MAX_BATCH_BYTES),
+    status: 413,
+    code: 'too_large',
+    says: new RegExp(String(MAX_BATCH_BYTES)),
+  },
+  {
+    what: 'an oversized body',
+    headers: { 'content-type': 'text/plain' },
+    body: 'x'.repeat(9 * 1024 * 1024),
+    status: 413,
+    code: 'too_large',
+    says: /8388608/,
+  },
+  {
+    what: 'a Content-Type of ours that is not there',
+    headers: { 'content-type': 'application/vnd.message-vault.batches' },
+    body: 'x',
+    status: 415,
+    code: 'unsupported_media_type',
+    says: /not one of/,
+  },
+  {
+    what: 'CloudEvents in a format that is not there',
+    headers: { 'content-type': 'application/cloudevents+avro' },
+    body: 'x',
+    status: 415,
+    code: 'unsupported_media_type',
+    says: /not one of/,
+  },
+  {
+    what: 'a Content-Type that is no media type',
+    headers: { 'content-type': 'nonsense' },
+    body: 'x',
+    status: 415,
+    code: 'unsupported_media_type',
+    says: /no media type/,
+  },
+  {
+    what: 'a policy',
+    headers: { 'content-type': 'application/vnd.message-vault.policy+json' },
+    body: '{"role":"queue"}',
+    status: 409,
+    code: 'wrong_role',
+    says: /already has the role stream/,
+  },
+  {
+    what: 'a compressed body',
+    headers: { ...JSON_TYPE, 'content-encoding': 'gzip' },
+    body: '1',
+    status: 415,
+    code: 'unsupported_content_encoding',
+    says: /gzip/,
+  },
+  {
+    what: 'a producer without an epoch',
+    headers: { 'producer-id': 'p', 'producer-seq': '0' },
+    body: 'x',
+    status: 400,
+    code: 'bad_header',
+    says: /all three or none/,
+  },
+  {
+    what: 'a negative producer sequence',
+    headers: { 'producer-id': 'p', 'producer-epoch': '0', 'producer-seq': '-1' },
+    body: 'x',
+    status: 400,
+    code: 'bad_header',
+    says: /Producer-Seq/,
+  },
+  {
+    what: 'a producer epoch of more than 32 bits',
+    headers: { 'producer-id': 'p', 'producer-epoch': '4294967296', 'producer-seq': '0' },
+    body: 'x',
+    status: 400,
+    code: 'bad_header',
+    says: /Producer-Epoch/,
+  },
+  {
+    what: 'a producer id with a space',
+    headers: { 'producer-id': 'a b', 'producer-epoch': '0', 'producer-seq': '0' },
+    body: 'x',
+    status: 400,
+    code: 'bad_header',
+    says: /visible ASCII/,
+  },
+  {
+    what: 'a producer id of 129 characters',
+    headers: { 'producer-id': 'p'.repeat(129), 'producer-epoch': '0', 'producer-seq': '0' },
+    body: 'x',
+    status: 400,
+    code: 'bad_header',
+    says: /128/,
+  },
+  {
+    what: 'the nil UUID as a producer',
+    headers: {
+      'producer-id': '00000000-0000-0000-0000-000000000000',
+      'producer-epoch': '0',
+      'producer-seq': '0',
+    },
+    body: 'x',
+    status: 400,
+    code: 'bad_header',
+    says: /nil UUID/,
+  },
+  {
+    what: 'a producer in the headers that is not in the batch',
+    headers: { ...BATCH, 'producer-id': 'p', 'producer-epoch': '0', 'producer-seq': '0' },
+    body: batch,
+    status: 400,
+    code: 'bad_header',
+    says: /differ from the producer in the batch/,
+  },
+  {
+    what: 'an expected sequence number that is no number',
+    headers: { 'expected-sequence-number': 'next' },
+    body: 'x',
+    status: 400,
+    code: 'bad_header',
+    says: /Expected-Sequence-Number/,
+  },
+  {
+    what: 'an expected sequence number that is wrong',
+    headers: { 'expected-sequence-number': '5' },
+    body: 'x',
+    status: 412,
+    code: 'sequence_mismatch',
+    says: /./,
+  },
+];
+
+describe('a publish with a wrong batch, type or header is refused, says what was expected and leaves the log untouched', () => {
+  it.each(refusals)('$what', expectRefused);
+
+  it('tells the limit that was exceeded', async () => {
+    const { url } = await startNode({ http: { maxBodyBytes: 1000 } });
+    const response = await fetch(`${url}/orders`, { method: 'POST', body: 'x'.repeat(1001) });
+    expect(await problem(response, 413, 'too_large')).toMatchObject({ limit: 1000 });
+  });
+
+  it('tells the next sequence number to the one who expected another', async () => {
+    const { url } = await startNode();
+    await publishValues(url, 'orders', [1, 2, 3]);
+    const response = await fetch(`${url}/orders`, {
+      method: 'POST',
+      headers: { 'expected-sequence-number': '2' },
+      body: 'x',
+    });
+    expect(await problem(response, 412, 'sequence_mismatch')).toMatchObject({ expectedSequenceNumber: 3 });
+  });
+
+  it('lists the media types that would do', async () => {
+    const { url } = await startNode();
+    const response = await fetch(`${url}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/vnd.message-vault.x' },
+      body: 'x',
+    });
+    const { allowed } = await problem(response, 415, 'unsupported_media_type');
+    expect(allowed).toContain('application/vnd.message-vault.batch+json');
+  });
+
+  it('takes no message above the size the policy of the stream allows', async () => {
+    const { url, node } = await startNode();
+    node.policy = { ...defaultStreamPolicy, maxMessageSize: 10 };
+    await publishValues(url, 'orders', [1]);
+    const response = await fetch(`${url}/orders`, {
+      method: 'POST',
+      headers: BATCH_JSON,
+      body: '{"messages":[{"value":1},{"valueText":"12345678901"}]}',
+    });
+    expect(await problem(response, 413, 'too_large')).toMatchObject({ limit: 10 });
+    expect(await node.stored('orders')).toBe(1);
+    await publishValues(url, 'orders', ['12345678']);
+  });
+
+  it('takes policies for no role yet', async () => {
+    const { url, node } = await startNode();
+    const headers = { 'content-type': 'application/vnd.message-vault.policy+json' };
+    await problem(
+      await fetch(`${url}/work`, { method: 'POST', headers, body: '{"role":"queue"}' }),
+      415,
+      'unsupported_media_type',
+    );
+    expect(node.names.has('work')).toBe(false);
+  });
+});
