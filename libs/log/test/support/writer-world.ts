@@ -2,6 +2,7 @@ import {
   type CommitHeader,
   decodeBatch,
   decodeCommit,
+  decodeCommitHeader,
   encodeBatch,
   isBlank,
   PAGE_BYTES,
@@ -118,16 +119,13 @@ export class WriterWorld {
   async stored(): Promise<StoredCommitView[]> {
     const commits: StoredCommitView[] = [];
     for (const firstPage of await this.segments()) {
-      const ref = segmentRef(this.stream, firstPage);
-      const { sizeBytes } = await this.pages.segmentProperties(ref);
       let page = firstPage;
       for (;;) {
-        const offset = (page - firstPage) * PAGE_BYTES;
-        const length = Math.min(sizeBytes - offset, 4 * 1024 * 1024);
-        if (length <= 0) break;
-        const answer = await this.pages.readRange(ref, { offset, length });
-        if (answer.status !== 'read' || isBlank(answer.bytes)) break;
-        const { header, batches, checkpoint } = decodeCommit(answer.bytes, 0, {
+        const head = await this.#read(firstPage, page, 1);
+        if (head.length === 0 || isBlank(head)) break;
+        const { pages } = decodeCommitHeader(head, 0, { page });
+        const bytes = await this.#read(firstPage, page, pages);
+        const { header, batches, checkpoint } = decodeCommit(bytes, 0, {
           page,
           streamId: this.stream.streamId,
         });
@@ -135,7 +133,7 @@ export class WriterWorld {
           decodeBatch(batch).messages.map(({ value }) => textOf(value)),
         );
         commits.push({ header, values, checkpoint });
-        page += header.pages;
+        page += pages;
       }
     }
     return commits;
@@ -165,8 +163,11 @@ export class WriterWorld {
   }
 
   async bytesAt(page: number, pages: number): Promise<Uint8Array> {
-    const segments = await this.segments();
-    const firstPage = segments.findLast((first) => first <= page) ?? 0;
+    const firstPage = (await this.segments()).findLast((first) => first <= page) ?? 0;
+    return await this.#read(firstPage, page, pages);
+  }
+
+  async #read(firstPage: number, page: number, pages: number): Promise<Uint8Array> {
     const range = { offset: (page - firstPage) * PAGE_BYTES, length: pages * PAGE_BYTES };
     const answer = await this.pages.readRange(segmentRef(this.stream, firstPage), range);
     if (answer.status !== 'read') throw new Error('not_modified without a condition');

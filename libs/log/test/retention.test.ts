@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { applyRetention, type RetentionPolicy, type StreamWriter, segmentRef } from '../src/index.ts';
+import { checkLog } from './support/check-log.ts';
+import { batchOf, by, largeBatch, producerA, WriterWorld } from './support/writer-world.ts';
+
+const day = 86_400_000;
+
+async function publish(world: WriterWorld, writer: StreamWriter, from: number, to: number): Promise<void> {
+  for (let n = from; n < to; n += 1) {
+    await world.run(writer.append(largeBatch(`v${n}:`, 10_000)));
+    await world.runtime.advance(60_000);
+  }
+}
+
+function retain(world: WriterWorld, policy: RetentionPolicy, nowMs = world.runtime.now()): Promise<string[]> {
+  return applyRetention({ pages: world.pages, stream: world.stream, policy, nowMs });
+}
+
+describe('retention', () => {
+  const settings = { segmentCommits: 10 };
+
+  it('without a policy deletes nothing', async () => {
+    const world = new WriterWorld();
+    await publish(world, await world.open(1, { settings }), 0, 100);
+    expect(await retain(world, {}, world.runtime.now() + 1000 * day)).toEqual([]);
+  });
+
+  it('by age deletes the segments whose messages are all older, oldest first', async () => {
+    const world = new WriterWorld();
+    await publish(world, await world.open(1, { settings }), 0, 200);
+    const segments = await world.segments();
+    const deleted = await retain(world, { retentionAgeMs: 155 * 60_000 });
+    // 200 minutes are in 20 segments of 10; the first four lie wholly more than 155 minutes back.
+    expect(deleted).toEqual(segments.slice(0, 4).map((page) => String(page).padStart(16, '0')));
+    expect(await world.segments()).toEqual(segments.slice(4));
+    expect((await checkLog(world)).map((value) => value.split(':')[0])[0]).toBe('v40');
+  });
+
+  it('by bytes deletes what has at least so many bytes behind it', async () => {
+    const world = new WriterWorld();
+    const writer = await world.open(1, { settings });
+    await publish(world, writer, 0, 200);
+    const segments = await world.segments();
+    await retain(world, { retentionBytes: 1_000_000 });
+    const left = await world.segments();
+    expect(left.length).toBeLessThan(segments.length);
+    const keptBytes = (writer.tail.page - (left[1] ?? 0)) * 512;
+    expect(keptBytes).toBeGreaterThanOrEqual(1_000_000 - 200_000);
+    expect((writer.tail.page - (left[0] ?? 0)) * 512).toBeGreaterThanOrEqual(1_000_000);
+  });
+
+  it('never deletes the newest segment, nor anything a next leader needs', async () => {
+    for (let commits = 1; commits <= 150; commits += 7) {
+      const world = new WriterWorld();
+      const writer = await world.open(1, { settings: { segmentCommits: 5 } });
+      const first = await world.run(writer.append(batchOf('once', by(producerA, 0))));
+      for (let n = 1; n < commits; n += 1) await world.run(writer.append(batchOf(`v${n}`)));
+      const newest = (await world.segments()).at(-1);
+      await retain(world, { retentionAgeMs: 1, retentionBytes: 1 }, world.runtime.now() + 1000 * day);
+      expect((await world.segments()).at(-1)).toBe(newest);
+      const next = await world.open(2, { settings: { segmentCommits: 5 } });
+      expect(next.tail).toEqual(writer.tail);
+      const repeat = await world.run(next.append(batchOf('once', by(producerA, 0))));
+      expect(repeat).toEqual({ ...first, duplicate: true });
+    }
+  });
+
+  it('keeps the last commit when the newest segment is still empty', async () => {
+    const world = new WriterWorld();
+    const old = await world.open(1, { settings: { segmentCommits: 2 } });
+    for (let n = 0; n < 130; n += 1) await world.run(old.append(batchOf(`v${n}`)));
+    const writer = await world.open(2, { settings: { segmentCommits: 2 } });
+    await retain(world, { retentionAgeMs: 1 }, world.runtime.now() + 1000 * day);
+    const next = await world.open(3, { settings: { segmentCommits: 2 } });
+    expect(next.tail).toEqual(writer.tail);
+    expect(next.tail.nextSequenceNumber).toBe(130);
+  });
+
+  it('removes an old segment again that a late creation has brought back', async () => {
+    const world = new WriterWorld();
+    const writer = await world.open(1, { settings });
+    await publish(world, writer, 0, 95);
+    await retain(world, { retentionAgeMs: 10 * 60_000 });
+    const segments = await world.segments();
+    await world.pages.createSegment(segmentRef(world.stream, 0), { sizeBytes: 8 * 1024 * 1024, epoch: 1 });
+    const next = await world.open(2, { settings });
+    expect(next.tail).toEqual(writer.tail);
+    await retain(world, { retentionAgeMs: 10 * 60_000 });
+    expect(await world.segments()).toEqual(segments);
+  });
+
+  it('goes on while the stream is written, and disturbs no writer', async () => {
+    const world = new WriterWorld();
+    const writer = await world.open(1, { settings });
+    for (let round = 0; round < 10; round += 1) {
+      await publish(world, writer, round * 30, (round + 1) * 30);
+      await retain(world, { retentionAgeMs: 30 * 60_000 });
+    }
+    const values = await checkLog(world);
+    expect(values.at(-1)?.split(':')[0]).toBe('v299');
+    expect((await world.segments()).length).toBeLessThan(15);
+  });
+});
