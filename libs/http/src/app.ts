@@ -35,6 +35,8 @@ export interface HttpApp {
 
 /** How often Node looks for requests whose headers are late, milliseconds. */
 const CHECK_EVERY_MS = 1000;
+/** While the server is being closed: how often connections that fell idle are closed, milliseconds. */
+const SWEEP_EVERY_MS = 10;
 
 /** Makes the server of a node; `ports` is the node. */
 export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
@@ -130,10 +132,12 @@ function fail(context: HttpContext, exchange: Exchange, error: unknown): void {
   sendError(context, exchange, error);
 }
 
+/** Connections fall idle one by one as their last answer is complete; Node closes those only that are idle when asked. */
 async function closeServer(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS);
+  const grace = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
-  clearTimeout(timer);
+  clearInterval(sweep);
+  clearTimeout(grace);
 }

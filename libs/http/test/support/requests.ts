@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { ProblemCode } from '../../src/index.ts';
 
 export const JSON_TYPE = { 'content-type': 'application/json' };
@@ -93,4 +93,9 @@ export function parseRaw(text: string): {
   const [head = '', body = ''] = text.split('\r\n\r\n', 2);
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
   return { status, head, body: JSON.parse(body) as Readonly<Record<string, unknown>> };
+}
+
+/** Resolves once `condition` holds. */
+export async function until(condition: () => boolean): Promise<void> {
+  await vi.waitUntil(condition, { interval: 5, timeout: 20_000 });
 }
