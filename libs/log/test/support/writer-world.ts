@@ -115,8 +115,11 @@ export class WriterWorld {
     return await this.run(code(promise));
   }
 
-  /** Every commit of the stream, read forwards from its earliest segment by nothing but the format. */
-  async stored(): Promise<StoredCommitView[]> {
+  /**
+   * Every commit of the stream, read forwards from its earliest segment by nothing but the format. With `tornEnds` what
+   * is not a commit ends a segment, as it does for a reader; without, it fails.
+   */
+  async stored({ tornEnds = false } = {}): Promise<StoredCommitView[]> {
     const commits: StoredCommitView[] = [];
     for (const firstPage of await this.segments()) {
       let page = firstPage;
@@ -125,6 +128,7 @@ export class WriterWorld {
         if (head.length === 0 || isBlank(head)) break;
         const { pages } = decodeCommitHeader(head, 0, { page });
         const bytes = await this.#read(firstPage, page, pages);
+        if (tornEnds && !isWhole(bytes)) break;
         const { header, batches, checkpoint } = decodeCommit(bytes, 0, {
           page,
           streamId: this.stream.streamId,
@@ -172,6 +176,15 @@ export class WriterWorld {
     const answer = await this.pages.readRange(segmentRef(this.stream, firstPage), range);
     if (answer.status !== 'read') throw new Error('not_modified without a condition');
     return answer.bytes;
+  }
+}
+
+function isWhole(bytes: Uint8Array): boolean {
+  try {
+    decodeCommit(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 
