@@ -134,10 +134,9 @@ export class GrowthWatch {
 
   /** Sleeps until the next look is due or nobody waits any more. */
   async #pause(): Promise<void> {
-    const { runtime, end } = this.#options;
+    const { runtime } = this.#options;
     while (this.#waiters.size > 0) {
-      const hinted = this.#hintUnseen && this.#hintedPage > end.page;
-      const delayMs = (hinted ? this.#hintDueAt : this.#dueAt) - runtime.monotonic();
+      const delayMs = (this.#isHinted() ? this.#hintDueAt : this.#dueAt) - runtime.monotonic();
       if (delayMs <= 0) return;
       await this.#sleep(delayMs);
     }
@@ -146,13 +145,19 @@ export class GrowthWatch {
   async #look(): Promise<void> {
     const { runtime, settings, end } = this.#options;
     const before = end.page;
+    const hinted = this.#isHinted();
     this.#hintUnseen = false;
     const atEnd = await this.#lookOnce();
     const now = runtime.monotonic();
     const moved = end.page !== before;
     this.#dueAt = atEnd || !moved ? now + this.#intervalMs() : now;
     // Hints that announce what isn't there must not make it look without pause.
-    this.#hintDueAt = moved ? now : now + settings.minPollMs;
+    this.#hintDueAt = hinted && !moved ? now + settings.minPollMs : now;
+  }
+
+  /** A hint came since the last look began that says more than is known. */
+  #isHinted(): boolean {
+    return this.#hintUnseen && this.#hintedPage > this.#options.end.page;
   }
 
   /** Storage that does not answer is waited for, as growth is; anything else every waiter has to know. */

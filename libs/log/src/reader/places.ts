@@ -36,6 +36,9 @@ export class Places {
   /** Whether a read ended there, by page. */
   readonly #starts = new Map<number, { readonly readUpTo: boolean }>();
 
+  /** The last commit before the segment that starts at `page`. */
+  #sealedLast: { readonly page: number; readonly header: CommitHeader } | undefined;
+
   constructor(options: PlacesOptions) {
     this.#options = options;
   }
@@ -76,12 +79,13 @@ export class Places {
   async lastHeader(): Promise<CommitHeader | undefined> {
     const { segments, end, headers } = this.#options;
     if (end.last !== undefined || end.page === 0) return end.last;
+    if (this.#sealedLast?.page === end.page) return this.#sealedLast.header;
     const before = segments.containing(end.page - 1);
-    const last =
-      before === undefined ? undefined : await headers.lastOf({ first: before.first, next: end.segment });
-    if (last === undefined)
+    const header = before && (await headers.lastOf({ first: before.first, next: end.segment }));
+    if (header === undefined)
       throw damagedAt(end.page, 'the newest segment is empty and the one before it is gone');
-    return last;
+    this.#sealedLast = { page: header.page + header.pages, header };
+    return header;
   }
 
   /** The error for an offset there is nothing at, saying what there is. */

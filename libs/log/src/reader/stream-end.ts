@@ -173,7 +173,8 @@ export class StreamEnd {
         if (commits.length > 0) this.#readMore(read.asked);
         return false;
       case 'bad':
-        return await this.#judgeBad(stop);
+        // Whoever looks hears first of what is good; the next look judges.
+        return commits.length > 0 ? false : await this.#judgeBad(stop);
     }
   }
 
