@@ -215,6 +215,13 @@ describe('azure: a read, or a call that may be repeated', () => {
     expect(await codeOf(read())).toBe('unavailable');
   });
 
+  it('answered with what is not the XML it should be is unavailable', async () => {
+    for (const body of ['', '<EnumerationResults><Blobs>', 'not XML at all']) {
+      server.script(answers(200, undefined, { 'content-type': 'application/xml', 'x-test-body': body }));
+      expect(await codeOf(storage.pages.listSegments(ref.container))).toBe('unavailable');
+    }
+  });
+
   it('is not tried again where that would not help', async () => {
     server.script(answers(404, 'BlobNotFound'));
     expect(await codeOf(read())).toBe('not_found');

@@ -5,7 +5,7 @@ import {
   runPageStoreConformance,
 } from '@message-vault/storage/conformance';
 import { startAzurite } from '@message-vault/storage/testing';
-import { afterAll, beforeAll, expect, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 let azurite: Awaited<ReturnType<typeof startAzurite>>;
 let storage: Storage;
@@ -31,3 +31,9 @@ runLeaseStoreConformance('azure on Azurite', () => ({
       interval: 500,
     }),
 }));
+
+it('azure on Azurite: leases do not show among the documents they share a container with', async () => {
+  await storage.leases.ensure('shared/lease');
+  await storage.documents.put('shared/document', new Uint8Array(1), { ifAbsent: true });
+  expect(await storage.documents.list('shared/')).toEqual({ paths: ['shared/document'], cursor: undefined });
+});

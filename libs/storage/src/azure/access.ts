@@ -34,10 +34,10 @@ export interface Access {
   readonly accountUrl: string;
   /** Path of that URL: empty, or the account's name where it is not in the host's. */
   readonly basePath: string;
-  /** The SDK's client of a container. Errors: `unauthorized` where access is to another container only. */
+  /** The SDK's client of a container. */
   container(name: string): ContainerClient;
-  /** For requests to `container` made without the SDK. Errors as `container`. */
-  authorize(container: string): Authorization | Promise<Authorization>;
+  /** For requests made without the SDK. */
+  authorize(): Authorization | Promise<Authorization>;
   readonly signer: Signer | undefined;
 }
 
@@ -109,30 +109,11 @@ function sasAccess(accountUrl: string, query: string, settings: AzureSettings): 
   };
 }
 
+/** What the SAS does not cover, another container above all, the storage itself refuses. */
 function containerAccess(containerSasUrl: string, settings: AzureSettings): Access {
   const url = parseUrl(containerSasUrl);
-  const path = url.pathname.replace(/\/+$/, '');
-  const only = path.slice(path.lastIndexOf('/') + 1);
-  const account = sasAccess(
-    `${url.origin}${path.slice(0, path.lastIndexOf('/'))}`,
-    url.search.slice(1),
-    settings,
-  );
-  const mustBe = (name: string): void => {
-    if (name !== only)
-      throw new StorageError('unauthorized', `access was granted to container ${only} only, not to ${name}`);
-  };
-  return {
-    ...account,
-    container: (name) => {
-      mustBe(name);
-      return account.container(name);
-    },
-    authorize: (name) => {
-      mustBe(name);
-      return account.authorize(name);
-    },
-  };
+  const accountPath = url.pathname.replace(/\/[^/]*\/?$/, '');
+  return sasAccess(`${url.origin}${accountPath}`, url.search.slice(1), settings);
 }
 
 /**

@@ -21,7 +21,7 @@ export async function sendDirect(
   request: DirectRequest,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const { query, headers } = await access.authorize(request.container);
+  const { query, headers } = await access.authorize();
   const path = `${access.basePath}/${request.container}/${encodeBlobName(request.blob)}`;
   const queries = [request.query, query].filter((part) => part !== undefined && part !== '');
   return access.pool.send(

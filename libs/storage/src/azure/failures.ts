@@ -77,9 +77,8 @@ export function storageErrorOf(error: unknown, lostAs: LostAs): StorageError {
   if (error instanceof StorageError) return error;
   const refusal = error instanceof RestError ? refusalOfRestError(error) : error;
   if (!(refusal instanceof Refusal)) {
-    const cause = withoutRequest(error);
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return new StorageError(lostAs, `no answer came from the storage: ${why}`, { cause });
+    const why = refusal instanceof Error ? refusal.message : String(refusal);
+    return new StorageError(lostAs, `no answer came from the storage: ${why}`, { cause: refusal });
   }
   const { retryAfterMs } = refusal;
   return new StorageError(
@@ -94,12 +93,9 @@ function codeOf({ status, errorCode }: Refusal): StorageErrorCode | undefined {
   return byErrorCode[errorCode ?? ''] ?? byStatus[status];
 }
 
-/** Undefined for an error of the SDK's that is not about an answer at all. */
-function refusalOfRestError({ response }: RestError): Refusal | undefined {
-  return response && new Refusal(response.status, (name) => response.headers.get(name));
-}
-
-/** The SDK's errors hold the request with its URL: of those only the message is kept. */
-function withoutRequest(error: unknown): unknown {
-  return error instanceof RestError ? new Error(error.code ?? error.name) : error;
+/** The SDK's errors hold the request with its URL: nothing of them is kept but what the answer said. */
+function refusalOfRestError({ response, code }: RestError): Refusal | Error {
+  return response
+    ? new Refusal(response.status, (name) => response.headers.get(name))
+    : new Error(code ?? 'no answer');
 }
