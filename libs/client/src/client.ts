@@ -20,8 +20,7 @@ import {
   type StreamStats,
 } from './questions.ts';
 import { type ReadChunk, readChunks } from './read/chunks.ts';
-import { type DirectSource, openDirect } from './read/direct.ts';
-import { type ReadFrom, startOf } from './read/start.ts';
+import { type Place, type ReadFrom, startOf, toPlace } from './read/start.ts';
 import { undiciTransport } from './undici-transport.ts';
 
 export interface ReadOptions extends CallOptions {
@@ -36,14 +35,15 @@ export interface ReadOptions extends CallOptions {
 export interface TailOptions extends ReadOptions {
   /** Default `latest`. */
   readonly from?: ReadFrom | undefined;
-  /** How long a node keeps the request when there is no news. Default 10 s. */
-  readonly waitMs?: number | undefined;
+  /** How long a node keeps the request when there is no news, 1 to 60 s. Default 10 s. */
+  readonly waitSeconds?: number | undefined;
   /** After the first answer: how long all nodes may fail before the tail does. Default: for ever. */
   readonly giveUpAfterMs?: number | undefined;
 }
 
 const DEFAULT_CHUNK_BYTES = 4 * 1024 * 1024;
-const DEFAULT_WAIT_MS = 10_000;
+const DEFAULT_WAIT_SECONDS = 10;
+const MAX_WAIT_SECONDS = 60;
 const MAX_CONNECTIONS_PER_NODE = 256;
 const CONNECT_TIMEOUT_MS = 1000;
 
@@ -94,13 +94,13 @@ export class VaultClient {
     return flatten(this.readChunks(stream, options), options.limit);
   }
 
-  /** As `read`, a few MiB of messages at a time: for bulk, where awaiting every message would cost. Ignores `limit`'s rest. */
+  /**
+   * As `read`, some MiB of messages at a time: for bulk, where awaiting every single message would cost. `limit` is a
+   * hint here: the last chunk may have more.
+   */
   readChunks(stream: string, options: ReadOptions = {}): AsyncGenerator<ReadChunk, void, undefined> {
-    return this.#chunks(
-      checkedName(stream),
-      { ...options, from: options.from ?? 'earliest' },
-      { waitMs: 0, giveUpLaterMs: this.#settings.giveUpAfterMs },
-    );
+    const waits = { waitSeconds: 0, giveUpLaterMs: this.#settings.giveUpAfterMs };
+    return this.#chunks(checkedName(stream), toPlace(options.from ?? 'earliest'), options, waits);
   }
 
   /**
@@ -113,19 +113,25 @@ export class VaultClient {
 
   /** As `tail`, as many messages at a time as have come. An empty chunk says that there is no news. */
   tailChunks(stream: string, options: TailOptions = {}): AsyncGenerator<ReadChunk, void, undefined> {
-    return this.#chunks(
-      checkedName(stream),
-      { ...options, from: options.from ?? 'latest' },
-      {
-        waitMs: options.waitMs ?? DEFAULT_WAIT_MS,
-        giveUpLaterMs: options.giveUpAfterMs ?? Number.POSITIVE_INFINITY,
-      },
-    );
+    const { waitSeconds = DEFAULT_WAIT_SECONDS, giveUpAfterMs = Number.POSITIVE_INFINITY } = options;
+    if (!Number.isInteger(waitSeconds) || waitSeconds < 1 || waitSeconds > MAX_WAIT_SECONDS) {
+      throw new VaultClientError(
+        'invalid_argument',
+        `waitSeconds is a whole number from 1 to ${MAX_WAIT_SECONDS}`,
+      );
+    }
+    const waits = { waitSeconds, giveUpLaterMs: giveUpAfterMs };
+    return this.#chunks(checkedName(stream), toPlace(options.from ?? 'latest'), options, waits);
   }
 
   /** As `read`, but from the storage itself: a node is asked for access only. Errors: also `unsupported`. */
   readDirect(stream: string, options: ReadOptions = {}): AsyncGenerator<VaultMessage, void, undefined> {
-    return flatten(this.#directChunks(checkedName(stream), options), options.limit);
+    return flatten(this.readDirectChunks(stream, options), options.limit);
+  }
+
+  /** As `readChunks`, from the storage itself. */
+  readDirectChunks(stream: string, options: ReadOptions = {}): AsyncGenerator<ReadChunk, void, undefined> {
+    return this.#directChunks(checkedName(stream), toPlace(options.from ?? 'earliest'), options);
   }
 
   stats(stream: string, options: CallOptions = {}): Promise<StreamStats> {
@@ -165,34 +171,33 @@ export class VaultClient {
 
   async *#chunks(
     stream: string,
-    options: ReadOptions & { readonly from: ReadFrom },
-    waits: { waitMs: number; giveUpLaterMs: number },
+    place: Place,
+    options: ReadOptions,
+    waits: { waitSeconds: number; giveUpLaterMs: number },
   ): AsyncGenerator<ReadChunk, void, undefined> {
-    const signal = this.#signal(options.signal);
-    const asking = { giveUpAfterMs: this.#settings.giveUpAfterMs, signal };
-    const start = await startOf(options.from, () => askStats(this.#context, stream, asking));
+    const asking = this.#asking(options);
+    const start = await startOf(place, () => askStats(this.#context, stream, asking));
     yield* readChunks(this.#context, {
       stream,
       start,
       maxBytes: options.maxBytes ?? DEFAULT_CHUNK_BYTES,
       limit: options.limit,
-      waitMs: waits.waitMs,
+      waitSeconds: waits.waitSeconds,
       giveUpAfterMs: { first: this.#settings.giveUpAfterMs, later: waits.giveUpLaterMs },
-      signal,
+      signal: asking.signal,
     });
   }
 
-  async *#directChunks(stream: string, options: ReadOptions): AsyncGenerator<ReadChunk, void, undefined> {
-    const source: DirectSource = await openDirect(this.#context, {
-      stream,
-      openPages: this.#options.openPages,
-      ...this.#asking(options),
-    });
-    try {
-      yield* source.chunks(options.from ?? 'earliest', options.maxBytes ?? DEFAULT_CHUNK_BYTES);
-    } finally {
-      source.close();
-    }
+  async *#directChunks(
+    stream: string,
+    place: Place,
+    options: ReadOptions,
+  ): AsyncGenerator<ReadChunk, void, undefined> {
+    // What reads from storage is large: only those who want it wait for it to be loaded.
+    const { directChunks } = await import('./read/direct.ts');
+    const { openPages } = this.#options;
+    const maxBytes = options.maxBytes ?? DEFAULT_CHUNK_BYTES;
+    yield* directChunks(this.#context, { stream, place, maxBytes, openPages, ...this.#asking(options) });
   }
 
   #asking(options: CallOptions): { giveUpAfterMs: number; signal: AbortSignal } {

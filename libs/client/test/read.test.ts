@@ -146,9 +146,7 @@ describe('reading', () => {
       nextOffset: 65536,
     });
     expect(() => client.read('../numbers')).toThrow(/segment/);
-    await expect(collect(client.read('numbers', { from: -1 }))).rejects.toMatchObject({
-      code: 'invalid_argument',
-    });
+    expect(() => client.read('numbers', { from: -1 })).toThrow(/offset/);
   });
 
   test('nodes that fail, one after the other, are passed over; nothing is missed or repeated', async () => {
@@ -230,7 +228,7 @@ describe('tailing', () => {
     await publishNumbers(setup, 5);
     const values: string[] = [];
     const tailing = (async () => {
-      for await (const message of client.tail('numbers', { from: 'earliest', waitMs: 2000 })) {
+      for await (const message of client.tail('numbers', { from: 'earliest', waitSeconds: 2 })) {
         values.push(message.text());
         if (values.length === 65) return;
       }

@@ -25,8 +25,8 @@ export interface ChunkRequest {
   readonly maxBytes: number;
   /** At most so many messages are wanted of the first chunk: saves sending more. */
   readonly limit?: number | undefined;
-  /** At the tail: how long to wait for news, and go on for ever. 0: end there. */
-  readonly waitMs: number;
+  /** At the tail: how long a node waits for news before it is asked again, for ever. 0: end there. */
+  readonly waitSeconds: number;
   /** Until the first answer, and between two: how long all nodes may fail. */
   readonly giveUpAfterMs: { readonly first: number; readonly later: number };
   readonly signal: AbortSignal;
@@ -34,6 +34,8 @@ export interface ChunkRequest {
 
 /** Beyond the time it was asked to wait, a node that keeps silent this long is given up. */
 const WAIT_GRACE_MS = 3000;
+/** In one answer; its bytes are bounded besides. */
+const MAX_MESSAGES = 1_000_000;
 
 /**
  * Reads on from `start`, chunk by chunk, whatever happens to single nodes: a chunk is only handed out when it arrived
@@ -55,7 +57,7 @@ export async function* readChunks(
     );
     while (next !== undefined) {
       const chunk: ReadChunk = await next;
-      const goOn: boolean = request.waitMs > 0 || !chunk.upToDate;
+      const goOn: boolean = request.waitSeconds > 0 || !chunk.upToDate;
       next = goOn
         ? fetchChunk(context, { ...request, signal }, startAtOffset(chunk.nextOffset), 'later')
         : undefined;
@@ -74,28 +76,37 @@ function fetchChunk(
   start: Start,
   turn: 'first' | 'later',
 ): Promise<ReadChunk> {
-  const query = new URLSearchParams({ from: start.from, maxBytes: String(request.maxBytes) });
-  // The first answer says where we are; it is not kept waiting.
-  const waitMs = turn === 'first' ? 0 : request.waitMs;
-  if (waitMs > 0) query.set('wait', String(waitMs / 1000));
-  if (turn === 'first' && request.limit !== undefined) query.set('limit', String(request.limit));
+  const { attemptTimeoutMs } = context;
+  // The first answer says where we are: it is not kept waiting.
+  const waitSeconds = turn === 'first' ? 0 : request.waitSeconds;
+  const waitMs = waitSeconds * 1000;
   const question = {
     operation: `read ${request.stream}`,
-    path: `/${request.stream}?${query}`,
+    path: `/${request.stream}?${chunkQuery(request, start, turn, waitSeconds)}`,
     accept: 'application/vnd.message-vault.commits',
-    maxResponseBytes: request.maxBytes + 2 * MAX_COMMIT_BYTES,
-    stallTimeoutMs:
-      waitMs === 0 ? context.attemptTimeoutMs : waitMs + Math.min(WAIT_GRACE_MS, context.attemptTimeoutMs),
-    giveUpAfterMs: request.giveUpAfterMs[turn] + waitMs,
+    maxResponseBytes: request.maxBytes + MAX_COMMIT_BYTES,
+    stallTimeoutMs: waitMs === 0 ? attemptTimeoutMs : waitMs + Math.min(WAIT_GRACE_MS, attemptTimeoutMs),
+    giveUpAfterMs: request.giveUpAfterMs[turn],
     signal: request.signal,
-    // We have been there before, so a node that says there is nothing yet has not looked lately.
-    mayPass: (error: VaultClientError) =>
-      turn === 'later' &&
-      error.code === 'offset_out_of_range' &&
-      error.nextOffset !== undefined &&
-      error.nextOffset < Number(start.from),
+    // We have been there before: a node that says there is nothing yet has not looked lately.
+    mayPass: ({ code, nextOffset }: VaultClientError) =>
+      turn === 'later' && code === 'offset_out_of_range' && (nextOffset ?? Infinity) < Number(start.from),
   };
   return ask(context, question, (response) => toChunk(response, start));
+}
+
+function chunkQuery(
+  request: ChunkRequest,
+  start: Start,
+  turn: 'first' | 'later',
+  waitSeconds: number,
+): URLSearchParams {
+  const query = new URLSearchParams({ from: start.from, maxBytes: String(request.maxBytes) });
+  const limit = turn === 'first' ? request.limit : undefined;
+  // Bytes are what bounds an answer; a node would otherwise bound the messages by a number of its own.
+  query.set('limit', String(limit === undefined ? MAX_MESSAGES : Math.max(1, Math.min(limit, MAX_MESSAGES))));
+  if (waitSeconds > 0) query.set('wait', String(waitSeconds));
+  return query;
 }
 
 function toChunk(response: TransportResponse, start: Start): ReadChunk {

@@ -1,4 +1,10 @@
-import { type DecodedCommit, decodeBatch, decodeCommit, FramingError } from '@message-vault/framing';
+import {
+  type CommitHeader,
+  type DecodedCommit,
+  decodeBatch,
+  decodeCommit,
+  FramingError,
+} from '@message-vault/framing';
 import { VaultClientError } from '../errors.ts';
 import { VaultMessage } from '../messages.ts';
 
@@ -17,7 +23,7 @@ export function decodeCommits(body: Uint8Array): DecodedCommit[] {
 
 /** Those of their messages that `includes` accepts, one after the other; only one batch is decompressed at a time. */
 export function* messagesOf(
-  commits: readonly Pick<DecodedCommit, 'header' | 'batches'>[],
+  commits: readonly { readonly header: CommitHeader; readonly batches: readonly Uint8Array[] }[],
   includes: (message: VaultMessage) => boolean,
 ): Generator<VaultMessage, void, undefined> {
   for (const { header, batches } of commits) {

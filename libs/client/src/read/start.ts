@@ -13,8 +13,35 @@ export type ReadFrom =
   | { readonly timestamp: number | Date }
   | { readonly last: number };
 
-/** What the tail looks like, for the positions that are counted from it. */
-export interface TailView {
+/** The same, checked. */
+export type Place =
+  | { readonly at: 'earliest' }
+  | { readonly at: 'latest' }
+  | { readonly offset: number }
+  | { readonly sequenceNumber: number }
+  | { readonly timestamp: number }
+  | { readonly last: number };
+
+/** Error: `invalid_argument`. */
+export function toPlace(from: ReadFrom): Place {
+  if (from === 'earliest' || from === 'latest') return { at: from };
+  if (typeof from === 'number') return { offset: whole('an offset', from) };
+  if (typeof from === 'object' && from !== null) {
+    if ('sequenceNumber' in from) return { sequenceNumber: whole('a sequence number', from.sequenceNumber) };
+    if ('timestamp' in from) return { timestamp: whole('a timestamp', Number(from.timestamp)) };
+    if ('last' in from) return { last: whole('a number of messages', from.last) };
+  }
+  throw new VaultClientError('invalid_argument', `cannot read from ${JSON.stringify(from)}`);
+}
+
+function whole(what: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new VaultClientError('invalid_argument', `${value} is not ${what}`);
+}
+
+/** What the stream holds, for the places that are counted from its tail. */
+export interface Bounds {
+  readonly earliestSequenceNumber: number;
   readonly nextOffset: number;
   readonly nextSequenceNumber: number;
 }
@@ -27,21 +54,17 @@ export interface Start {
   readonly includes: (message: VaultMessage) => boolean;
 }
 
-const everything = (): boolean => true;
-
-/** Error: `invalid_argument`. */
-export async function startOf(from: ReadFrom, tail: () => Promise<TailView>): Promise<Start> {
-  if (from === 'earliest') return { from: 'earliest', includes: everything };
-  // What is published while a request for the tail is on its way, or repeated, must not be missed.
-  if (from === 'latest') return startAtOffset((await tail()).nextOffset);
-  if (typeof from === 'number') return startAtOffset(integer('an offset', from));
-  if ('sequenceNumber' in from) return startAtSequence(integer('a sequence number', from.sequenceNumber));
-  if ('timestamp' in from) return startAtTime(integer('a timestamp', Number(from.timestamp)));
-  if ('last' in from) {
-    const last = integer('a number of messages', from.last);
-    return startAtSequence(Math.max(0, (await tail()).nextSequenceNumber - last));
+export async function startOf(place: Place, bounds: () => Promise<Bounds>): Promise<Start> {
+  if ('offset' in place) return startAtOffset(place.offset);
+  if ('sequenceNumber' in place) return startAtSequence(place.sequenceNumber);
+  if ('timestamp' in place) return startAtTime(place.timestamp);
+  if ('last' in place) {
+    const { earliestSequenceNumber, nextSequenceNumber } = await bounds();
+    return startAtSequence(Math.max(earliestSequenceNumber, nextSequenceNumber - place.last));
   }
-  throw new VaultClientError('invalid_argument', `cannot read from ${JSON.stringify(from)}`);
+  if (place.at === 'earliest') return { from: 'earliest', includes: () => true };
+  // What is published while a request for the tail is on its way, or repeated, must not be missed.
+  return startAtOffset((await bounds()).nextOffset);
 }
 
 export function startAtOffset(offset: number): Start {
@@ -54,10 +77,4 @@ function startAtSequence(sequenceNumber: number): Start {
 
 function startAtTime(timestamp: number): Start {
   return { from: `time:${timestamp}`, includes: (message) => message.timestamp >= timestamp };
-}
-
-function integer(what: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 0)
-    throw new VaultClientError('invalid_argument', `${value} is not ${what}`);
-  return value;
 }
