@@ -10,9 +10,9 @@ export const MAX_SEGMENT_BYTES = 8 * 1024 ** 4;
 /** The most one document holds: our own limit, so that documents stay small. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
 /** The most paths one listing call answers. */
-export const MAX_LIST_PAGE = 1000;
+const MAX_LIST_PAGE = 1000;
 /** Bounds of a lease in seconds. Source: Azure, "Lease Blob". */
-export const LEASE_SECONDS = { min: 15, max: 60 } as const;
+const LEASE_SECONDS = { min: 15, max: 60 } as const;
 
 // The rules below are checked by every adapter before it calls its backend, because backends differ in what they let
 // pass: Azurite, for one, accepts an unaligned or oversized Put Page that Azure refuses.

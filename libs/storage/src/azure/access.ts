@@ -17,7 +17,7 @@ import type { AzureAccess, AzureSettings } from './settings.ts';
 import { type BearerTokens, bearerTokens } from './tokens.ts';
 
 /** What proves to the storage that a direct request may be made: a SAS in the query, or a header. */
-export interface Authorization {
+interface Authorization {
   readonly query: string;
   readonly headers: Readonly<Record<string, string>>;
 }

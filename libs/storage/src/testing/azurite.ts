@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { developmentAccount } from '../azure/connection-string.ts';
 
+const require = createRequire(import.meta.url);
 const startWithinMs = 30_000;
 const stopWithinMs = 15_000;
 
@@ -38,10 +39,14 @@ export interface Azurite {
  */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
   const scratch = await mkdtemp(join(tmpdir(), 'azurite-'));
-  const child = spawn(process.execPath, [entryScript(), ...flags(options, scratch)], {
-    cwd: scratch,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [require.resolve('azurite/dist/src/azurite.js'), ...flags(options, scratch)],
+    {
+      cwd: scratch,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const killWithUs = (): void => void child.kill('SIGKILL');
   process.once('exit', killWithUs);
   const stop = async (): Promise<void> => {
@@ -61,10 +66,6 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
     await stop();
     throw error;
   }
-}
-
-function entryScript(): string {
-  return createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js');
 }
 
 function flags({ dir, inMemory, ports, tls }: AzuriteOptions, scratch: string): string[] {
