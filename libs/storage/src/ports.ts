@@ -66,11 +66,14 @@ export interface PageStore {
   ): Promise<{ etag: ETag }>;
   /**
    * Raises the segment's sequence number to `epoch` if it is lower, and answers the number in force afterwards: above
-   * `epoch` when a newer leader was here first. Idempotent. Errors: `not_found`, `unavailable`.
+   * `epoch` when a newer leader was here first. Idempotent. The ETag changes whether the number was raised or not: what
+   * is still on its way to the segment is refused, and a newer leader may find its own ETag taken by an older one that
+   * fenced in vain. Errors: `not_found`, `unavailable`.
    */
   fence(ref: SegmentRef, epoch: number, options?: CallOptions): Promise<{ etag: ETag; epoch: number }>;
   /**
    * Writes `bytes` (whole pages, at most 4 MiB) at byte `offset` (page aligned) if both conditions hold.
+   * When neither holds, either code may come: which one is looked at first is the backend's affair.
    * Errors: `epoch_fenced`, `etag_mismatch`, `not_found`, `throttled`, `outcome_unknown`, `invalid_request`.
    */
   writePages(
@@ -146,7 +149,11 @@ export interface StoredDocument {
 /** `if-absent`: create only. An ETag: replace only that version. */
 export type DocumentCondition = { readonly ifAbsent: true } | { readonly ifMatch: ETag };
 
-/** Small documents (names, policies, the leader), compare-and-swap by ETag. */
+/**
+ * Small documents (names, policies, the leader), compare-and-swap by ETag.
+ * A path is visible ASCII without backslashes, at most 1024 characters, in parts between slashes that are not empty and
+ * don't end in a dot.
+ */
 export interface DocumentStore {
   /** Undefined when there is none. Errors: `unavailable`. */
   get(path: string, options?: CallOptions): Promise<StoredDocument | undefined>;

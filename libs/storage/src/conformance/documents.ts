@@ -103,6 +103,7 @@ function writing(make: () => DocumentStore): void {
     for (const path of paths) await documents.put(path, text(path), { ifAbsent: true });
     for (const path of paths) expect((await documents.get(path))?.body).toEqual(text(path));
     expect((await documents.list(`${prefix}/`)).paths).toEqual([...paths].sort());
+    for (const path of paths) expect((await documents.list(path)).paths).toEqual([path]);
   });
 }
 
