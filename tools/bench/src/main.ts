@@ -1,0 +1,81 @@
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { openLab } from './lab.ts';
+import { markdownTable, type Row } from './report.ts';
+import type { BenchOptions, Scenario } from './scenario.ts';
+import { bulkPublish, replay } from './scenarios/bulk.ts';
+import { idleStreams, readerMemory } from './scenarios/footprint.ts';
+import { concurrentPublish, singlePublish } from './scenarios/small.ts';
+import { fanOut, publishToTail } from './scenarios/tail.ts';
+
+const SCENARIOS: readonly Scenario[] = [
+  { name: 'bulk', help: 'bulk publish against raw Put Page', run: bulkPublish },
+  { name: 'replay', help: 'replay through a reader against raw ranged GET', run: replay },
+  { name: 'concurrent', help: '64 publishers against one that waits', run: concurrentPublish },
+  { name: 'single', help: 'one publish against one raw Put Page', run: singlePublish },
+  { name: 'fan-out', help: 'storage reads of 1,000 SSE consumers against those of 10', run: fanOut },
+  { name: 'tail', help: 'from publish to a tailing consumer', run: publishToTail },
+  { name: 'tail-redis', help: 'the same with wake-ups through --redis', run: publishToTail, redis: true },
+  { name: 'memory', help: "a reader's memory over a 2 GiB replay", run: readerMemory },
+  { name: 'idle', help: "a master's memory and polling with 10,000 idle streams", run: idleStreams },
+];
+
+const help = `npm run bench [-- OPTIONS] [SCENARIO …]
+
+Measures this vault beside the raw storage, both in one run on an Azurite of its own, and prints ratios.
+
+${SCENARIOS.map((scenario) => `  ${scenario.name.padEnd(12)} ${scenario.help}`).join('\n')}
+
+  --data FILE      publish this file's bytes, repeated, instead of made-up log lines
+  --redis URL      a Redis for tail-redis (skipped without one)
+  --seconds N      length of a timed round (default 4)
+  --quick          smaller amounts: a first look, not a result
+  --json           rows as JSON instead of a table
+  --help           this text
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    data: { type: 'string' },
+    redis: { type: 'string' },
+    seconds: { type: 'string', default: '4' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+async function main(): Promise<void> {
+  if (values.help) return void process.stdout.write(help);
+  const options: BenchOptions = {
+    data: values.data,
+    quick: values.quick,
+    roundMs: Number(values.seconds) * 1000,
+  };
+  const chosen = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  if (chosen.length < positionals.length || !(options.roundMs > 0)) throw new Error(`see --help\n\n${help}`);
+  const rows: Row[] = [];
+  for (const scenario of chosen) rows.push(...(await runScenario(scenario, options)));
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.version}`;
+  process.stdout.write(
+    values.json ? `${JSON.stringify({ machine, rows })}\n` : `\n${machine}\n\n${markdownTable(rows)}\n`,
+  );
+}
+
+/** Each on a cluster of its own, so that none pays for what another left behind. */
+async function runScenario(scenario: Scenario, options: BenchOptions): Promise<Row[]> {
+  if (scenario.redis && values.redis === undefined) {
+    process.stderr.write(`${scenario.name}: skipped, needs --redis URL\n`);
+    return [];
+  }
+  process.stderr.write(`${scenario.name} …\n`);
+  const lab = await openLab(scenario.redis && values.redis !== undefined ? { redisUrl: values.redis } : {});
+  try {
+    return await scenario.run(lab, options);
+  } finally {
+    await lab.close();
+  }
+}
+
+await main();

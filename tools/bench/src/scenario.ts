@@ -1,0 +1,19 @@
+import type { Lab } from './lab.ts';
+import type { Row } from './report.ts';
+
+export interface BenchOptions {
+  /** A file whose bytes are published, repeated as needed; made-up log lines without one. */
+  readonly data: string | undefined;
+  /** Length of one round of a scenario that is measured by time, milliseconds. */
+  readonly roundMs: number;
+  /** Smaller amounts, for a first look. */
+  readonly quick: boolean;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly help: string;
+  readonly run: (lab: Lab, options: BenchOptions) => Promise<Row[]>;
+  /** Needs a cluster with Redis; skipped with a word where there is none. */
+  readonly redis?: boolean;
+}
