@@ -8,6 +8,7 @@ import {
   openWriter,
   type StreamReader,
   type StreamWriter,
+  type WriterSettings,
 } from '@message-vault/log';
 import {
   containerName,
@@ -17,7 +18,7 @@ import {
   type NameDocument,
 } from '@message-vault/metadata';
 import { randomUuid, systemRuntime } from '@message-vault/runtime';
-import { memoryStorage, type Storage } from '@message-vault/storage';
+import { memoryStorage, type Storage, StorageError } from '@message-vault/storage';
 import { createMetrics, silentLogger } from '@message-vault/telemetry';
 import { onTestFinished } from 'vitest';
 import {
@@ -45,15 +46,19 @@ export class TestNode {
   /** Runs before a publish reaches the log. */
   beforePublish: () => void | Promise<void> = () => undefined;
   policy = defaultStreamPolicy;
+  writerSettings: Partial<WriterSettings> = {};
   readonly #cache = new ChunkCache({ maxBytes: 64 * 1024 * 1024 });
   readonly #writers = new Map<string, Promise<StreamWriter>>();
   readonly #readers = new Map<string, StreamReader>();
   leases = 0;
+  storageReads = 0;
+  /** Reads of segments that are still to fail. */
+  failReads = 0;
   readonly hints: unknown[] = [];
   hintsAreUseful = true;
 
   constructor(cluster?: TestNode) {
-    this.storage = cluster?.storage ?? memoryStorage();
+    this.storage = cluster?.storage ?? this.#watched(memoryStorage());
     this.names = cluster?.names ?? new Map();
     const nodeId = cluster === undefined ? 'leader-1' : `reader-${randomUuid(systemRuntime).slice(0, 4)}`;
     this.status = {
@@ -142,9 +147,26 @@ export class TestNode {
     return reader;
   }
 
-  async close(): Promise<void> {
+  /** The next read starts with nothing in memory. */
+  forgetReaders(): void {
     for (const reader of this.#readers.values()) reader.close();
+    this.#readers.clear();
+  }
+
+  async close(): Promise<void> {
+    this.forgetReaders();
     for (const writer of this.#writers.values()) await (await writer).close();
+  }
+
+  /** Counts reads of segments, and lets some of them fail when told to. */
+  #watched(storage: Storage): Storage {
+    const readRange: Storage['pages']['readRange'] = async (ref, range, options) => {
+      this.storageReads += 1;
+      this.failReads -= 1;
+      if (this.failReads >= 0) throw new StorageError('unavailable', 'the storage does not answer');
+      return await storage.pages.readRange(ref, range, options);
+    };
+    return { ...storage, pages: { ...storage.pages, readRange } };
   }
 
   #view(): ClusterView {
@@ -179,6 +201,7 @@ export class TestNode {
       runtime: systemRuntime,
       stream: document,
       leadership,
+      settings: this.writerSettings,
       onCommit: (tail) => this.reader(document).hint(tail.page),
     });
   }
