@@ -8,7 +8,7 @@ export const FAILED = 4;
 export const UNKNOWN = 8;
 
 /** Who said that something stands at a place of the stream, as bits. */
-export const CLAIMED_BY_ACK = 1;
+const CLAIMED_BY_ACK = 1;
 export const CLAIMED_BY_READ = 2;
 export const CLAIMED_BY_FINAL = 4;
 

@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module';
 
+const require = createRequire(import.meta.url);
+
 /** Account and key that every Azurite has, published in its documentation; they open nothing else. */
 const ACCOUNT = 'devstoreaccount1';
 const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
@@ -12,7 +14,7 @@ export interface AzuritePorts {
 /** Arguments after `node` that run Azurite on loopback. Without `dir` it keeps everything in memory. */
 export function azuriteArguments(ports: AzuritePorts, dir: string | undefined): string[] {
   return [
-    createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js'),
+    require.resolve('azurite/dist/src/azurite.js'),
     ...['--blobHost', '127.0.0.1', '--blobPort', String(ports.blob)],
     ...['--queueHost', '127.0.0.1', '--queuePort', String(ports.queue)],
     // Tables are not used: their service takes any free port.

@@ -2,7 +2,7 @@ import { access, glob, readFile } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 
 /** A package of this workspace. */
-export interface Package {
+interface Package {
   /** As others import it: `@message-vault/log`. */
   name: string;
   /** Folder from the root: `libs/log`. */
@@ -49,10 +49,6 @@ function doorsOf(folder: string, exports: unknown): Map<string, string> {
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
   return new Map(doors.map(([subpath, target]) => [subpath, join(folder, target)]));
-}
-
-export function packageOf(workspace: Workspace, path: string): Package | undefined {
-  return workspace.packages.find((candidate) => path.startsWith(`${candidate.folder}/`));
 }
 
 /**
