@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { limitsSchema, parseDurationMs, parseSizeBytes } from '@message-vault/metadata';
+import { limitsSchema, parseDurationMs, parseSizeBytes, UnitError } from '@message-vault/metadata';
 import { z } from 'zod';
 
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
@@ -116,22 +116,22 @@ export function configFromArguments(
 ): NodeConfig | 'help' {
   const { values } = parseFlags(args);
   if (values.help) return 'help';
-  const { host, port } = parseListen(values.listen ?? env['MVAULT_LISTEN']);
+  const { host, port } = parseListen(values.listen ?? env.MVAULT_LISTEN);
   return parseNodeConfig({
     app,
     host,
     port,
-    nodeId: values['node-id'] ?? env['MVAULT_NODE_ID'] ?? `${app}-${port}`,
-    url: values.url ?? env['MVAULT_URL'],
-    storage: values.storage ?? env['MVAULT_STORAGE'] ?? missing('--storage (or MVAULT_STORAGE)'),
-    systemContainer: values['system-container'] ?? env['MVAULT_SYSTEM_CONTAINER'],
-    redisUrl: values.redis ?? env['MVAULT_REDIS'],
+    nodeId: values['node-id'] ?? env.MVAULT_NODE_ID ?? `${app}-${port}`,
+    url: values.url ?? env.MVAULT_URL,
+    storage: values.storage ?? env.MVAULT_STORAGE ?? missing('--storage (or MVAULT_STORAGE)'),
+    systemContainer: values['system-container'] ?? env.MVAULT_SYSTEM_CONTAINER,
+    redisUrl: values.redis ?? env.MVAULT_REDIS,
     peers: values.peer,
     witnesses: values.witness,
     autoCreate: !values['no-auto-create'],
     retentionAgeMs: optional(values['retention-age'], parseDurationMs),
     retentionBytes: optional(values['retention-bytes'], parseSizeBytes),
-    logLevel: values['log-level'] ?? env['MVAULT_LOG_LEVEL'],
+    logLevel: values['log-level'] ?? env.MVAULT_LOG_LEVEL,
   });
 }
 
@@ -155,7 +155,12 @@ function parseListen(listen: string | undefined): { host: string; port: number }
 }
 
 function optional<Value>(text: string | undefined, parse: (text: string) => Value): Value | undefined {
-  return text === undefined ? undefined : parse(text);
+  try {
+    return text === undefined ? undefined : parse(text);
+  } catch (cause) {
+    if (!(cause instanceof UnitError)) throw cause;
+    throw new ConfigError(cause.message, { cause });
+  }
 }
 
 function missing(what: string): never {

@@ -9,6 +9,9 @@ export interface LeaderViewOptions {
   readonly maxAgeMs: number;
 }
 
+/** The shortest time between two looks while requests wait for a leader. */
+const LOOK_EVERY_MS = 20;
+
 /**
  * Who leads, as the leader document says. Nobody polls it: it is read when somebody asks and what is known is too old,
  * and all who ask at once share one read.
@@ -61,7 +64,8 @@ export class LeaderView {
       const leftMs = deadline - runtime.monotonic();
       if (leftMs <= 0) return null;
       await sleep(runtime, Math.min(pauseMs, leftMs), signal);
-      await this.refresh();
+      // Many wait at once: one look serves them all.
+      if (runtime.monotonic() - this.#readAt >= LOOK_EVERY_MS) await this.refresh();
     }
   }
 
