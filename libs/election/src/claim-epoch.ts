@@ -25,6 +25,8 @@ export interface ClaimRequest {
   readonly runtime: Runtime;
   readonly nodeId: string;
   readonly url: string;
+  /** The newest epoch known when the lease was taken. */
+  readonly knownEpoch: number;
   /** UUID of this attempt; the lease id. */
   readonly claimId: string;
   /** Whether the lease is still ours. */
@@ -68,9 +70,11 @@ class Attempt {
   readonly #request: ClaimRequest;
   /** What was last put as the leader document; it has landed if it is found there. */
   #candidate: LeaderDocument | undefined;
+  #knownEpoch: number;
 
   constructor(request: ClaimRequest) {
     this.#request = request;
+    this.#knownEpoch = request.knownEpoch;
   }
 
   async step(): Promise<Step> {
@@ -105,14 +109,15 @@ class Attempt {
   }
 
   /**
-   * Somebody wrote the epoch we were about to take: a leader of before whose write was on its way, or one that has taken
-   * the lease from us. The lease knows which. Rejects with StorageError when it does not answer.
+   * Somebody has led since the lease was taken: one of before, whose write was on its way, or one that has taken the lease
+   * from us meanwhile. The lease knows which. Rejects with StorageError when it does not answer.
    */
   async #wasOvertaken(found: LeaderDocument): Promise<boolean> {
-    if (this.#candidate === undefined || found.epoch < this.#candidate.epoch) return false;
+    if (found.epoch <= this.#knownEpoch) return false;
     const { calls, claimId } = this.#request;
     try {
       await calls.renew(LEADER_LEASE, claimId);
+      this.#knownEpoch = found.epoch;
       return false;
     } catch (error) {
       if (isSilence(error)) throw error;

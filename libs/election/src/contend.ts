@@ -32,8 +32,8 @@ export interface Contender {
   readonly keep: (leaseId: string, acquiredAt: number) => LeaseKeeper;
 }
 
-/** Takes the lease if it is free, then the next epoch. */
-export async function acquireLead(contender: Contender): Promise<Contest> {
+/** Takes the lease if it is free, then the next epoch. `knownEpoch`: the newest one known, 0 for none. */
+export async function acquireLead(contender: Contender, knownEpoch: number): Promise<Contest> {
   const { calls, runtime, settings } = contender;
   const leaseId = randomUuid(runtime);
   const attempt = await takeLease(calls, runtime, {
@@ -41,7 +41,7 @@ export async function acquireLead(contender: Contender): Promise<Contest> {
     leaseId,
     durationSeconds: settings.durationSeconds,
   });
-  if (attempt.kind === 'taken') return claimWithLease(contender, leaseId, attempt.sentAt);
+  if (attempt.kind === 'taken') return claimWithLease(contender, knownEpoch, leaseId, attempt.sentAt);
   if (attempt.kind === 'failed') void releaseLease(calls, LEADER_LEASE, leaseId);
   return notTaken(attempt, 'another node was first to take the lease');
 }
@@ -75,12 +75,17 @@ async function breakAlone(contender: Contender, epoch: number): Promise<Contest>
     return { kind: 'lost', why: 'another node has taken over' };
   }
   await breakLease(contender.calls, LEADER_LEASE);
-  return acquireLead(contender);
+  return acquireLead(contender, epoch);
 }
 
-async function claimWithLease(contender: Contender, leaseId: string, sentAt: number): Promise<Contest> {
+async function claimWithLease(
+  contender: Contender,
+  knownEpoch: number,
+  leaseId: string,
+  sentAt: number,
+): Promise<Contest> {
   const keeper = contender.keep(leaseId, sentAt);
-  const claim = await claimEpoch({ ...contender, claimId: leaseId, isHeld: () => keeper.isHeld });
+  const claim = await claimEpoch({ ...contender, knownEpoch, claimId: leaseId, isHeld: () => keeper.isHeld });
   if (claim.kind === 'claimed') return { kind: 'won', keeper, leader: claim.leader };
   keeper.stop();
   void releaseLease(contender.calls, LEADER_LEASE, leaseId);

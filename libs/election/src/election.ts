@@ -115,17 +115,13 @@ class ElectionDriver implements Election {
     if (hint.kind === 'take-over') return this.#takeOver(hint.epoch);
     if (hint.epoch <= this.#epoch) return true;
     this.#handover?.hint();
-    const known = this.#neighbours.isKnown(hint.url);
-    if (this.#term !== undefined) {
-      if (known) await this.#watch?.askPeer(hint.url);
-      return known;
-    }
-    this.#standby.hearOfChange(known);
-    if (!known || this.#standby.storageAnswers) return known;
+    this.#standby.hearOfChange(this.#neighbours.isKnown(hint.url));
     const leader = await this.#neighbours.askLeader(hint);
-    if (leader !== undefined && this.#term === undefined) this.#standby.learn(leader);
+    if (leader === undefined || leader.epoch <= this.#epoch) return false;
+    if (this.#term !== undefined) this.#supersede(this.#term, leader);
+    else this.#standby.learn(leader);
     this.#changed();
-    return leader !== undefined;
+    return true;
   }
 
   witness(leaderUrl: string): Promise<WitnessAnswer> {
@@ -224,7 +220,7 @@ class ElectionDriver implements Election {
       probes: this.#options.probes,
       term,
       peers: () => this.#neighbours.peers(),
-      onSuperseded: (reason) => this.#lose(term, reason),
+      onSuperseded: (newer) => this.#supersede(term, newer),
       onRefused: ({ code, message }) => this.#refuse(code, message),
     });
     this.#setRole('won', `leads under epoch ${leader.epoch}`);
@@ -248,6 +244,11 @@ class ElectionDriver implements Election {
     this.#setRole(event, reason);
     this.#options.events.stepDown(reason);
     void releaseLease(this.#calls, LEADER_LEASE, term.keeper.leaseId);
+  }
+
+  #supersede(term: Term, newer: LeaderDocument): void {
+    this.#lose(term, `${newer.nodeId} leads under epoch ${newer.epoch}`);
+    this.#standby.learn(newer);
   }
 
   #endTerm(term: Term): void {
@@ -312,7 +313,7 @@ class ElectionDriver implements Election {
 
   async #nobodyTookOver(purpose: 'planned' | 'final'): Promise<HandoverResult> {
     const reason = 'nobody took over';
-    const contest = purpose === 'planned' ? await acquireLead(this.#contender) : undefined;
+    const contest = purpose === 'planned' ? await acquireLead(this.#contender, this.#epoch) : undefined;
     this.#conclude(contest);
     if (this.#roles.role === 'draining') this.#stepAside(reason);
     return { done: false, reason };

@@ -14,6 +14,7 @@ export type {
   WitnessAnswer,
 } from './ports.ts';
 export type { ProbeReport } from './prober.ts';
+export { type RepairOptions, repairLeaderRecords } from './repair.ts';
 export { nextRole, ROLE_STEPS, type Role } from './roles.ts';
 export { defaultElectionSettings, type ElectionSettings, electionSettingsSchema } from './settings.ts';
 export type { ElectionState, Readiness, RoleChange } from './state.ts';

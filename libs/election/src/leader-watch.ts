@@ -1,6 +1,7 @@
+import type { LeaderDocument } from '@message-vault/metadata';
 import type { Runtime, Timer } from '@message-vault/runtime';
 import type { LeaderRecords, Records } from './leader-records.ts';
-import type { ProbePort, ProbeResult } from './ports.ts';
+import type { ProbePort } from './ports.ts';
 import { isLeading, probeWithin } from './prober.ts';
 import type { ElectionSettings } from './settings.ts';
 import type { Term } from './term.ts';
@@ -13,7 +14,7 @@ export interface LeaderWatchOptions {
   readonly term: Term;
   readonly peers: () => readonly string[];
   /** Another node leads under a newer epoch. */
-  readonly onSuperseded: (reason: string) => void;
+  readonly onSuperseded: (leader: LeaderDocument) => void;
   /** The records contradict this term. */
   readonly onRefused: (records: Records & { kind: 'refuse' }) => void;
 }
@@ -56,8 +57,7 @@ export class LeaderWatch {
     if (this.#stopped || found === undefined) return;
     if (found.kind === 'refuse') this.#options.onRefused(found);
     else if (found.kind === 'led' && found.leader.document.epoch > term.epoch) {
-      const { epoch, nodeId } = found.leader.document;
-      this.#options.onSuperseded(`${nodeId} has taken epoch ${epoch}`);
+      this.#options.onSuperseded(found.leader.document);
     }
   }
 
@@ -73,14 +73,18 @@ export class LeaderWatch {
 
   /** Steps down when the node at `url` leads under a newer epoch. */
   async askPeer(url: string): Promise<void> {
-    const { probes, runtime, settings, term } = this.#options;
-    const result = await probeWithin(probes, runtime, url, settings.probeTimeoutMs);
-    if (this.#stopped || !leadsAfter(result, term.epoch)) return;
-    this.#options.onSuperseded(`${result.nodeId ?? url} leads under epoch ${result.epoch}`);
+    const leader = await askWhetherLeads(this.#options, url);
+    if (this.#stopped || leader === undefined || leader.epoch <= this.#options.term.epoch) return;
+    this.#options.onSuperseded(leader);
   }
 }
 
-/** Whether a node that was asked leads under a newer epoch than `epoch`. */
-export function leadsAfter(result: ProbeResult, epoch: number): boolean {
-  return result.ok && isLeading(result) && result.epoch !== undefined && result.epoch > epoch;
+/** What the node at `url` says of its own leading; undefined when it does not, or does not answer. */
+export async function askWhetherLeads(
+  { probes, runtime, settings }: { probes: ProbePort; runtime: Runtime; settings: ElectionSettings },
+  url: string,
+): Promise<LeaderDocument | undefined> {
+  const result = await probeWithin(probes, runtime, url, settings.probeTimeoutMs);
+  if (!result.ok || !isLeading(result) || result.epoch === undefined) return undefined;
+  return { version: 1, epoch: result.epoch, nodeId: result.nodeId ?? url, url, since: runtime.now() };
 }

@@ -28,14 +28,15 @@ const WATCH_EVERY_MS = 100;
  * Every time counts from the SENDING of a call that succeeded, on the monotonic clock: the storage's own clock for the
  * lease can only have started later, so this node's trust in the lease ends before the lease does.
  * Trouble anywhere (a renewal that failed, a call of the log without an answer) makes it renew at once and go on every
- * `suspectLookEveryMs`, so that a leader cut off from the storage knows within about a second, without polling when idle.
+ * `retryRenewEveryMs`, so that a leader cut off from the storage knows within about a second, without polling when idle.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #deadline: number;
   #lastSuccessSentAt: number;
   #renewalSentAt: number;
-  #renewing = false;
+  /** When the renewals in flight were sent, oldest first. */
+  readonly #inFlight: number[] = [];
   /** When the first sign of trouble since the last success was seen; undefined in good health. */
   #troubleAt: number | undefined;
   #storageAnswers = true;
@@ -101,8 +102,8 @@ export class LeaseKeeper {
   }
 
   #renewalIsDue(now: number): boolean {
-    const { renewEveryMs, suspectLookEveryMs } = this.#options.settings;
-    const everyMs = this.#troubleAt === undefined ? renewEveryMs : suspectLookEveryMs;
+    const { renewEveryMs, retryRenewEveryMs } = this.#options.settings;
+    const everyMs = this.#troubleAt === undefined ? renewEveryMs : retryRenewEveryMs;
     return now - this.#renewalSentAt >= everyMs;
   }
 
@@ -113,8 +114,8 @@ export class LeaseKeeper {
       this.#troubleAt = sightings.lastSilenceAt;
       return;
     }
-    const pendingAt = this.#renewing ? this.#renewalSentAt : sightings?.oldestPendingAt;
-    if (pendingAt === undefined) return;
+    const pendingAt = Math.min(this.#inFlight[0] ?? Infinity, sightings?.oldestPendingAt ?? Infinity);
+    if (pendingAt === Infinity) return;
     // A call that is merely long (4 MiB over a slow line) is no trouble while renewals go through.
     const silentSince = Math.max(pendingAt, this.#lastSuccessSentAt);
     if (now - silentSince >= settings.storageSlowMs) this.#troubleAt = silentSince;
@@ -128,22 +129,22 @@ export class LeaseKeeper {
     this.#options.onStorage(answers);
   }
 
+  /** Renewing twice does no harm: a renewal without an answer does not hold up the next, and time-outs bound how many there are. */
   async #renew(sentAt: number): Promise<void> {
-    if (this.#renewing) return;
-    this.#renewing = true;
     this.#renewalSentAt = sentAt;
+    this.#inFlight.push(sentAt);
     try {
       await this.#options.calls.renew(LEADER_LEASE, this.leaseId);
       this.#succeeded(sentAt);
     } catch (error) {
       this.#failed(error, sentAt);
     } finally {
-      this.#renewing = false;
+      this.#inFlight.splice(this.#inFlight.indexOf(sentAt), 1);
     }
   }
 
   #succeeded(sentAt: number): void {
-    if (this.#stopped) return;
+    if (this.#stopped || sentAt < this.#lastSuccessSentAt) return;
     this.#lastSuccessSentAt = sentAt;
     this.#deadline = this.#deadlineAfter(sentAt);
     this.#troubleAt = undefined;
@@ -152,11 +153,15 @@ export class LeaseKeeper {
 
   #failed(error: unknown, sentAt: number): void {
     if (this.#stopped) return;
-    if (isSilence(error)) this.#troubleAt ??= sentAt;
+    if (isSilence(error)) this.#noteSilence(sentAt);
     else if (isStorageError(error, 'lease_conflict'))
       this.#lose('another node has taken the lease, or it was broken');
     else if (isStorageError(error, 'not_found')) this.#lose('the lease blob is gone');
     else this.#lose(`the lease can't be renewed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
+  #noteSilence(sentAt: number): void {
+    if (sentAt > this.#lastSuccessSentAt) this.#troubleAt ??= sentAt;
   }
 
   #lose(reason: string): void {

@@ -1,6 +1,6 @@
 import type { LeaderDocument } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
-import { leadsAfter } from './leader-watch.ts';
+import { askWhetherLeads } from './leader-watch.ts';
 import type { ClusterHint, ProbePort, WitnessAnswer } from './ports.ts';
 import { isLeading, probeWithin } from './prober.ts';
 import type { ElectionSettings } from './settings.ts';
@@ -47,13 +47,9 @@ export class Neighbours {
     }
   }
 
-  /** The leader a hint names, if it says so itself; for a node whose storage is silent. */
-  async askLeader(hint: ClusterHint & { kind: 'leader-changed' }): Promise<LeaderDocument | undefined> {
-    const { probes, runtime, settings } = this.#options;
-    const result = await probeWithin(probes, runtime, hint.url, settings.probeTimeoutMs);
-    if (!leadsAfter(result, hint.epoch - 1)) return undefined;
-    const { nodeId = hint.nodeId, epoch = hint.epoch } = result;
-    return { version: 1, epoch, nodeId, url: hint.url, since: runtime.now() };
+  /** The leader a hint names, if it is a node known here and says so itself. */
+  askLeader({ url }: ClusterHint & { kind: 'leader-changed' }): Promise<LeaderDocument | undefined> {
+    return this.isKnown(url) ? askWhetherLeads(this.#options, url) : Promise.resolve(undefined);
   }
 
   async witness(leaderUrl: string): Promise<WitnessAnswer> {

@@ -9,6 +9,8 @@ export const electionSettingsSchema = z
     durationSeconds: z.int().min(15).max(60).default(15),
     /** How often a leader in good health renews its lease. */
     renewEveryMs: ms().default(5000),
+    /** How often it tries while there is trouble: often, because many failures in a row tell an outage from a bad minute. */
+    retryRenewEveryMs: ms().default(100),
     /** Taken off the lease's end before which a leader trusts itself: clocks run at slightly different speeds. */
     marginMs: ms().default(1000),
     /** How often the leader is asked for its health while it answers well. */

@@ -166,7 +166,8 @@ export class Standby {
   }
 
   #act(row: Row): Promise<Contest | undefined> {
-    if (row.act === 'acquire') return this.#contend(() => acquireLead(this.#options.contender));
+    if (row.act === 'acquire')
+      return this.#contend(() => acquireLead(this.#options.contender, this.#leader?.epoch ?? 0));
     if (row.act === 'break' && this.#leader !== undefined) {
       const { epoch } = this.#leader;
       return this.#contend(() => breakLead(this.#options.contender, epoch));

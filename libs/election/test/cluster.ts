@@ -26,6 +26,7 @@ export interface NodeSetup {
   readonly nodeId?: string;
   readonly url?: string;
   readonly drain?: () => Promise<void>;
+  readonly lead?: () => Promise<void>;
   /** Writes to a shared segment all the time it leads, as the log would. */
   readonly busy?: boolean;
 }
@@ -43,6 +44,8 @@ export class Cluster {
   readonly nodes = new Map<string, Node>();
   /** Who took which epoch, in order. */
   readonly led: LeaderLine[] = [];
+  /** Every process there ever was. */
+  readonly #all: Node[] = [];
   readonly #cuts = new Set<string>();
   witnesses: string[] = [];
 
@@ -55,6 +58,7 @@ export class Cluster {
   start(name: string, setup: NodeSetup = {}): Node {
     const node = new Node(this, name, setup);
     this.nodes.set(name, node);
+    this.#all.push(node);
     node.election.start();
     return node;
   }
@@ -108,9 +112,17 @@ export class Cluster {
   }
 
   tookLead(name: string, epoch: number): void {
-    // I8: an epoch belongs to one node, and they only go up.
-    for (const earlier of this.led) expect(epoch).toBeGreaterThan(earlier.epoch);
     this.led.push({ at: this.runtime.monotonic(), name, epoch });
+  }
+
+  /** An epoch belongs to one node, they only go up, and nothing of an old one is acknowledged after a newer one. */
+  checkInvariants(): void {
+    const epochs = this.led.map((line) => line.epoch);
+    expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b));
+    const acknowledged = this.#all.flatMap((node) => node.scribe?.acknowledged ?? []);
+    acknowledged.sort((a, b) => a.at - b.at);
+    const late = acknowledged.filter((ack, index) => ack.epoch < (acknowledged[index - 1]?.epoch ?? 0));
+    expect(late).toEqual([]);
   }
 
   leaders(): string[] {
@@ -175,6 +187,7 @@ export class Node {
           cluster.tookLead(name, leadership.epoch);
           this.events.push(`lead ${leadership.epoch}`);
           this.scribe?.lead(leadership);
+          return setup.lead?.();
         },
         drain: async () => {
           this.events.push('drain');
