@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { Cluster } from './handle.ts';
 
 /** What a person sees when the cluster is up: what runs where, and what to try next. */
@@ -18,14 +18,16 @@ export function introduction(cluster: Cluster): string {
 function suggestions(cluster: Cluster): string[] {
   const writer = cluster.nodes.find(({ app }) => app === 'master')?.url;
   const reader = cluster.nodes.find(({ app }) => app === 'reader')?.url ?? writer;
+  // The command line looks for .vault/cluster.json; a cluster kept elsewhere has to be named.
+  const url = cluster.dir === resolve('.vault') ? '' : ` --url ${writer}`;
   return [
     'Ready. Try, in another terminal:',
     '',
     `  curl -d '{"sku":1}' -H 'content-type: application/json' ${writer}/orders`,
     `  curl '${reader}/orders?from=earliest&limit=10'`,
-    '  seq 1000 | npx mvault publish orders',
-    '  npx mvault tail orders',
-    '  npx mvault cluster',
+    `  seq 1000 | npx mvault publish orders${url}`,
+    `  npx mvault tail orders${url}`,
+    `  npx mvault cluster${url}`,
     '',
     `Logs are in ${shown(cluster.dir)}/logs. Ctrl-C stops everything; the data stays.`,
   ];

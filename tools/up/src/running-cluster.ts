@@ -110,11 +110,11 @@ export class RunningCluster implements Cluster {
 
   #add(program: Program, probe: Probe): void {
     const { id } = program;
-    const log = new ProcessLog({
-      id,
-      path: join(this.dir, 'logs', `${id}.log`),
-      say: (line) => this.#say(line),
-    });
+    // On the way out everybody complains that everybody else is gone: that is for the log alone.
+    const say = (line: string): void => {
+      if (!this.#stopped) this.#say(line);
+    };
+    const log = new ProcessLog({ id, path: join(this.dir, 'logs', `${id}.log`), say });
     const process = new Supervised(program, log, (exit) => this.#died(id, exit));
     this.#members.set(id, { process, probe, leftDead: false });
   }
@@ -134,7 +134,9 @@ export class RunningCluster implements Cluster {
     const comesBack = this.#options.restart === true && !member.leftDead;
     const end = `${id} (process ${member.process.pid}) ${describeExit(exit)}.`;
     this.#say(
-      comesBack ? `${end} Starting it again.` : `${end} It stays dead. Log: ${member.process.log.path}`,
+      comesBack
+        ? `${end} Starting it again.`
+        : `${end} It stays dead (see --restart). Log: ${member.process.log.path}`,
     );
     if (comesBack) setTimeout(() => void this.#bringBack(id), RESTART_AFTER_MS);
   }

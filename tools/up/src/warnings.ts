@@ -1,29 +1,38 @@
-const WARN = 40;
-const LEVELS: Readonly<Record<number, string>> = { 40: 'warning', 50: 'error', 60: 'fatal' };
+/** Levels of the log that a person is shown, by pino's names and numbers. */
+const SHOWN = new Map<unknown, string>([
+  ['warn', 'warning'],
+  ['error', 'error'],
+  ['fatal', 'fatal'],
+  [40, 'warning'],
+  [50, 'error'],
+  [60, 'fatal'],
+]);
+
+interface Entry {
+  level: unknown;
+  msg?: unknown;
+  reason?: unknown;
+  err?: { message?: unknown } | undefined;
+}
 
 /**
  * What a line a process printed should tell a person, or undefined when it is only for the log file: JSON log lines
- * (pino's levels) from warnings up, and whatever comes on stderr that is no JSON.
+ * from warnings up, and whatever comes on stderr that is none.
  */
-export function warningIn(line: string, from: 'stdout' | 'stderr'): string | undefined {
+export function warningIn(line: string, origin: 'stdout' | 'stderr'): string | undefined {
   const entry = parseEntry(line);
-  if (!entry) return from === 'stderr' && line.trim() !== '' ? line : undefined;
-  if (entry.level < WARN) return undefined;
-  const detail = entry.error === undefined ? '' : `: ${entry.error}`;
-  return `${LEVELS[entry.level] ?? `level ${entry.level}`}: ${entry.message}${detail}`;
+  if (!entry) return origin === 'stderr' && line.trim() !== '' ? line : undefined;
+  const level = SHOWN.get(entry.level);
+  if (level === undefined) return undefined;
+  const details = [entry.reason, entry.err?.message].filter((detail) => typeof detail === 'string');
+  return [`${level}: ${typeof entry.msg === 'string' ? entry.msg : line}`, ...details].join(': ');
 }
 
-function parseEntry(line: string): { level: number; message: string; error: string | undefined } | undefined {
+function parseEntry(line: string): Entry | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
-    const entry: { level?: unknown; msg?: unknown; err?: { message?: unknown } } = JSON.parse(line);
-    if (typeof entry.level !== 'number') return undefined;
-    const error = entry.err?.message;
-    return {
-      level: entry.level,
-      message: typeof entry.msg === 'string' ? entry.msg : line,
-      error: typeof error === 'string' ? error : undefined,
-    };
+    const entry: Entry = JSON.parse(line);
+    return entry.level === undefined ? undefined : entry;
   } catch {
     return undefined;
   }

@@ -13,6 +13,12 @@ describe('a line a process prints', () => {
     ['{"level":30,"msg":"fine"}', 'stderr', undefined],
     ['{"level":40,"msg":"slow"}', 'stdout', 'warning: slow'],
     ['{"level":50,"msg":"lost","err":{"message":"no route"}}', 'stdout', 'error: lost: no route'],
+    ['{"level":"info","msg":"fine"}', 'stdout', undefined],
+    [
+      '{"level":"warn","msg":"steps down","reason":"lease lost"}',
+      'stdout',
+      'warning: steps down: lease lost',
+    ],
     ['plain progress', 'stdout', undefined],
     ['Error: something', 'stderr', 'Error: something'],
     ['{"half":', 'stderr', '{"half":'],
