@@ -30,10 +30,10 @@ export class Query {
     return value;
   }
 
-  /** A bound the client sets: what is more than `max` counts as `max`. */
-  bound(name: string, bounds: { default: number; max: number }): number {
-    const asked = this.integer(name, { min: 1, max: Number.MAX_SAFE_INTEGER }) ?? bounds.default;
-    return Math.min(asked, bounds.max);
+  /** A bound the client sets, from 1; what is more than `max` counts as `max`. */
+  bound(name: string, max: number): number | undefined {
+    const asked = this.integer(name, { min: 1, max: Number.MAX_SAFE_INTEGER });
+    return asked === undefined ? undefined : Math.min(asked, max);
   }
 }
 

@@ -174,6 +174,19 @@ describe('how far a read reaches', () => {
     expect(detail).toMatch(/expected/);
   });
 
+  it('is bounded by whichever of limit and maxBytes is given, and by both when neither is', async () => {
+    const { url } = await startNode({ read: { defaultMessages: 2, defaultBytes: 40 } });
+    await publishValues(
+      url,
+      'orders',
+      [1, 2, 3, 4, 5].map((value) => `${value}${'x'.repeat(20)}`),
+    );
+    expect((await read(url, '/orders')).messages).toHaveLength(1);
+    expect((await read(url, '/orders?limit=3')).messages).toHaveLength(3);
+    expect((await read(url, '/orders?maxBytes=100')).messages).toHaveLength(4);
+    expect((await read(url, '/orders?limit=3&maxBytes=50')).messages).toHaveLength(2);
+  });
+
   it('is bounded by the node however much is asked for', async () => {
     const { url } = await startNode({ read: { maxMessages: 4 } });
     await publishValues(url, 'orders', [1, 2, 3, 4, 5]);

@@ -33,12 +33,12 @@ const httpLimits = z.strictObject({
 
 /** What one read may ask for. */
 const readLimits = z.strictObject({
-  /** Messages in one answer. */
+  /** Messages in one answer to a request that gives neither a number of messages nor of bytes, and at most. */
   defaultMessages: count().default(1000),
   maxMessages: count().default(1_000_000),
-  /** Bytes of commits in one answer; at least one commit is always given. */
+  /** Bytes in one answer, likewise. The first message, or commit, is given whatever its size. */
   defaultBytes: bytes().default(4 * MIB),
-  maxBytes: bytes().default(1024 * MIB),
+  maxBytes: bytes().default(32 * MIB),
   /** Stored bytes fetched in one step of a longer answer: what one running read holds. */
   stepBytes: bytes().default(4 * MIB),
   /** Longest long-poll, seconds. */

@@ -36,14 +36,20 @@ interface Taken {
   full: boolean;
 }
 
+/** First read of a stream: enough for most small answers. A message is taken to have about 1 KiB. */
+const FIRST_STEP_BYTES = 256 * 1024;
+const TYPICAL_MESSAGE_BYTES = 1024;
+
 /** Finds how far an answer reaches, reading a step at a time and keeping the commits of the first step only. */
 export async function findRange(reader: StreamReader, request: RangeRequest): Promise<MessageRange> {
+  const { signal, stepBytes } = request;
   const taken: Taken = { messages: 0, bytes: 0, nextOffset: request.from, full: false };
+  let maxBytes = Math.max(FIRST_STEP_BYTES, request.limit * TYPICAL_MESSAGE_BYTES);
   let first: readonly StoredCommit[] | undefined;
   let storedBytes = 0;
   for (;;) {
-    const maxBytes = Math.min(request.stepBytes, request.maxBytes);
-    const step = await reader.read({ from: taken.nextOffset, maxBytes, signal: request.signal });
+    maxBytes = Math.min(maxBytes, stepBytes, request.maxBytes);
+    const step = await reader.read({ from: taken.nextOffset, maxBytes, signal });
     first ??= step.commits;
     if (step.commits.length === 0) taken.nextOffset = step.nextOffset;
     for (const commit of step.commits) {
@@ -51,18 +57,18 @@ export async function findRange(reader: StreamReader, request: RangeRequest): Pr
       if (!taken.full) take(commit, taken, request);
       if (taken.nextOffset !== before) storedBytes += commit.header.byteLength;
     }
-    const upToDate = taken.nextOffset === step.nextOffset && step.upToDate;
-    if (taken.full || step.upToDate || step.commits.length === 0) {
-      return {
-        from: request.from,
-        nextOffset: taken.nextOffset,
-        messages: taken.messages,
-        storedBytes,
-        upToDate,
-        first,
-      };
+    const { messages, nextOffset } = taken;
+    const upToDate = step.upToDate && nextOffset === step.nextOffset;
+    if (taken.full || step.upToDate || step.commits.length === 0 || isPlenty(taken, request)) {
+      return { from: request.from, nextOffset, messages, storedBytes, upToDate, first };
     }
+    maxBytes = stepBytes;
   }
+}
+
+/** Whole commits that make up most of what was asked for: another step would be read for a commit that does not fit. */
+function isPlenty(taken: Taken, request: RangeRequest): boolean {
+  return request.wholeCommits && taken.bytes > request.maxBytes / 2;
 }
 
 function take(commit: StoredCommit, taken: Taken, request: RangeRequest): void {

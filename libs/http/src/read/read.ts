@@ -19,14 +19,17 @@ interface ReadRequest {
   readonly waitMs: number;
 }
 
-/** Throws `bad_parameter`. */
+/** Throws `bad_parameter`. Of `limit` and `maxBytes`, the one that is given alone is meant to decide. */
 export function parseReadRequest(context: HttpContext, query: string): ReadRequest {
   const { read } = context.options.limits;
   const parameters = new Query(query);
+  const limit = parameters.bound('limit', read.maxMessages);
+  const maxBytes = parameters.bound('maxBytes', read.maxBytes);
+  const given = limit !== undefined || maxBytes !== undefined;
   return {
     position: parsePosition(parameters.text('from')),
-    limit: parameters.bound('limit', { default: read.defaultMessages, max: read.maxMessages }),
-    maxBytes: parameters.bound('maxBytes', { default: read.defaultBytes, max: read.maxBytes }),
+    limit: limit ?? (given ? read.maxMessages : read.defaultMessages),
+    maxBytes: maxBytes ?? (given ? read.maxBytes : read.defaultBytes),
     waitMs: (parameters.integer('wait', { min: 0, max: read.maxWaitSeconds }) ?? 0) * 1000,
   };
 }

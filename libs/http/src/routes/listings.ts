@@ -29,7 +29,7 @@ function pageOf(context: HttpContext, parameters: Query): PageRequest {
   const cursor = parameters.text('cursor');
   return {
     cursor: cursor === '' ? undefined : cursor,
-    limit: parameters.bound('limit', { default: defaultNames, max: maxNames }),
+    limit: parameters.bound('limit', maxNames) ?? defaultNames,
   };
 }
 
