@@ -284,7 +284,9 @@ class ElectionDriver implements Election {
   }
 
   async #handOver(term: Term, purpose: 'planned' | 'final'): Promise<HandoverResult> {
-    const handover = new Handover({ ...this.#contender, probes: this.#options.probes });
+    const { probes } = this.#options;
+    const knownLeader = (): LeaderDocument | undefined => this.#standby.leader;
+    const handover = new Handover({ ...this.#contender, probes, knownLeader });
     this.#handover = handover;
     this.#handingOver = this.#runHandover(handover, term, purpose).finally(() => {
       this.#handover = undefined;

@@ -19,6 +19,8 @@ export interface HandoverOptions {
   readonly calls: StorageCalls;
   readonly records: LeaderRecords;
   readonly probes: ProbePort;
+  /** The leader this node has heard of last. */
+  readonly knownLeader: () => LeaderDocument | undefined;
 }
 
 /** How often the old leader looks for the new one's document when nobody tells it. */
@@ -84,11 +86,12 @@ export class Handover {
   }
 
   async #waitForLeader(epoch: number, deadline: number): Promise<LeaderDocument | undefined> {
-    const { runtime, records } = this.#options;
+    const { runtime, records, knownLeader } = this.#options;
     while (runtime.monotonic() < deadline) {
       await this.#wake.wait(LOOK_EVERY_MS);
       const found = await records.glance().catch(() => undefined);
-      if (found?.kind === 'led' && found.leader.document.epoch > epoch) return found.leader.document;
+      const leader = found?.kind === 'led' ? found.leader.document : knownLeader();
+      if (leader !== undefined && leader.epoch > epoch) return leader;
     }
     return undefined;
   }

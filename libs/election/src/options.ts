@@ -13,7 +13,7 @@ export interface ElectionOptions {
   readonly url: string;
   /** Decides who tries first when the cluster starts cold, and nothing else. */
   readonly wantsToLead: boolean;
-  /** False for a node that only wants to know who leads. */
+  /** False for a node that only wants to know who leads: its role is `standby`, and it never contends. */
   readonly mayLead?: boolean;
   readonly leases: LeaseStore;
   readonly documents: DocumentStore;

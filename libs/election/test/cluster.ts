@@ -48,6 +48,10 @@ export class Cluster {
   readonly #all: Node[] = [];
   readonly #cuts = new Set<string>();
   witnesses: string[] = [];
+  /** Addresses at which every process reaches itself. */
+  readonly loopback = new Set<string>();
+  /** False: nodes can't tell each other anything, only ask. */
+  notifyWorks = true;
 
   constructor(options: { seed?: number } = {}) {
     this.runtime = new VirtualRuntime({ seed: options.seed ?? 1 });
@@ -156,6 +160,7 @@ export class Node {
   readonly link: StorageLink;
   readonly election: Election;
   readonly scribe: Scribe | undefined;
+  readonly mayLead: boolean;
   /** What the election told its node, in order. */
   readonly events: string[] = [];
   readonly #cluster: Cluster;
@@ -163,6 +168,7 @@ export class Node {
   constructor(cluster: Cluster, name: string, setup: NodeSetup) {
     this.#cluster = cluster;
     this.name = name;
+    this.mayLead = setup.mayLead ?? true;
     this.url = setup.url ?? `http://${setup.nodeId ?? name}`;
     this.runtime = new NodeRuntime(cluster.runtime);
     this.link = new StorageLink(cluster.runtime, this.runtime, cluster.storage);
@@ -173,12 +179,12 @@ export class Node {
       nodeId: setup.nodeId ?? name,
       url: this.url,
       wantsToLead: setup.wantsToLead ?? false,
-      mayLead: setup.mayLead ?? true,
+      mayLead: this.mayLead,
       leases: this.link.leases,
       documents: this.link.documents,
       probes: this.#probePort(),
       witnesses: () => cluster.witnesses.filter((url) => url !== this.url),
-      peers: () => [...cluster.nodes.values()].filter((node) => node !== this).map((node) => node.url),
+      peers: () => [...cluster.nodes.values()].filter((node) => node.mayLead).map((node) => node.url),
       ...(this.scribe && { storageSightings: this.scribe.sightings }),
       runtime: this.runtime,
       ...(setup.settings && { settings: setup.settings }),
@@ -229,7 +235,10 @@ export class Node {
         this.#ask<WitnessAnswer>(witnessUrl, 'no_answer', (node) =>
           testify(node.#probePort(), node.runtime, leaderUrl, timeoutMs),
         ),
-      notify: (url, hint: ClusterHint) => this.#ask(url, false, (node) => node.election.hint(hint)),
+      notify: (url, hint: ClusterHint) =>
+        this.#cluster.notifyWorks
+          ? this.#ask(url, false, (node) => node.election.hint(hint))
+          : Promise.resolve(false),
     };
   }
 
@@ -238,7 +247,7 @@ export class Node {
     whenRefused: Answer,
     answer: (node: Node) => Answer | Promise<Answer>,
   ): Promise<Answer> {
-    const target = this.#cluster.byUrl(url);
+    const target = this.#cluster.loopback.has(url) ? this : this.#cluster.byUrl(url);
     await this.#travel(this.runtime);
     if (target === undefined) return whenRefused;
     if (this.#cluster.isCut(this.name, target.name)) return new Promise(() => {});
