@@ -18,4 +18,4 @@ export {
   type ReaderLease,
   type Readiness,
 } from './ports.ts';
-export { HttpProblem, PROBLEMS, type ProblemCode, type Recovery } from './problems.ts';
+export { HttpProblem, PROBLEMS, type ProblemCode, problemOf, type Recovery } from './problems.ts';

@@ -57,7 +57,7 @@ const sseLimits = z.strictObject({
   /** Consumers of one node at once; above it 503. */
   maxConsumers: count().default(10_000),
   /** Rendered bytes waiting for one consumer; a slower one is served from storage again until it caught up. */
-  maxBufferedBytes: bytes().default(MIB),
+  maxBufferedBytes: bytes().default(256 * KIB),
   /** A comment is sent after this long without an event, so that nothing in between cuts the connection. */
   heartbeatMs: ms().default(15 * SECOND_MS),
 });
