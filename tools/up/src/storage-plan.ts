@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { azuriteArguments, azuriteConnection, azuriteUrl } from './azurite.ts';
+import { azuriteArguments, azuriteEndpoints } from '@message-vault/storage/testing';
 import type { StorageChoice } from './options.ts';
 import type { Ports } from './plan.ts';
 import type { Program } from './supervised.ts';
@@ -18,12 +18,14 @@ export function planStorage(choice: StorageChoice, ports: Ports, dir: string): S
   if (typeof choice === 'object') {
     return { url: addressOf(choice.connection), connection: choice.connection, program: undefined };
   }
-  const args = azuriteArguments(ports, choice === 'memory' ? undefined : join(dir, 'azurite'));
-  return {
-    url: azuriteUrl(ports),
-    connection: azuriteConnection(ports),
-    program: { id: STORAGE_ID, args, env: {} },
-  };
+  const { blobUrl, connectionString } = azuriteEndpoints(ports);
+  const args = azuriteArguments({
+    dir: join(dir, 'azurite'),
+    inMemory: choice === 'memory',
+    // Tables are not used: their service takes any free port.
+    ports: { blob: ports.blob, queue: ports.queue, table: 0 },
+  });
+  return { url: blobUrl, connection: connectionString, program: { id: STORAGE_ID, args, env: {} } };
 }
 
 /** The blob endpoint in a connection string or account URL, with no key and no signature in it. */
@@ -32,5 +34,7 @@ function addressOf(connection: string): string {
   const endpoint = /(?:^|;)\s*BlobEndpoint=([^;?]+)/i.exec(connection)?.[1];
   const account = /(?:^|;)\s*AccountName=([^;]+)/i.exec(connection)?.[1];
   if (endpoint) return endpoint;
-  return account ? `https://${account}.blob.core.windows.net` : azuriteUrl({ blob: 10_000, queue: 10_001 });
+  return account
+    ? `https://${account}.blob.core.windows.net`
+    : azuriteEndpoints({ blob: 10_000, queue: 10_001 }).blobUrl;
 }

@@ -39,14 +39,10 @@ export interface Azurite {
  */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
   const scratch = await mkdtemp(join(tmpdir(), 'azurite-'));
-  const child = spawn(
-    process.execPath,
-    [require.resolve('azurite/dist/src/azurite.js'), ...flags(options, scratch)],
-    {
-      cwd: scratch,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(process.execPath, azuriteArguments({ ...options, dir: options.dir ?? scratch }), {
+    cwd: scratch,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const killWithUs = (): void => void child.kill('SIGKILL');
   process.once('exit', killWithUs);
   const stop = async (): Promise<void> => {
@@ -57,7 +53,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
   try {
     const ports = await listening(child);
     return {
-      ...endpoints(ports, options.tls === undefined ? 'http' : 'https'),
+      ...azuriteEndpoints(ports, options.tls === undefined ? 'http' : 'https'),
       ports,
       pid: child.pid ?? 0,
       stop,
@@ -68,13 +64,20 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
   }
 }
 
-function flags({ dir, inMemory, ports, tls }: AzuriteOptions, scratch: string): string[] {
+/** Arguments after `node` that run Azurite on loopback, in a process that the caller looks after. */
+export function azuriteArguments({
+  dir,
+  inMemory,
+  ports,
+  tls,
+}: AzuriteOptions & { readonly dir: string }): string[] {
   const port = (service: 'blob' | 'queue' | 'table'): string[] => [
     `--${service}Port`,
     String(ports?.[service] ?? 0),
   ];
   return [
-    ...(inMemory === true ? ['--inMemoryPersistence'] : ['--location', dir ?? scratch]),
+    require.resolve('azurite/dist/src/azurite.js'),
+    ...(inMemory === true ? ['--inMemoryPersistence'] : ['--location', dir]),
     ...['blob', 'queue', 'table'].map((service) => `--${service}Host=127.0.0.1`),
     ...port('blob'),
     ...port('queue'),
@@ -119,9 +122,10 @@ function portsIn(printed: string): Azurite['ports'] | undefined {
   return Number.isNaN(ports.blob + ports.queue + ports.table) ? undefined : ports;
 }
 
-function endpoints(
-  ports: Azurite['ports'],
-  protocol: 'http' | 'https',
+/** How to reach an Azurite on these ports. */
+export function azuriteEndpoints(
+  ports: Pick<Azurite['ports'], 'blob' | 'queue'>,
+  protocol: 'http' | 'https' = 'http',
 ): Pick<Azurite, 'connectionString' | 'blobUrl' | 'queueUrl'> {
   const blobUrl = `${protocol}://127.0.0.1:${ports.blob}/${developmentAccount.name}`;
   const queueUrl = `${protocol}://127.0.0.1:${ports.queue}/${developmentAccount.name}`;

@@ -1,1 +1,7 @@
-export { type Azurite, type AzuriteOptions, startAzurite } from './azurite.ts';
+export {
+  type Azurite,
+  type AzuriteOptions,
+  azuriteArguments,
+  azuriteEndpoints,
+  startAzurite,
+} from './azurite.ts';
