@@ -67,8 +67,12 @@ describe('tracked files', () => {
   });
 
   it('that are too long are found', async () => {
-    const findings = await findingsIn({ 'libs/http/src/long.ts': 'export {};\n'.repeat(500) });
-    expect(findings).toEqual([expect.stringContaining('501 lines')]);
+    const findings = await findingsIn({
+      'libs/http/src/long.ts': 'export {};\n'.repeat(401),
+      'libs/http/src/just-right.ts': 'export {};\n'.repeat(400),
+      'docs/long.md': 'word\n'.repeat(401),
+    });
+    expect(findings).toEqual([expect.stringContaining('libs/http/src/long.ts: 401 lines')]);
   });
 
   it('that are not tracked, or are golden bytes, are nobody’s business', async () => {
