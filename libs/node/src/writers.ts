@@ -33,6 +33,8 @@ interface OpenStream {
 export class Writers {
   readonly #options: WritersOptions;
   readonly #open = new Map<string, OpenStream>();
+  /** Writers on their way out. A stream is opened again only when its last writer has let go of it. */
+  readonly #leaving = new Map<string, Promise<void>>();
   #sweep: Timer | undefined;
   #closing = false;
 
@@ -63,7 +65,7 @@ export class Writers {
     this.#sweep?.cancel();
     const open = [...this.#open.values()];
     this.#open.clear();
-    await Promise.all(open.map(closeStream));
+    await Promise.all([...open.map(closeStream), ...this.#leaving.values()]);
   }
 
   #get(entry: CatalogEntry): OpenStream {
@@ -88,7 +90,8 @@ export class Writers {
     return stream;
   }
 
-  #openWriter(entry: CatalogEntry): Promise<StreamWriter> {
+  async #openWriter(entry: CatalogEntry): Promise<StreamWriter> {
+    await this.#leaving.get(entry.ref.streamId);
     const { pages, runtime, leadership, limits, onCommit } = this.#options;
     const { segmentBytes, segmentCommits } = entry.document.policy;
     const settings: Partial<WriterSettings> = {
@@ -135,8 +138,10 @@ export class Writers {
   }
 
   #release(stream: OpenStream): void {
-    this.#forget(stream.entry.ref.streamId, stream);
-    void closeStream(stream);
+    const key = stream.entry.ref.streamId;
+    this.#forget(key, stream);
+    const leaving = closeStream(stream).finally(() => this.#leaving.delete(key));
+    this.#leaving.set(key, leaving);
   }
 
   #forget(key: string, stream: OpenStream): void {
