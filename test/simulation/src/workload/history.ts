@@ -1,0 +1,58 @@
+import { HistoryChecker, type HistoryEvent, hashOf, type Verdict } from '@message-vault/checkers';
+import type { World } from '../world/world.ts';
+import { nameIn } from './messages.ts';
+
+/** What a consumer is given, however it reads. */
+export interface Given {
+  readonly offset: number;
+  readonly sequenceNumber: number;
+  readonly timestamp: number;
+  readonly value: Uint8Array;
+  readonly epoch?: number;
+}
+
+type EventBody<Event = HistoryEvent> = Event extends HistoryEvent ? Omit<Event, 'at'> : never;
+
+/** What producers, consumers and observers saw, judged as it comes in. */
+export class History {
+  readonly #world: World;
+  readonly #checker = new HistoryChecker();
+  /** Of the acknowledgements. */
+  lastAckMs = 0;
+  acks = 0;
+  reads = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  add(event: EventBody): void {
+    if (event.kind === 'ack') {
+      this.acks += 1;
+      this.lastAckMs = this.#world.nowMs;
+    }
+    this.#checker.add({ ...event, at: this.#world.nowMs });
+  }
+
+  read(stream: string, consumer: string, given: Given): void {
+    this.reads += 1;
+    const { offset, sequenceNumber, timestamp, value, epoch } = given;
+    const { producer, sequence } = nameIn(value) ?? { producer: null, sequence: 0 };
+    this.add({
+      kind: 'read',
+      stream,
+      consumer,
+      offset,
+      sequenceNumber,
+      timestamp,
+      producer,
+      sequence,
+      hash: hashOf(value),
+      ...(epoch === undefined ? {} : { epoch }),
+    });
+  }
+
+  finish(): Verdict {
+    return this.#checker.finish();
+  }
+}

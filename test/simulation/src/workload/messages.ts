@@ -1,0 +1,31 @@
+import { hashOf } from '@message-vault/checkers';
+import type { OutgoingRecord } from '@message-vault/client';
+import type { SeededRandom } from '@message-vault/runtime/testing';
+
+/** Which message this is, as its value says. */
+export interface Named {
+  readonly producer: string;
+  readonly sequence: number;
+}
+
+const SIZES = [0, 20, 100, 700, 1500, 4000] as const;
+
+/** A message that says whose it is, in a value of some size. */
+export function makeMessage(
+  random: SeededRandom,
+  { producer, sequence }: Named,
+): { message: OutgoingRecord; hash: number } {
+  const padding = 'x'.repeat(random.below(random.pick(SIZES) + 1));
+  const value = `${producer} ${sequence} ${padding}`;
+  const key = random.chance(0.3) ? `key ${random.below(5)}` : undefined;
+  return { message: { value, key }, hash: hashOf(value) };
+}
+
+/** Undefined for bytes no producer of the simulation makes. */
+export function nameIn(value: Uint8Array): Named | undefined {
+  const [producer, sequence] = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    .toString('latin1')
+    .split(' ', 2);
+  if (producer === undefined || sequence === undefined || !/^\d+$/.test(sequence)) return undefined;
+  return { producer, sequence: Number(sequence) };
+}

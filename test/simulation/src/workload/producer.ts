@@ -1,0 +1,196 @@
+import { createClient, isVaultClientError, type VaultClient } from '@message-vault/client';
+import { randomUuid } from '@message-vault/runtime';
+import type { SeededRandom } from '@message-vault/runtime/testing';
+import type { Network } from '../network/network.ts';
+import { Host, SimProcess } from '../world/process.ts';
+import type { World } from '../world/world.ts';
+import type { History } from './history.ts';
+import { makeMessage } from './messages.ts';
+import { simulatedTransport } from './transport.ts';
+
+export interface ClientTuning {
+  readonly urls: readonly string[];
+  readonly codec: 'none' | 'zstd';
+  readonly lingerMs: number;
+  readonly maxInFlight: number;
+  readonly attemptTimeoutMs: number;
+  readonly deliveryTimeoutMs: number;
+  readonly followLeader: boolean;
+}
+
+export interface ProducerSetup {
+  readonly name: string;
+  readonly stream: string;
+  readonly client: ClientTuning;
+  /** Most messages of one publish call. */
+  readonly mostMessages: number;
+  /** Average pause between two calls. */
+  readonly pauseMs: number;
+  /** Waits for each answer before the next call. */
+  readonly oneByOne: boolean;
+}
+
+export interface WorkloadSurroundings {
+  readonly world: World;
+  readonly network: Network;
+  readonly history: History;
+}
+
+const EPOCHS_PER_LIFE = 10_000;
+
+/** A program that publishes, over the real client, and writes down what it did and was told. */
+export class Producer {
+  readonly name: string;
+  readonly #setup: ProducerSetup;
+  readonly #around: WorkloadSurroundings;
+  readonly #random: SeededRandom;
+  readonly #host: Host;
+  readonly #id: string;
+  #process: SimProcess | undefined;
+  #client: VaultClient | undefined;
+  #lives = 0;
+  #sequence = 0;
+  #stopping = false;
+  /** Messages started in this life and not ended. */
+  readonly #open = new Map<number, true>();
+
+  constructor(setup: ProducerSetup, around: WorkloadSurroundings) {
+    this.name = setup.name;
+    this.#setup = setup;
+    this.#around = around;
+    this.#host = new Host(setup.name);
+    this.#random = around.world.chance(`producer ${setup.name}`);
+    const bytes = this.#random;
+    this.#id = randomUuid({
+      ...NO_TIME,
+      random: () => bytes.next(),
+      randomBytes: (count) => bytes.bytes(count),
+    });
+  }
+
+  get host(): string {
+    return this.name;
+  }
+
+  get process(): SimProcess | undefined {
+    return this.#process;
+  }
+
+  /** Nothing is on its way. */
+  get isIdle(): boolean {
+    return this.#open.size === 0;
+  }
+
+  start(): void {
+    if (this.#process !== undefined) return;
+    const { world, network } = this.#around;
+    const process = new SimProcess(world, this.#host);
+    this.#process = process;
+    this.#lives += 1;
+    this.#client = createClient({
+      ...this.#setup.client,
+      runtime: process,
+      transport: simulatedTransport(network, process),
+      producer: { id: this.#id, epoch: this.#lives * EPOCHS_PER_LIFE },
+      backoffMaxMs: 150,
+    });
+    this.#pace(process);
+  }
+
+  /** What was under way has an unknown end. */
+  kill(): void {
+    const { history } = this.#around;
+    const { stream } = this.#setup;
+    this.#process?.kill();
+    this.#process = undefined;
+    this.#client = undefined;
+    for (const sequence of this.#open.keys())
+      history.add({ kind: 'unknown', stream, producer: this.name, sequence, code: 'killed' });
+    this.#open.clear();
+  }
+
+  /** Begins nothing new. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /** Publishes once, now. True when it was acknowledged. */
+  publishOnce(): Promise<boolean> {
+    return this.#publish();
+  }
+
+  #pace(process: SimProcess): void {
+    if (this.#stopping) return;
+    const pauseMs = this.#setup.pauseMs * 2 * this.#random.next();
+    process.setTimer(pauseMs, () => {
+      if (this.#stopping) return;
+      const ended = this.#publish();
+      if (this.#setup.oneByOne) void ended.then(() => this.#pace(process));
+      else this.#pace(process);
+    });
+  }
+
+  async #publish(): Promise<boolean> {
+    const process = this.#process;
+    if (process === undefined || this.#client === undefined) return false;
+    const count = 1 + this.#random.below(this.#setup.mostMessages);
+    const first = this.#sequence;
+    this.#sequence += count;
+    const messages = Array.from({ length: count }, (_, index) => this.#begin(first + index));
+    try {
+      const answer = await this.#client.publish(this.#setup.stream, messages);
+      if (!process.isAlive) return false;
+      this.#acknowledged(first, count, answer);
+      return true;
+    } catch (error) {
+      if (!isVaultClientError(error)) throw error;
+      if (process.isAlive) {
+        const outcome = error.acknowledged > 0 ? 'unknown' : (error.outcome ?? 'not_stored');
+        this.#failed(first, count, outcome, error.code);
+      }
+      return false;
+    }
+  }
+
+  #begin(sequence: number) {
+    const { message, hash } = makeMessage(this.#random, { producer: this.name, sequence });
+    this.#open.set(sequence, true);
+    const { stream } = this.#setup;
+    this.#around.history.add({ kind: 'start', stream, producer: this.name, sequence, hash });
+    return message;
+  }
+
+  #acknowledged(
+    first: number,
+    count: number,
+    answer: { firstOffset: number; firstSequenceNumber: number },
+  ): void {
+    const { history, world } = this.#around;
+    const { stream } = this.#setup;
+    world.note(this.name, `#${first}+${count} is stored at number ${answer.firstSequenceNumber}`);
+    for (let index = 0; index < count; index += 1) {
+      this.#open.delete(first + index);
+      history.add({
+        kind: 'ack',
+        stream,
+        producer: this.name,
+        sequence: first + index,
+        offset: answer.firstOffset + index,
+        sequenceNumber: answer.firstSequenceNumber + index,
+      });
+    }
+  }
+
+  #failed(first: number, count: number, outcome: string, code: string): void {
+    const { history, world } = this.#around;
+    const { stream } = this.#setup;
+    world.note(this.name, `#${first}+${count} failed: ${code}, ${outcome}`);
+    const kind = outcome === 'not_stored' ? 'fail' : 'unknown';
+    for (let index = 0; index < count; index += 1) {
+      this.#open.delete(first + index);
+      history.add({ kind, stream, producer: this.name, sequence: first + index, code });
+    }
+  }
+}
+
+const NO_TIME = { now: () => 0, monotonic: () => 0, setTimer: () => ({ cancel: () => {} }) };

@@ -1,0 +1,140 @@
+import type { Runtime, Timer } from '@message-vault/runtime';
+import type { SeededRandom } from '@message-vault/runtime/testing';
+import type { World } from './world.ts';
+
+/** A machine: what outlives the processes that run on it. */
+export class Host {
+  readonly name: string;
+  /** Of its wall clock, milliseconds. */
+  wallOffsetMs = 0;
+  #lives = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  nextLife(): number {
+    this.#lives += 1;
+    return this.#lives;
+  }
+}
+
+type State = 'running' | 'frozen' | 'thawing' | 'dead';
+
+/**
+ * One life of one program: its view of time, and the door everything comes in by. Frozen, it gets neither its timers nor
+ * its messages until it is thawed; dead, it gets nothing any more and whatever it still does reaches nobody.
+ */
+export class SimProcess implements Runtime {
+  readonly host: Host;
+  /** Unique: `n1.2` is the second life of n1. */
+  readonly id: string;
+  readonly world: World;
+  readonly #random: SeededRandom;
+  readonly #onDeath = new Set<() => void>();
+  #state: State = 'running';
+  #timers: (() => void)[] = [];
+  #messages: (() => void)[] = [];
+
+  constructor(world: World, host: Host) {
+    this.world = world;
+    this.host = host;
+    this.id = `${host.name}.${host.nextLife()}`;
+    this.#random = world.chance(`process ${this.id}`);
+    world.note(this.id, 'starts');
+  }
+
+  get isAlive(): boolean {
+    return this.#state !== 'dead';
+  }
+
+  get isFrozen(): boolean {
+    return this.#state === 'frozen';
+  }
+
+  now(): number {
+    return Math.floor(this.world.clock.now() + this.host.wallOffsetMs);
+  }
+
+  monotonic(): number {
+    return this.world.nowMs;
+  }
+
+  setTimer(delayMs: number, fire: () => void): Timer {
+    let cancelled = false;
+    const due = (): void => {
+      if (!cancelled) fire();
+    };
+    const timer = this.world.clock.setTimer(delayMs, () => this.#arrive(due, this.#timers));
+    return {
+      cancel: () => {
+        cancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  random(): number {
+    return this.#random.next();
+  }
+
+  randomBytes(count: number): Uint8Array {
+    return this.#random.bytes(count);
+  }
+
+  /** Something from outside: happens now, when the process is thawed, or never. */
+  deliver(happen: () => void): void {
+    this.#arrive(happen, this.#messages);
+  }
+
+  /** Calls `died` when the process ends. Answers how to take that back. */
+  onDeath(died: () => void): () => void {
+    this.#onDeath.add(died);
+    return () => void this.#onDeath.delete(died);
+  }
+
+  freeze(): void {
+    if (this.#state !== 'running' && this.#state !== 'thawing') return;
+    this.#state = 'frozen';
+    this.world.note(this.id, 'is frozen');
+  }
+
+  thaw(): void {
+    if (this.#state !== 'frozen') return;
+    this.#state = 'thawing';
+    this.world.note(
+      this.id,
+      `is thawed, ${this.#timers.length} timers and ${this.#messages.length} messages late`,
+    );
+    this.world.after(0, () => this.#catchUp());
+  }
+
+  kill(): void {
+    if (this.#state === 'dead') return;
+    this.#state = 'dead';
+    this.#timers = [];
+    this.#messages = [];
+    this.world.note(this.id, 'is dead');
+    for (const died of [...this.#onDeath]) died();
+    this.#onDeath.clear();
+  }
+
+  #arrive(happen: () => void, late: (() => void)[]): void {
+    if (this.#state === 'running') happen();
+    else if (this.#state !== 'dead') late.push(happen);
+  }
+
+  /** One late thing at a time, timers and messages in any mixture, each in its own order. */
+  #catchUp(): void {
+    if (this.#state !== 'thawing') return;
+    const timers = this.#timers.length;
+    const messages = this.#messages.length;
+    if (timers + messages === 0) {
+      this.#state = 'running';
+      return;
+    }
+    const queue = this.#random.below(timers + messages) < timers ? this.#timers : this.#messages;
+    queue.shift()?.();
+    this.world.after(0, () => this.#catchUp());
+  }
+}
