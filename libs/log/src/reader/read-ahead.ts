@@ -27,6 +27,7 @@ export interface AheadPiece {
 
 interface Kept extends CacheEntry {
   readonly piece: AheadPiece;
+  bytes: number;
 }
 
 /**
@@ -86,11 +87,17 @@ export class ReadAhead {
     this.take(page);
     const oldest = this.#kept.keys().next().value;
     if (this.#kept.size >= MAX_PIECES && oldest !== undefined) this.take(oldest);
-    const bytes = piece.raw.pages * PAGE_BYTES + (piece.begun?.bytes.byteLength ?? 0);
-    const kept: Kept = { piece, bytes, evict: () => void this.#kept.delete(page) };
+    const kept: Kept = {
+      piece,
+      bytes: piece.begun?.bytes.byteLength ?? 0,
+      evict: () => void this.#kept.delete(page),
+    };
     this.#kept.set(page, kept);
-    void piece.raw.bytes.then(() => {
-      if (this.#kept.get(page) === kept) this.#cache.put(kept);
+    this.#cache.put(kept);
+    void piece.raw.bytes.then((bytes) => {
+      // From here on it is no longer a load on its way.
+      kept.bytes += bytes?.byteLength ?? 0;
+      this.#cache.touch(kept);
     });
   }
 
