@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { importsOf } from '../src/layers/imports.ts';
 import { layerFindings } from '../src/layers/layers.ts';
+import { readWorkspace } from '../src/layers/workspace.ts';
 import { folderWith, manifest } from './workspace-fixture.ts';
 
 const packages = {
@@ -113,8 +115,7 @@ describe('layers', () => {
   });
 
   it('the repository itself is read: every package of it is known', async () => {
-    const { readWorkspace } = await import('../src/layers/workspace.ts');
-    const workspace = await readWorkspace(process.cwd());
+    const workspace = await readWorkspace(fileURLToPath(new URL('../../..', import.meta.url)));
     expect(workspace.packages.map(({ folder }) => folder)).toEqual(
       expect.arrayContaining(['libs/runtime', 'libs/log', 'tools/check', 'apps/cli']),
     );
