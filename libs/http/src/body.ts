@@ -66,11 +66,12 @@ export class BodyReader {
     return this.#budget.heldBytes;
   }
 
-  /** Bytes the body will have at most, going by Content-Length; undefined when the client doesn't say. Throws `too_large`. */
+  /** Bytes the body will have; undefined when the client doesn't say. Throws `too_large`. */
   declaredBytes(exchange: Exchange, maxBytes: number = this.#limits.maxBodyBytes): number | undefined {
-    const declared = exchange.req.headers['content-length'];
-    const bytes = declared === undefined ? undefined : Number(declared);
-    if (bytes !== undefined && bytes > maxBytes) throw tooLarge(maxBytes, `${bytes} bytes are announced`);
+    const { 'content-length': declared, 'transfer-encoding': encoding } = exchange.req.headers;
+    if (declared === undefined) return encoding === undefined ? 0 : undefined;
+    const bytes = Number(declared);
+    if (bytes > maxBytes) throw tooLarge(maxBytes, `${bytes} bytes are announced`);
     return bytes;
   }
 

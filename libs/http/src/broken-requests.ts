@@ -14,7 +14,9 @@ const PARSER_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
 /** Requests that never become one, because the parser refuses them, are answered with a problem like all others. */
 export function answerBrokenRequests(server: Server, context: HttpContext): void {
   const answering = new WeakMap<Duplex, ServerResponse>();
-  server.prependListener('request', (req, res) => answering.set(req.socket, res));
+  for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) {
+    server.prependListener(event, (req, res) => answering.set(req.socket, res));
+  }
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const answer = answering.get(socket);
     // Nobody listens any more, or what is under way on this connection can't be interrupted by another answer.

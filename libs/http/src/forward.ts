@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeader } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { MAX_BATCH_BYTES } from '@message-vault/framing';
 import type { BodyReader } from './body.ts';
 import { type Exchange, goneSignal, type HttpContext } from './exchange.ts';
 import { type ForwardAnswer, ForwardError } from './ports.ts';
@@ -9,8 +10,8 @@ import { type ForwardAnswer, ForwardError } from './ports.ts';
 const FORWARDED = 'vault-forwarded';
 /** Client → reader → old leader → new leader: more than that is a cluster going in circles. */
 const MAX_HOPS = 3;
-/** Bodies up to this are held, so that the node can send them to another leader if the first turns out to be none. */
-const HOLD_BYTES = 256 * 1024;
+/** Bodies up to this are held, so that the node can send them to the next leader if this one is about to go. */
+const HOLD_BYTES = MAX_BATCH_BYTES;
 
 /** They are about one connection, not about the request (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = new Set([
@@ -29,7 +30,7 @@ const HOP_BY_HOP = new Set([
 /** About the node the client talks to, so not taken over from the leader's answer. */
 const OWN_HEADERS = new Set(['vault-node', 'vault-role', 'x-request-id']);
 
-/** Passes on a request whose body was not read yet: small ones at once, larger ones as they come. */
+/** Passes on a request whose body was not read yet: whole if it may be held, as it comes in otherwise. */
 export async function forward(
   context: HttpContext,
   exchange: Exchange,
@@ -37,14 +38,36 @@ export async function forward(
   bodies: BodyReader,
 ): Promise<void> {
   const bytes = bodies.declaredBytes(exchange);
-  if (bytes === undefined || bytes > HOLD_BYTES) {
-    return await sendOn(context, exchange, path, bodies.stream(exchange));
-  }
+  if (bytes === undefined || bytes > HOLD_BYTES)
+    return await sendOnAsItComes(context, exchange, path, bodies);
   const body = await bodies.read(exchange);
   try {
     await sendOn(context, exchange, path, body.bytes);
   } finally {
     body.release();
+  }
+}
+
+/** What is wrong with the body counts more than what sending half of it led to. */
+async function sendOnAsItComes(
+  context: HttpContext,
+  exchange: Exchange,
+  path: string,
+  bodies: BodyReader,
+): Promise<void> {
+  let failure: unknown;
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* bodies.stream(exchange);
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  }
+  try {
+    await sendOn(context, exchange, path, pieces());
+  } catch (error) {
+    throw failure ?? error;
   }
 }
 

@@ -191,22 +191,20 @@ function forwardProblem(error: ForwardError): HttpProblem {
   return new HttpProblem(code, detail, {}, { cause: error });
 }
 
-/** Of a batch, or of messages that should become one, while publishing. */
-export function batchProblem(error: FramingError): HttpProblem {
-  if (error.code === 'too_large') {
-    return new HttpProblem('too_large', `${error.message} (a batch may have ${MAX_BATCH_BYTES} bytes)`, {
-      limit: MAX_BATCH_BYTES,
-    });
-  }
-  return new HttpProblem('bad_batch', error.message, {}, { cause: error });
-}
-
-/** Runs `frame`; what framing refuses is the client's doing. */
-export function refusingBadBatches<T>(frame: () => T): T {
+/**
+ * Runs `frame`; what framing refuses is the client's doing. `limit` finds which limit of the format a batch that is too
+ * large exceeds.
+ */
+export function refusingBadBatches<T>(frame: () => T, limit: () => number): T {
   try {
     return frame();
   } catch (error) {
-    if (error instanceof FramingError) throw batchProblem(error);
-    throw error;
+    if (!(error instanceof FramingError)) throw error;
+    if (error.code === 'too_large') throw tooLarge(error.message, limit());
+    throw new HttpProblem('bad_batch', error.message, {}, { cause: error });
   }
+}
+
+function tooLarge(what: string, limit: number): HttpProblem {
+  return new HttpProblem('too_large', `${what}: the limit is ${limit}`, { limit });
 }

@@ -215,6 +215,17 @@ describe('a publish with a wrong batch, type or header is refused, says what was
     expect(await problem(response, 413, 'too_large')).toMatchObject({ limit: 1000 });
   });
 
+  it.each([
+    [1024, { key: 'k'.repeat(1025), value: 1 }],
+    [256, { headers: { ['h'.repeat(257)]: 'v' }, value: 1 }],
+    [8192, { headers: { h: 'v'.repeat(8193) }, value: 1 }],
+    [128, { headers: { h: Array.from({ length: 129 }, () => 'v') }, value: 1 }],
+  ])('tells the limit of the format that was exceeded: %i', async (limit, message) => {
+    const { url } = await startNode();
+    const init = { method: 'POST', headers: BATCH_JSON, body: JSON.stringify({ messages: [message] }) };
+    expect(await problem(await fetch(`${url}/orders`, init), 413, 'too_large')).toMatchObject({ limit });
+  });
+
   it('tells the next sequence number to the one who expected another', async () => {
     const { url } = await startNode();
     await publishValues(url, 'orders', [1, 2, 3]);

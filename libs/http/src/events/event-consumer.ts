@@ -16,6 +16,8 @@ export interface EventConsumerOptions {
   readonly maxBufferedBytes: number;
   readonly stepBytes: number;
   readonly stalledMs: number;
+  /** Told of every slice the client gets. */
+  readonly onSent: (slice: Slice) => void;
 }
 
 /**
@@ -113,6 +115,7 @@ export class EventConsumer implements TailFollower {
     if (slice.bytes.byteLength === 0) return;
     this.#quiet = false;
     this.#res.write(slice.bytes);
+    this.#options.onSent(slice);
   }
 
   async #follow(openHub: () => TailHub, signal: AbortSignal): Promise<void> {

@@ -76,6 +76,10 @@ export class EventStreams {
       maxBufferedBytes,
       stepBytes: STEP_BYTES,
       stalledMs: stalledConsumerMs,
+      onSent: ({ bytes, messages }) => {
+        metrics.readBytes.inc(bytes.byteLength);
+        metrics.readMessages.inc(messages);
+      },
     });
     this.#consumers.add(consumer);
     metrics.sseConsumers.set(this.#consumers.size);

@@ -5,6 +5,10 @@ import {
   decodeBatchHeader,
   encodeBatch,
   MAX_BATCH_BYTES,
+  MAX_HEADER_NAME_BYTES,
+  MAX_HEADER_VALUE_BYTES,
+  MAX_HEADERS,
+  MAX_KEY_BYTES,
   type Message,
   type ProducerIdentity,
 } from '@message-vault/framing';
@@ -19,11 +23,25 @@ export interface Framed {
 
 /** Messages into one batch. Throws HttpProblem `too_large` or `bad_batch`. */
 export function frameMessages(messages: readonly Message[], producer: ProducerIdentity | undefined): Framed {
-  return refusingBadBatches(() => {
-    const batch = encodeBatch({ messages, producer });
-    if (batch.byteLength > MAX_BATCH_BYTES) throw batchTooLarge(batch.byteLength);
-    return { batch, header: decodeBatchHeader(batch) };
-  });
+  return refusingBadBatches(
+    () => {
+      const batch = encodeBatch({ messages, producer });
+      return { batch, header: decodeBatchHeader(batch) };
+    },
+    () => exceededLimit(messages),
+  );
+}
+
+/** Which limit of the format some message exceeds; that of a whole batch if none does by itself. */
+function exceededLimit(messages: readonly Message[]): number {
+  const longer = (text: string, bytes: number): boolean => Buffer.byteLength(text) > bytes;
+  for (const { key = '', headers } of messages) {
+    if (longer(key, MAX_KEY_BYTES)) return MAX_KEY_BYTES;
+    if (headers.length > MAX_HEADERS) return MAX_HEADERS;
+    if (headers.some(([name]) => longer(name, MAX_HEADER_NAME_BYTES))) return MAX_HEADER_NAME_BYTES;
+    if (headers.some(([, value]) => longer(value, MAX_HEADER_VALUE_BYTES))) return MAX_HEADER_VALUE_BYTES;
+  }
+  return MAX_BATCH_BYTES;
 }
 
 /**
@@ -31,7 +49,10 @@ export function frameMessages(messages: readonly Message[], producer: ProducerId
  * agree with the batch, since nobody but the producer writes into it. Throws HttpProblem.
  */
 export function checkFramed(batch: Uint8Array, producer: ProducerIdentity | undefined): Framed {
-  const header = refusingBadBatches(() => checkBatch(batch));
+  const header = refusingBadBatches(
+    () => checkBatch(batch),
+    () => MAX_BATCH_BYTES,
+  );
   if (producer !== undefined && !sameProducer(producer, header.producer)) {
     throw new HttpProblem(
       'bad_header',
@@ -45,7 +66,7 @@ export function checkFramed(batch: Uint8Array, producer: ProducerIdentity | unde
 export function checkMessageSizes(framed: Framed, maxMessageSize: number): void {
   // Nothing to look for when the policy takes whatever fits a batch, or all records together are small enough.
   if (maxMessageSize >= MAX_MESSAGE_BYTES || framed.header.recordsBytes <= maxMessageSize) return;
-  for (const message of refusingBadBatches(() => decodeBatch(framed.batch).messages)) {
+  for (const message of decodeBatch(framed.batch).messages) {
     if (message.value.byteLength <= maxMessageSize) continue;
     throw new HttpProblem(
       'too_large',
@@ -59,14 +80,4 @@ export function checkMessageSizes(framed: Framed, maxMessageSize: number): void 
 
 function sameProducer(one: ProducerIdentity, other: ProducerIdentity | undefined): boolean {
   return one.id === other?.id && one.epoch === other.epoch && one.sequence === other.sequence;
-}
-
-function batchTooLarge(bytes: number): HttpProblem {
-  return new HttpProblem(
-    'too_large',
-    `the messages make a batch of ${bytes} bytes: expected at most ${MAX_BATCH_BYTES}`,
-    {
-      limit: MAX_BATCH_BYTES,
-    },
-  );
 }
