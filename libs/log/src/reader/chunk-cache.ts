@@ -74,17 +74,24 @@ export class ChunkCache {
 
   /**
    * Resolves when a read of `bytes` may start: at once unless half the cache is on the way already, otherwise in the
-   * order of asking. Whoever holds a permit never asks for a second one.
+   * order of asking. A read larger than that goes alone. Whoever holds a permit never asks for a second one.
    */
   permit(bytes: number): Promise<LoadPermit> {
-    const permit = this.#waiting.length === 0 ? this.tryPermit(bytes) : undefined;
-    if (permit !== undefined) return Promise.resolve(permit);
+    if (this.#waiting.length === 0 && this.#mayLoad(bytes)) return Promise.resolve(this.#load(bytes));
     return new Promise((resolve) => this.#waiting.push({ bytes, grant: resolve }));
   }
 
   /** A permit if there is one right now: for reads nobody waits for. */
   tryPermit(bytes: number): LoadPermit | undefined {
-    if (this.#loadingBytes > 0 && this.#loadingBytes + bytes > this.maxBytes / 2) return undefined;
+    const fits = this.#loadingBytes + bytes <= this.maxBytes / 2;
+    return fits && this.#waiting.length === 0 ? this.#load(bytes) : undefined;
+  }
+
+  #mayLoad(bytes: number): boolean {
+    return this.#loadingBytes === 0 || this.#loadingBytes + bytes <= this.maxBytes / 2;
+  }
+
+  #load(bytes: number): LoadPermit {
     this.#loadingBytes += bytes;
     this.#makeRoom();
     let held = true;
@@ -100,10 +107,9 @@ export class ChunkCache {
 
   #grantWaiting(): void {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const permit = this.tryPermit(next.bytes);
-      if (permit === undefined) return;
+      if (!this.#mayLoad(next.bytes)) return;
       this.#waiting.shift();
-      next.grant(permit);
+      next.grant(this.#load(next.bytes));
     }
   }
 

@@ -75,7 +75,7 @@ export class LogBuilder {
     let sequence = this.nextSequenceNumber;
     const encoded = batches.map((count) => {
       const messages = Array.from({ length: count }, () => ({
-        value: valueFor(sequence++, valueBytes),
+        value: messageValue(sequence++, valueBytes),
         kind: 'text' as const,
         headers: [],
       }));
@@ -116,7 +116,7 @@ export class LogBuilder {
     const valueBytes = inner.byteLength + (atPage - this.page + 1) * PAGE_BYTES;
     const plain = this.next({ valueBytes });
     const value = new Uint8Array(valueBytes).fill(0x2e);
-    const valueAt = indexOf(plain.bytes, valueFor(this.nextSequenceNumber, valueBytes));
+    const valueAt = indexOf(plain.bytes, messageValue(this.nextSequenceNumber, valueBytes));
     value.set(inner, (atPage - this.page) * PAGE_BYTES - valueAt);
     const batch = encodeBatch({ messages: [{ value, kind: 'bytes', headers: [] }] });
     const bytes = encodeCommit({
@@ -199,7 +199,7 @@ function indexOf(bytes: Uint8Array, part: Uint8Array): number {
 }
 
 /** The value of message `sequence`: its number, padded. */
-export function valueFor(sequence: number, bytes: number): Uint8Array {
+export function messageValue(sequence: number, bytes: number): Uint8Array {
   return new TextEncoder().encode(String(sequence).padStart(bytes, '.'));
 }
 
@@ -315,7 +315,7 @@ export class ReaderWorld {
   /** The values that were written, of the messages from sequence number `first` up to, not including, `end`. */
   expected(first = 0, end = this.log.nextSequenceNumber, valueBytes = 8): string[] {
     const decoder = new TextDecoder();
-    return Array.from({ length: end - first }, (_, i) => decoder.decode(valueFor(first + i, valueBytes)));
+    return Array.from({ length: end - first }, (_, i) => decoder.decode(messageValue(first + i, valueBytes)));
   }
 }
 
