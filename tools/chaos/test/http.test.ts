@@ -2,6 +2,9 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { client, httpServer, link } from './servers.ts';
 
+/** For what happens in its own time, on a machine that may be busy. */
+const patience = { timeout: 15_000 };
+
 interface Answer {
   status: number;
   headers: string[];
@@ -133,9 +136,9 @@ describe('a link that knows HTTP', () => {
     expect(writer.heard()).toMatch(/done/);
     const reader = await client(way.address);
     reader.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await expect.poll(() => saw).toEqual(['PUT', 'answered', 'GET']);
+    await expect.poll(() => saw, patience).toEqual(['PUT', 'answered', 'GET']);
     reader.socket.end();
-    await expect.poll(() => saw).toEqual(['PUT', 'answered', 'GET', 'given up']);
+    await expect.poll(() => saw, patience).toEqual(['PUT', 'answered', 'GET', 'given up']);
   });
 
   it('also does what a link of bytes does', async () => {
@@ -212,7 +215,7 @@ describe('a link that drops answers', () => {
     const way = await link({ target, protocol: 'http' });
     const caller = await client(way.address);
     caller.socket.write('GET /1 HTTP/1.1\r\nHost: x\r\n\r\n');
-    await expect.poll(() => caller.heard()).toContain('done');
+    await expect.poll(() => caller.heard(), patience).toContain('done');
     await way.setMode({ mode: 'drop-answer', share: 1 });
     caller.socket.write('GET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(await caller.ended).toBe('ECONNRESET');

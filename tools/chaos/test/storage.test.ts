@@ -4,6 +4,9 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import type { ChaosLink } from '../src/index.ts';
 import { link } from './servers.ts';
 
+/** For what happens in its own time, on a machine that may be busy. */
+const patience = { timeout: 15_000 };
+
 /** The real storage adapter, with real signatures, on the real Azurite behind a link. */
 describe('a link between a node and its storage', () => {
   let azurite: Azurite;
@@ -86,7 +89,7 @@ describe('a link between a node and its storage', () => {
       expect(await near.writtenRanges(segment, { offset: 0, length: 4096 })).toEqual([
         { offset: 0, length: 512 },
       ]);
-    });
+    }, patience);
   });
 
   it('that is half open lets such a write arrive behind a takeover, where its epoch stops it', async () => {
@@ -100,7 +103,7 @@ describe('a link between a node and its storage', () => {
     await near.writePages(segment, 0, page(9), { epoch: 2, etag: fenced.etag });
     const answered = tap.stats.bytesDown;
     await way.setMode({ mode: 'pass' });
-    await vi.waitFor(() => expect(tap.stats.bytesDown).toBeGreaterThan(answered));
+    await vi.waitFor(() => expect(tap.stats.bytesDown).toBeGreaterThan(answered), patience);
     const read = await near.readRange(segment, { offset: 0, length: 512 });
     expect(read.status === 'read' && read.bytes).toEqual(page(9));
   });

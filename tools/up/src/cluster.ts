@@ -22,14 +22,10 @@ import { planStorage } from './storage-plan.ts';
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const dir = resolve(options.dir ?? '.vault');
   const ports = await portsFor(countsOf(options), options.portBase);
-  const directory = await VaultDirectory.take(dir, options.say ?? (() => {}));
   const storage = planStorage(options.storage ?? 'azurite', ports, dir);
-  const cluster = new RunningCluster(
-    directory,
-    storage,
-    nodePlans(options, ports, storage.connection),
-    options,
-  );
+  const nodes = await nodePlans(options, ports, storage.connection);
+  const directory = await VaultDirectory.take(dir, options.say ?? (() => {}));
+  const cluster = new RunningCluster(directory, storage, nodes, options);
   const abandon = (): void => void cluster.stop();
   options.signal?.addEventListener('abort', abandon);
   try {
@@ -44,9 +40,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-function nodePlans(options: ClusterOptions, ports: Ports, connection: string): NodePlan[] {
+async function nodePlans(options: ClusterOptions, ports: Ports, connection: string): Promise<NodePlan[]> {
   const plans = planNodes(ports.nodes, connection, options.redisUrl);
-  return options.configureNode ? plans.map(options.configureNode) : plans;
+  return Promise.all(plans.map((plan) => options.configureNode?.(plan) ?? plan));
 }
 
 async function portsFor(counts: Counts, base: ClusterOptions['portBase']): Promise<Ports> {

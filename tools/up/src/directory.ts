@@ -31,15 +31,22 @@ export class VaultDirectory {
 
   /**
    * Takes the folder, making it when it is not there. What a crashed run left behind is cleared away: its processes
-   * that still run are ended, as nobody else would end them. Throws ClusterError `already_running`.
+   * that still run are ended, as nobody else would end them. Throws ClusterError `already_running`, `bad_directory`.
    */
   static async take(path: string, say: (line: string) => void): Promise<VaultDirectory> {
-    await mkdir(path, { recursive: true });
     const lock: Lock = { owner: await identify(process.pid), started: [] };
-    // Twice: the first may find what a crashed run left.
-    if (!(await createExclusively(lockPath(path), lock))) {
-      await clearCrashedRun(path, say);
-      if (!(await createExclusively(lockPath(path), lock))) throw alreadyRunning(path, undefined);
+    try {
+      await mkdir(join(path, 'logs'), { recursive: true });
+      // Twice: the first may find what a crashed run left.
+      if (!(await createExclusively(lockPath(path), lock))) {
+        await clearCrashedRun(path, say);
+        if (!(await createExclusively(lockPath(path), lock))) throw alreadyRunning(path, undefined);
+      }
+    } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      throw new ClusterError('bad_directory', `The folder ${path} can't be used: ${error.message}`, {
+        cause: error,
+      });
     }
     return new VaultDirectory(path, lock);
   }

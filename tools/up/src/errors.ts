@@ -1,6 +1,8 @@
 export type ClusterErrorCode =
   /** An option makes no sense; the message says which and what was expected. */
   | 'bad_option'
+  /** The folder can't be made or written to. */
+  | 'bad_directory'
   /** Another process runs a cluster in this folder. */
   | 'already_running'
   /** Ports that the cluster needs are in use. Nothing was started. */

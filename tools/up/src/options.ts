@@ -27,7 +27,7 @@ export interface ClusterOptions {
   /** Called with every line meant for a person: progress, warnings of the processes, deaths. Default: nobody is told. */
   say?: (line: string) => void;
   /** Last word on each node before it is started: put a proxy in front of its storage or its peers, add flags. */
-  configureNode?: (node: NodePlan) => NodePlan;
+  configureNode?: (node: NodePlan) => NodePlan | Promise<NodePlan>;
 }
 
 /** The `--storage` argument. Throws ClusterError `bad_option`. */

@@ -11,6 +11,9 @@ import { type Cluster, type ClusterFile, type ClusterOptions, startCluster } fro
 import { freePorts } from '../src/ports.ts';
 import { identify, stillRuns } from '../src/process-identity.ts';
 
+/** For what happens in its own time, on a machine that may be busy. */
+const patience = { timeout: 15_000 };
+
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const standIn = here('./stand-in-broker.ts');
 
@@ -78,6 +81,16 @@ describe('a local cluster', () => {
     expect(existsSync(join(cluster.dir, 'cluster.json'))).toBe(false);
   });
 
+  it('starts each node as configureNode left it', async () => {
+    const options = await standIns({ slaves: 0, readers: 0 });
+    const configureNode: ClusterOptions['configureNode'] = async (node) => {
+      const changed = { ...node, storage: 'BlobEndpoint=http://127.0.0.1:1/behind-a-proxy' };
+      return (await options.configureNode?.(changed)) ?? changed;
+    };
+    const cluster = await start({ ...options, configureNode });
+    expect(await readFile(join(cluster.dir, 'logs', 'master-1.log'), 'utf8')).toContain('behind-a-proxy');
+  });
+
   it('runs Azurite under its nodes, and gives them its address by environment', async () => {
     const cluster = await start(await standIns({ storage: 'memory', slaves: 0, readers: 0 }));
     const { storage } = await clusterFile(cluster.dir);
@@ -120,7 +133,7 @@ describe('a local cluster', () => {
     process.kill(pidOf(cluster, 'master-1'), 'SIGKILL');
     await vi.waitFor(() => {
       expect(say).toHaveBeenCalledWith(expect.stringMatching(/^master-1 .*killed by SIGKILL.*stays dead/));
-    });
+    }, patience);
     expect(cluster.nodes.map(({ alive }) => alive)).toEqual([false, true, true]);
   });
 
@@ -180,7 +193,7 @@ describe('a local cluster', () => {
     const options = await standIns({ behave: { 'slave-1': 'unready' }, signal: asked.signal });
     const starting = startCluster(options);
     const log = join(options.dir ?? '', 'logs', 'slave-1.log');
-    await vi.waitFor(() => expect(existsSync(log)).toBe(true));
+    await vi.waitFor(() => expect(existsSync(log)).toBe(true), patience);
     asked.abort();
     await expect(starting).rejects.toMatchObject({ code: 'not_ready' });
     expect(existsSync(join(options.dir ?? '', 'up.lock'))).toBe(false);
@@ -188,7 +201,7 @@ describe('a local cluster', () => {
 
   it('ends a node that was suspended, and kills one that does not listen', async () => {
     const say = vi.fn();
-    const cluster = await start(await standIns({ behave: { 'slave-1': 'deaf' }, stopWithinMs: 1_000, say }));
+    const cluster = await start(await standIns({ behave: { 'slave-1': 'deaf' }, stopWithinMs: 3_000, say }));
     const pids = cluster.nodes.map(({ pid }) => pid);
     await cluster.kill('reader-1', 'SIGSTOP');
     await cluster.stop();
@@ -203,7 +216,7 @@ describe('a local cluster', () => {
     const cluster = await start(await standIns({ say, slaves: 0, readers: 0 }));
     await vi.waitFor(() => {
       expect(say.mock.calls.flat()).toEqual(['[master-1] warning: the cat is on the keyboard']);
-    });
+    }, patience);
     expect(await readFile(join(cluster.dir, 'logs', 'master-1.log'), 'utf8')).toContain('"msg":"listening"');
   });
 });

@@ -59,10 +59,10 @@ async function freeBase(): Promise<number> {
 }
 
 describe('npm start', () => {
-  it('runs a cluster one can publish to and read from, until Ctrl-C', async () => {
+  it('runs a cluster one can publish to and read from, until Ctrl-C', { timeout: 90_000 }, async () => {
     const [dir, base] = [await emptyDir(), await freeBase()];
     const start = run('--port-base', String(base), '--dir', dir, '--storage', 'memory');
-    await expect.poll(start.said, { timeout: 25_000 }).toContain('Ready. Try');
+    await expect.poll(start.said, { timeout: 60_000 }).toContain('Ready. Try');
     const { nodes }: ClusterFile = JSON.parse(await readFile(join(dir, 'cluster.json'), 'utf8'));
     expect(nodes.map(({ url }) => url)).toEqual([1, 2, 3].map((at) => `http://127.0.0.1:${base + at}`));
 
@@ -92,6 +92,13 @@ describe('npm start', () => {
     const start = run('--port-base', String(base), '--dir', await emptyDir());
     expect(await start.ended).toEqual([1, null]);
     expect(start.said()).toMatch(new RegExp(`${base + 3} +\\(wanted for reader-1\\)[\\s\\S]*--port-base`));
+  });
+
+  it('says so when its folder cannot be one', async () => {
+    const start = run('--dir', main, '--port-base', String(await freeBase()));
+    expect(await start.ended).toEqual([1, null]);
+    expect(start.said()).toMatch(/The folder .*main\.ts can't be used: ENOTDIR/);
+    expect(start.said()).not.toMatch(/^\s+at /m);
   });
 
   it.each([
