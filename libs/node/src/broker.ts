@@ -101,6 +101,7 @@ export class Broker implements NodePorts {
       view: this.#view,
       runtime,
       ownUrl: () => this.#url,
+      leadsItself: () => this.#term !== undefined,
       holdMs: HOLD_MS,
       counted: (outcome) => metrics.forwarded.inc({ outcome }),
     });

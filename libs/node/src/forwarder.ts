@@ -10,6 +10,8 @@ export interface ForwarderOptions {
   readonly view: LeaderView;
   readonly runtime: Runtime;
   readonly ownUrl: () => string;
+  /** Whether this node leads now: a request it held meanwhile goes to itself, by the same way as to any leader. */
+  readonly leadsItself: () => boolean;
   /** How long a request may wait for somebody to lead, milliseconds: longer than a takeover takes. */
   readonly holdMs: number;
   readonly counted: (
@@ -47,7 +49,7 @@ export class Forwarder {
     const deadline = runtime.monotonic() + this.#options.holdMs;
     let leader = await this.#leader();
     for (;;) {
-      if (leader === null || leader.url === this.#options.ownUrl()) {
+      if (leader === null || this.#isFormerSelf(leader)) {
         leader = await this.#next(leader?.epoch ?? 0, deadline, request, undefined);
       }
       try {
@@ -61,6 +63,12 @@ export class Forwarder {
         leader = await this.#next(leader.epoch, deadline, request, error);
       }
     }
+  }
+
+  /** The records name this node, and it does not lead: nothing may be sent in a circle. */
+  #isFormerSelf(leader: LeaderDocument): boolean {
+    const { ownUrl, leadsItself } = this.#options;
+    return leader.url === ownUrl() && !leadsItself();
   }
 
   /** What is known is good enough while the storage is silent. */

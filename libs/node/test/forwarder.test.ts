@@ -27,7 +27,10 @@ const refused = (code: string): ForwardAnswer => ({
 });
 
 /** A forwarder of the node `http://reader`, over a storage in which leaders can be put. */
-function forwarding(nodes: Record<string, () => ForwardAnswer | ForwardError>) {
+function forwarding(
+  nodes: Record<string, () => ForwardAnswer | ForwardError>,
+  leadsItself: () => boolean = () => false,
+) {
   const runtime = new VirtualRuntime();
   const storage = memoryStorage({ runtime });
   const tried: string[] = [];
@@ -36,6 +39,7 @@ function forwarding(nodes: Record<string, () => ForwardAnswer | ForwardError>) {
     runtime,
     view: new LeaderView({ documents: storage.documents, runtime, maxAgeMs: 1000 }),
     ownUrl: () => 'http://reader',
+    leadsItself,
     holdMs: 5000,
     counted: (outcome) => outcomes.push(outcome),
     peers: {
@@ -69,6 +73,23 @@ test('a request that meets a dead leader waits and goes to the next one', async 
   expect(tried).toEqual(['http://a', 'http://b']);
   expect(outcomes).toEqual(['held', 'answered']);
   expect(runtime.monotonic()).toBeLessThan(1300);
+});
+
+test('a request held by the very node that comes to lead next is served there at once', async () => {
+  const { runtime, storage, forwarder, tried } = forwarding({ 'http://reader': stored }, () => true);
+  await lead(storage, 'http://a', 1);
+  runtime.setTimer(500, () => void lead(storage, 'http://reader', 2));
+  expect((await runtime.run(forwarder.forward(request))).status).toBe(201);
+  expect(tried).toEqual(['http://a', 'http://reader']);
+  expect(runtime.monotonic()).toBeLessThan(900);
+});
+
+test('a node that the records still name from an earlier life does not send itself anything', async () => {
+  const { runtime, storage, forwarder, tried } = forwarding({ 'http://reader': stored, 'http://b': stored });
+  await lead(storage, 'http://reader', 1);
+  runtime.setTimer(300, () => void lead(storage, 'http://b', 2));
+  expect((await runtime.run(forwarder.forward(request))).status).toBe(201);
+  expect(tried).toEqual(['http://b']);
 });
 
 test('a leader that says it does not lead any more is not asked again; its successor is', async () => {
