@@ -64,7 +64,7 @@ export function vaultHeaders(status: NodeStatus): [name: string, value: string][
 }
 
 /** The client's own request id if it is harmless, a new one otherwise. */
-export function requestIdOf(req: IncomingMessage): string {
+function requestIdOf(req: IncomingMessage): string {
   const given = req.headers['x-request-id'];
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID();
 }

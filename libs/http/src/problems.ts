@@ -138,7 +138,7 @@ const RETRY_AFTER_SECONDS: Partial<Record<ProblemCode, number>> = {
   outcome_unknown: 1,
 };
 
-export const UNKNOWN_OUTCOME_DETAIL =
+const UNKNOWN_OUTCOME_DETAIL =
   'the batch was sent and no trustworthy answer came: it may be stored or not. ' +
   'Send it again with the same Producer-Id, Producer-Epoch and Producer-Seq to have it stored once.';
 

@@ -100,17 +100,34 @@ describe('publishing', () => {
     ]);
   });
 
-  it('keeps numbers of a JSON batch that a double can not hold', async () => {
+  it('keeps values of a JSON batch as they are written: numbers a double can not hold, any depth, any escape', async () => {
     const { url } = await startNode();
-    await publish(
-      url,
-      BATCH_JSON,
-      '{"messages":[{"value":{"id":12345678901234567890,"big":[1e400,0.10000000000000000001]}}]}',
+    const deep = '['.repeat(50_000) + ']'.repeat(50_000);
+    const written = [
+      '{"id":12345678901234567890,"big":[1e400,-0.0,0.10000000000000000001]}',
+      '"a \\"quoted\\\\\\" [{,:"',
+      deep,
+      '{"value":{"value":2}}',
+      '{"a":1,"a":2}',
+      '-1.50E+2',
+      'null',
+      '"\\ud800"',
+    ];
+    const messages = written.map(
+      (value) => `{ "key":"k:{" , "headers" : {"value":"no"}, "v\\u0061lue" : ${value} }`,
     );
+    await publish(url, BATCH_JSON, ` {"messages" : [ ${messages.join(' , ')} ] } `);
     const response = await fetch(`${url}/orders`, { headers: { accept: 'application/x-ndjson' } });
-    expect(await response.text()).toContain(
-      '"value":{"id":12345678901234567890,"big":[1e400,0.10000000000000000001]}',
+    const lines = (await response.text()).trimEnd().split('\n');
+    expect(lines.map((line) => /"headers":\{"value":"no"\},"value":(.*)\}$/.exec(line)?.[1])).toEqual(
+      written,
     );
+  });
+
+  it('takes the last of two members of one name, as JSON.parse does', async () => {
+    const { url } = await startNode();
+    await publish(url, BATCH_JSON, '{"messages":[1],"messages":[{"value":1,"value":[2]}]}');
+    expect((await read(url, '/orders')).messages).toMatchObject([{ value: [2] }]);
   });
 
   it.each(['none', 'zstd'] as const)('stores a binary batch (%s) as it came', async (codec) => {
@@ -229,13 +246,14 @@ describe('publishing CloudEvents', () => {
       },
       { ...event, id: '2', datacontenttype: 'image/png', data_base64: 'AAEC' },
       { ...event, id: '3' },
+      { ...event, id: '4', data: null },
     ];
     const result = await publish(
       url,
       { 'content-type': 'application/cloudevents-batch+json; charset=UTF-8' },
       JSON.stringify(events),
     );
-    expect(result.count).toBe(3);
+    expect(result.count).toBe(4);
     const { messages } = await read(url, '/orders');
     expect(messages).toMatchObject([
       {
@@ -245,6 +263,7 @@ describe('publishing CloudEvents', () => {
       },
       { key: null, valueBase64: 'AAEC' },
       { valueBase64: '', headers: { 'ce-id': '3' } },
+      { value: null, headers: { 'ce-id': '4', 'content-type': 'application/json' } },
     ]);
     expect(messages[0]?.headers).not.toHaveProperty('ce-gone');
   });

@@ -1,5 +1,7 @@
 import { MAX_BATCH_MESSAGES, type Message, type MessageHeader } from '@message-vault/framing';
-import { isObject, type JsonObject, parseJson, writeJson } from '../json.ts';
+import { invariant } from '@message-vault/runtime';
+import { isObject, type JsonObject, parseJson } from '../json.ts';
+import { elementStarts, memberStart, sourceAt, startOfJson } from '../json-source.ts';
 import { HttpProblem } from '../problems.ts';
 import { decodeBase64 } from './base64.ts';
 
@@ -8,7 +10,7 @@ const SHAPE = '{"messages":[{"key"?,"headers"?,"value" | "valueText" | "valueBas
 
 /** Messages of `application/vnd.message-vault.batch+json`. Throws `bad_body` and `too_large`. */
 export function parseBatchJson(bytes: Uint8Array): Message[] {
-  const body = parseJson(bytes, 'bad_body');
+  const { json: body, text } = parseJson(bytes, 'bad_body');
   const messages = isObject(body) ? body.messages : undefined;
   if (!isObject(body) || !Array.isArray(messages)) throw bad(`expected ${SHAPE}`);
   const extra = Object.keys(body).find((field) => field !== 'messages');
@@ -23,10 +25,23 @@ export function parseBatchJson(bytes: Uint8Array): Message[] {
       },
     );
   }
-  return messages.map((message: unknown, index) => parseMessage(message, `messages[${index}]`));
+  const sources = valueSources(text);
+  return messages.map((message: unknown, index) =>
+    parseMessage(message, `messages[${index}]`, sources[index]),
+  );
 }
 
-function parseMessage(message: unknown, where: string): Message {
+/** How the `value` of each message is written, for those that have one: that is what is stored, not what it means to us. */
+function valueSources(text: string): (string | undefined)[] {
+  const messages = memberStart(text, startOfJson(text), 'messages');
+  invariant(messages !== undefined, 'messages was found when the body was parsed');
+  return Array.from(elementStarts(text, messages), (message) => {
+    const value = memberStart(text, message, 'value');
+    return value === undefined ? undefined : sourceAt(text, value);
+  });
+}
+
+function parseMessage(message: unknown, where: string, valueSource: string | undefined): Message {
   if (!isObject(message)) throw bad(`${where} is no object: expected ${SHAPE}`);
   for (const field of Object.keys(message)) {
     if (!FIELDS.has(field))
@@ -35,7 +50,7 @@ function parseMessage(message: unknown, where: string): Message {
   return {
     key: parseKey(message.key, where),
     headers: parseHeaders(message.headers, where),
-    ...parseValue(message, where),
+    ...parseValue(message, where, valueSource),
   };
 }
 
@@ -60,13 +75,17 @@ function headerLines(name: string, value: unknown, where: string): MessageHeader
   });
 }
 
-function parseValue(message: JsonObject, where: string): Pick<Message, 'value' | 'kind'> {
+function parseValue(
+  message: JsonObject,
+  where: string,
+  valueSource: string | undefined,
+): Pick<Message, 'value' | 'kind'> {
   const given = ['value', 'valueText', 'valueBase64'].filter((field) => field in message);
   if (given.length !== 1)
     throw bad(
       `${where} has ${given.join(' and ') || 'no value'}: expected one of value, valueText, valueBase64`,
     );
-  if ('value' in message) return { kind: 'json', value: writeJson(message.value, 'bad_body') };
+  if (valueSource !== undefined) return { kind: 'json', value: Buffer.from(valueSource) };
   if ('valueText' in message)
     return { kind: 'text', value: encodeText(message.valueText, `${where}.valueText`) };
   const base64 = message.valueBase64;

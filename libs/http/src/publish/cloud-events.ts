@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { MAX_BATCH_MESSAGES, type Message, type MessageHeader } from '@message-vault/framing';
-import { isObject, type JsonObject, parseJson, writeJson } from '../json.ts';
+import { isObject, type JsonObject, parseJson } from '../json.ts';
+import { elementStarts, memberStart, sourceAt, startOfJson } from '../json-source.ts';
 import { HttpProblem } from '../problems.ts';
 import { decodeBase64 } from './base64.ts';
 import { isJson, parseMediaType } from './media-type.ts';
@@ -19,12 +20,13 @@ const NOT_ATTRIBUTES = new Set(['data', 'data_base64', 'datacontenttype']);
 
 /** The message of `application/cloudevents+json`. Throws `bad_body` and `bad_cloudevent`. */
 export function parseCloudEvent(bytes: Uint8Array): Message {
-  return messageOfEvent(parseJson(bytes, 'bad_body'), 'the event');
+  const { json, text } = parseJson(bytes, 'bad_body');
+  return messageOfEvent(json, dataSource(text, startOfJson(text)), 'the event');
 }
 
 /** The messages of `application/cloudevents-batch+json`. Throws `bad_body`, `bad_cloudevent` and `too_large`. */
 export function parseCloudEvents(bytes: Uint8Array): Message[] {
-  const events = parseJson(bytes, 'bad_body');
+  const { json: events, text } = parseJson(bytes, 'bad_body');
   if (!Array.isArray(events)) throw new HttpProblem('bad_body', 'expected an array of CloudEvents');
   if (events.length === 0)
     throw new HttpProblem('bad_body', 'the array is empty: expected at least one CloudEvent');
@@ -37,7 +39,14 @@ export function parseCloudEvents(bytes: Uint8Array): Message[] {
       },
     );
   }
-  return events.map((event: unknown, index) => messageOfEvent(event, `event ${index}`));
+  const sources = Array.from(elementStarts(text, startOfJson(text)), (start) => dataSource(text, start));
+  return events.map((event: unknown, index) => messageOfEvent(event, sources[index], `event ${index}`));
+}
+
+/** How the data of the event at `at` is written, if it has any. */
+function dataSource(text: string, at: number): string | undefined {
+  const data = memberStart(text, at, 'data');
+  return data === undefined ? undefined : sourceAt(text, data);
 }
 
 /** True when `ce-` headers say that the body is the data of an event. */
@@ -68,7 +77,7 @@ function decodeHeader(value: string): string {
   }
 }
 
-function messageOfEvent(event: unknown, where: string): Message {
+function messageOfEvent(event: unknown, source: string | undefined, where: string): Message {
   if (!isObject(event)) throw bad(where, 'is no object');
   const attributes = new Map<string, string>();
   for (const [name, value] of Object.entries(event)) {
@@ -76,7 +85,7 @@ function messageOfEvent(event: unknown, where: string): Message {
     attributes.set(name, attributeText(name, value, where));
   }
   checkAttributes(attributes, where);
-  const { contentType, ...value } = eventData(event, where);
+  const { contentType, ...value } = eventData(event, source, where);
   const headers: MessageHeader[] = [...attributes].map(([name, text]) => [PREFIX + name, text]);
   if (contentType !== undefined) headers.push(['content-type', contentType]);
   return { key: attributes.get('partitionkey'), headers, ...value };
@@ -104,7 +113,7 @@ function checkAttributes(attributes: ReadonlyMap<string, string>, where: string)
 
 type EventData = Pick<Message, 'value' | 'kind'> & { contentType: string | undefined };
 
-function eventData(event: JsonObject, where: string): EventData {
+function eventData(event: JsonObject, source: string | undefined, where: string): EventData {
   const contentType = event.datacontenttype ?? undefined;
   if (contentType !== undefined && typeof contentType !== 'string')
     throw bad(where, 'has a datacontenttype that is no string');
@@ -118,13 +127,16 @@ function eventData(event: JsonObject, where: string): EventData {
       contentType,
     };
   }
-  if (event.data === undefined) return { kind: 'bytes', value: Buffer.alloc(0), contentType };
+  if (source === undefined) return { kind: 'bytes', value: Buffer.alloc(0), contentType };
   const json = contentType === undefined || isJson(parseMediaType(contentType));
-  if (!json && typeof event.data === 'string')
+  if (!json && typeof event.data === 'string') {
+    if (!event.data.isWellFormed())
+      throw bad(where, "has text with a lone surrogate, which UTF-8 can't hold");
     return { kind: 'text', value: Buffer.from(event.data), contentType };
+  }
   return {
     kind: 'json',
-    value: writeJson(event.data, 'bad_cloudevent'),
+    value: Buffer.from(source),
     contentType: contentType ?? 'application/json',
   };
 }

@@ -43,7 +43,7 @@ function producerId(text: string): string {
 }
 
 /** A UUID of version 8 (RFC 9562) out of the SHA-256 of the text, so that it can't be mistaken for a random one. */
-export function hashedUuid(text: string): string {
+function hashedUuid(text: string): string {
   const bytes = createHash('sha256').update(`message-vault producer ${text}`).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

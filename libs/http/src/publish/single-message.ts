@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Message, MessageHeader, ValueKind } from '@message-vault/framing';
-import { checkJson } from '../json.ts';
+import { parseJson } from '../json.ts';
 import { binaryEventHeaders, isBinaryEvent } from './cloud-events.ts';
 import { isJson, isText, type MediaType } from './media-type.ts';
 
@@ -18,7 +18,7 @@ export function singleMessage(
 
 function kindOf(bytes: Uint8Array, type: MediaType | undefined): ValueKind {
   if (isJson(type)) {
-    checkJson(bytes, 'bad_body');
+    parseJson(bytes, 'bad_body');
     return 'json';
   }
   return isText(type) && isUtf8(bytes) ? 'text' : 'bytes';

@@ -109,7 +109,7 @@ function neighbours(context: HttpContext, router: Router, bodies: BodyReader): v
       const exchange = await openNode(context, req, 'hint', 'observe');
       const body = await bodies.read(exchange);
       try {
-        const useful = await ports.clusterHint(parseJson(body.bytes, 'bad_body'));
+        const useful = await ports.clusterHint(parseJson(body.bytes, 'bad_body').json);
         sendJson(exchange, useful ? 200 : 409, JSON.stringify({ useful }));
       } finally {
         body.release();
