@@ -9,7 +9,16 @@ const COMMITS = 'application/vnd.message-vault.commits';
 async function startWithMessages() {
   const running = await startNode();
   const commits = [];
-  for (describe('formats', () => {
+  for (const values of [
+    [0, 1, 2],
+    [3, 4],
+    [5, 6, 7, 8],
+  ])
+    commits.push(await publishValues(running.url, 'orders', values));
+  return { ...running, commits };
+}
+
+describe('formats', () => {
   it('has a line per message in NDJSON, the same as in JSON', async () => {
     const { url } = await startWithMessages();
     const response = await fetch(`${url}/orders`, { headers: { accept: 'application/x-ndjson' } });
