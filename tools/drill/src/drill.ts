@@ -1,0 +1,110 @@
+import type { Lab } from './lab/lab.ts';
+import type { Watch } from './watch.ts';
+
+/** How many of something are right, both ends included. */
+export interface Span {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** How long a write gap may be, milliseconds. Missing one is told beside the verdict, which is about correctness. */
+export interface Figures {
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+}
+
+export interface Expectations {
+  /** Changes of the leader from the fault until it heals. */
+  readonly changes: Span;
+  /** Changes after it healed: the issue of flapping. */
+  readonly changesAfterHeal: Span;
+  /** Publishes that may fail, or end unknown. Default 0. */
+  readonly failedPublishes?: number;
+  /** The write gap of the fault. */
+  readonly figures?: Figures;
+}
+
+/** What a drill's cluster has beside a master, a slave and a reader on an Azurite of its own. */
+export interface Setup {
+  readonly slaves?: number;
+  readonly readers?: number;
+  /** A proxy between every node and the storage; `http` for faults that look into requests. */
+  readonly storageLinks?: 'tcp' | 'http';
+  /** A proxy for every pair of nodes and direction. Clients reach the nodes without one. */
+  readonly nodeLinks?: true;
+  /** Wake-ups through a Redis of its own. */
+  readonly redis?: true;
+}
+
+export interface Load {
+  readonly producers: number;
+  /** Time between two publishes of one producer, milliseconds. */
+  readonly everyMs: number;
+  /** Messages of one producer on their way at once. */
+  readonly maxOutstanding: number;
+  /** How long a publish is tried before it counts as failed. */
+  readonly deliveryTimeoutMs: number;
+  readonly tails: number;
+  readonly replayers: number;
+  /** A segment is full after so many commits; undefined for the usual number. */
+  readonly segmentCommits: number | undefined;
+}
+
+/** How long the fault stays. */
+export type Hold =
+  /** Until another node leads and publishes are acknowledged again, and `thenMs` longer. */
+  | { readonly until: 'takeover'; readonly thenMs: number }
+  | { readonly until: 'time'; readonly forMs: number };
+
+/** What a fault works with that is done from outside, as any operator could. */
+export interface OutsideStage {
+  readonly urls: readonly string[];
+  readonly watch: Watch;
+  /** Seeded, uniform in [0, 1). */
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** A fact for the report. */
+  note(text: string): void;
+  /** Something was not as it must be: the run fails with this sentence. */
+  problem(text: string): void;
+}
+
+/** What a fault works with that needs a cluster of its own. */
+export interface Stage extends OutsideStage {
+  readonly lab: Lab;
+}
+
+/** A fault that has been prepared: whatever it needs to know has been found out. */
+export interface Fault {
+  /** Begins right after the mark `fault`. */
+  begin(): Promise<void>;
+  /** Begins right after the mark `heal`. Without it, what began has also ended, and there is no such mark. */
+  end?(): Promise<void>;
+  /** When all is calm again. */
+  afterwards?(): Promise<void>;
+}
+
+interface DrillDescription {
+  readonly name: string;
+  /** What is done, in a sentence. */
+  readonly does: string;
+  /** What has to come of it, in a sentence. */
+  readonly expects: string;
+  readonly setup: Setup;
+  readonly load: Partial<Load>;
+  readonly hold: Hold;
+  readonly expect: Expectations;
+}
+
+export interface InsideDrill extends DrillDescription {
+  /** Why it can't be done to a cluster that runs elsewhere. */
+  readonly notFromOutside: string;
+  prepare(stage: Stage): Promise<Fault>;
+}
+
+export interface OutsideDrill extends DrillDescription {
+  readonly notFromOutside?: undefined;
+  prepare(stage: OutsideStage): Promise<Fault>;
+}
+
+export type Drill = InsideDrill | OutsideDrill;

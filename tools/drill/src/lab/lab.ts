@@ -1,0 +1,76 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { azureStorage, type Storage } from '@message-vault/storage';
+import { type Cluster, type ClusterNode, startCluster } from '@message-vault/up';
+import type { Setup } from '../drill.ts';
+import { DrillError } from '../errors.ts';
+import { Links, placesOn } from './links.ts';
+import { freePortBase } from './ports.ts';
+
+export interface LabOptions {
+  readonly setup: Setup;
+  /** Folder of the cluster: held by one lab at a time. */
+  readonly dir: string;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+const BLOB_PORT = 10;
+
+/** A cluster of its own for one drill: real processes on a real Azurite, with proxies in between where it needs them. */
+export class Lab {
+  readonly cluster: Cluster;
+  readonly links: Links;
+  /** The storage as it is, without any proxy. */
+  readonly storage: Storage;
+
+  private constructor(cluster: Cluster, links: Links) {
+    this.cluster = cluster;
+    this.links = links;
+    this.storage = azureStorage({ connectionString: cluster.storage.connection });
+  }
+
+  /** Resolves when all nodes are ready. Throws ClusterError, with everything stopped again. */
+  static async open({ setup, dir, signal, say }: LabOptions): Promise<Lab> {
+    const counts = { slaves: setup.slaves ?? 1, readers: setup.readers ?? 1 };
+    const base = await freePortBase();
+    const places = placesOn(base, counts);
+    const links = await Links.open(setup, places, base + BLOB_PORT);
+    try {
+      const cluster = await startCluster({
+        ...counts,
+        dir,
+        portBase: base,
+        signal,
+        say,
+        configureNode: (node) => links.reroute(node, places),
+      });
+      return new Lab(cluster, links);
+    } catch (error) {
+      await links.close();
+      throw error;
+    }
+  }
+
+  get urls(): string[] {
+    return this.cluster.nodes.map(({ url }) => url);
+  }
+
+  /** Throws DrillError when there is no such node. */
+  node(id: string): ClusterNode {
+    const node = this.cluster.nodes.find((each) => each.id === id);
+    if (node === undefined) throw new DrillError('bad_option', `this cluster has no node ${id}`);
+    return node;
+  }
+
+  /** Ends everything, keeps the logs in `logsTo` and removes the data. Does not throw for what is gone already. */
+  async close(logsTo: string): Promise<void> {
+    await this.links.healAll().catch(() => {});
+    await this.cluster.stop();
+    await this.links.close();
+    await this.storage.close();
+    await mkdir(resolve(logsTo, '..'), { recursive: true });
+    await rename(join(this.cluster.dir, 'logs'), logsTo).catch(() => {});
+    await rm(join(this.cluster.dir, 'azurite'), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,65 @@
+import {
+  HistoryChecker,
+  type HistoryEvent,
+  type HistoryWriter,
+  openHistory,
+  type Verdict,
+  type WriteGap,
+  WriteGaps,
+} from '@message-vault/checkers';
+
+/** A run that records more than this has gone wrong: its producers stop. About 150 bytes each in the file. */
+const MAX_EVENTS = 2_000_000;
+
+/** What the report wants to draw: times only, on the clock of the history. */
+export interface Times {
+  readonly acks: readonly number[];
+  readonly failures: readonly { readonly at: number; readonly code: string }[];
+  readonly marks: readonly { readonly at: number; readonly name: string }[];
+}
+
+/** Takes down one run: into the history file, and past the checkers as it happens. */
+export class Recorder {
+  readonly #file: HistoryWriter;
+  readonly #checker = new HistoryChecker();
+  readonly #gaps = new WriteGaps();
+  readonly #acks: number[] = [];
+  readonly #failures: { at: number; code: string }[] = [];
+  readonly #marks: { at: number; name: string }[] = [];
+  #events = 0;
+
+  constructor(path: string) {
+    this.#file = openHistory(path);
+  }
+
+  /** False when no more should be begun. */
+  get hasRoom(): boolean {
+    return this.#events < MAX_EVENTS;
+  }
+
+  get acked(): number {
+    return this.#acks.length;
+  }
+
+  get times(): Times {
+    return { acks: this.#acks, failures: this.#failures, marks: this.#marks };
+  }
+
+  add(event: HistoryEvent): void {
+    this.#events += 1;
+    this.#file.add(event);
+    this.#checker.add(event);
+    this.#gaps.add(event);
+    if (event.kind === 'ack') this.#acks.push(event.at);
+    else if (event.kind === 'mark') this.#marks.push({ at: event.at, name: event.name });
+    else if (event.kind === 'fail' || event.kind === 'unknown') {
+      this.#failures.push({ at: event.at, code: event.code });
+    }
+  }
+
+  /** To be called once, when all has been recorded. */
+  async close(): Promise<{ verdict: Verdict; gaps: WriteGap[] }> {
+    await this.#file.close();
+    return { verdict: this.#checker.finish(), gaps: this.#gaps.finish() };
+  }
+}

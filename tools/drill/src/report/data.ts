@@ -1,0 +1,58 @@
+import { cpus } from 'node:os';
+import { type Distribution, distribution } from '@message-vault/checkers';
+import type { Figures } from '../drill.ts';
+import type { RunResult } from '../run/result.ts';
+
+/** One drill and what came of its runs. */
+export interface DrillReport {
+  readonly name: string;
+  readonly does: string;
+  readonly expects: string;
+  readonly figures: Figures | undefined;
+  /** Why it was not run. */
+  readonly skipped: string | undefined;
+  readonly runs: readonly RunResult[];
+}
+
+/** All of report.json. */
+export interface Report {
+  readonly version: 1;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly machine: string;
+  readonly seed: number;
+  readonly against: readonly string[];
+  readonly ok: boolean;
+  readonly drills: readonly DrillReport[];
+}
+
+export function summarize(session: {
+  startedAt: Date;
+  seed: number;
+  against: readonly string[];
+  drills: readonly DrillReport[];
+}): Report {
+  return {
+    version: 1,
+    startedAt: session.startedAt.toISOString(),
+    endedAt: new Date().toISOString(),
+    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}`,
+    seed: session.seed,
+    against: session.against,
+    ok: session.drills.every(({ runs }) => runs.every(({ ok }) => ok)),
+    drills: [...session.drills],
+  };
+}
+
+/** The write gaps over all runs. Undefined when no run has one. */
+export function gapsOf({ runs }: Pick<DrillReport, 'runs'>): Distribution | undefined {
+  return distribution(runs.flatMap(({ gapMs }) => (gapMs === undefined ? [] : [gapMs])));
+}
+
+/** Whether the gaps are as short as they should be. Undefined when there is no such figure, or no gap. */
+export function figuresMet(report: Pick<DrillReport, 'runs' | 'figures'>): boolean | undefined {
+  const gaps = gapsOf(report);
+  const { p50Ms, p99Ms } = report.figures ?? {};
+  if (gaps === undefined || (p50Ms === undefined && p99Ms === undefined)) return undefined;
+  return gaps.p50 <= (p50Ms ?? Number.POSITIVE_INFINITY) && gaps.p99 <= (p99Ms ?? Number.POSITIVE_INFINITY);
+}

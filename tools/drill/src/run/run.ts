@@ -1,0 +1,186 @@
+import { join } from 'node:path';
+import type { Drill, Fault, Load, OutsideStage, Stage } from '../drill.ts';
+import { DrillError } from '../errors.ts';
+import type { Lab } from '../lab/lab.ts';
+import { Recorder } from '../record/recorder.ts';
+import { now, pause, until } from '../wait.ts';
+import type { Watch } from '../watch.ts';
+import { readFromNode, readStorage, readThroughNodes } from '../workload/final-read.ts';
+import { defaultLoad, Workload } from '../workload/workload.ts';
+import { type RunResult, resultOf } from './result.ts';
+
+/** What a drill is done to: a lab of its own, or a cluster that is known by its URLs only. */
+export interface Target {
+  readonly urls: readonly string[];
+  readonly watch: Watch;
+  readonly lab: Lab | undefined;
+}
+
+export interface RunOptions {
+  readonly drill: Drill;
+  readonly run: number;
+  readonly target: Target;
+  /** Where the history of this run goes. */
+  readonly dir: string;
+  readonly stream: string;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+}
+
+const SETTLE_WITHIN_MS = 45_000;
+/** The same answers for this long: nobody is about to change anything. */
+const CALM_FOR_MS = 300;
+const WARM_ACKS = 40;
+/** Before the fault, up to this much longer, so that it does not always strike at the same moment of a renewal. */
+const SPREAD_MS = 1500;
+const TAKEOVER_WITHIN_MS = 40_000;
+/** After all is well again, producers go on for this long: that is where flapping would show. */
+const GO_ON_MS = 1500;
+
+/** One run of one drill, from a calm cluster to a calm cluster. Throws only when the run could not be done at all. */
+export class Run {
+  readonly #options: RunOptions;
+  readonly #recorder: Recorder;
+  readonly #workload: Workload;
+  readonly #notes: string[] = [];
+  readonly #problems: string[] = [];
+
+  constructor(options: RunOptions) {
+    const { drill, target, run, dir } = options;
+    const load: Load = { ...defaultLoad, ...drill.load };
+    this.#options = options;
+    this.#recorder = new Recorder(join(dir, `run-${run}.jsonl`));
+    this.#workload = new Workload({
+      ...options,
+      load,
+      urls: target.urls,
+      recorder: this.#recorder,
+      problem: (text) => this.#problem(text),
+    });
+  }
+
+  async execute(): Promise<RunResult> {
+    const { target, random, signal } = this.#options;
+    const startedAt = new Date();
+    try {
+      await this.#settle();
+      target.watch.recordTo((event) => this.#recorder.add(event));
+      await this.#workload.start(WARM_ACKS);
+      await pause(random() * SPREAD_MS, signal);
+      await this.#disturb();
+      await this.#finish();
+    } catch (error) {
+      if (signal.aborted || !(error instanceof DrillError)) throw error;
+      this.#problem(error.message);
+    } finally {
+      target.watch.recordTo(() => {});
+      await this.#workload.close();
+    }
+    const checked = await this.#recorder.close();
+    return resultOf({
+      ...this.#options,
+      ...checked,
+      startedAt,
+      times: this.#recorder.times,
+      periods: target.watch.periods,
+      notes: this.#notes,
+      problems: this.#problems,
+    });
+  }
+
+  async #disturb(): Promise<void> {
+    const { drill, target, signal } = this.#options;
+    const epoch = target.watch.leader?.epoch ?? 0;
+    const fault = await this.#prepare();
+    this.#mark('fault');
+    await fault.begin();
+    if (drill.hold.until === 'time') await pause(drill.hold.forMs, signal);
+    else await this.#awaitTakeover(epoch, drill.hold.thenMs);
+    if (fault.end) {
+      this.#mark('heal');
+      await fault.end();
+    }
+    await this.#settle();
+    await fault.afterwards?.();
+    await pause(GO_ON_MS, signal);
+    this.#mark('end');
+  }
+
+  #prepare(): Promise<Fault> {
+    const { drill, target } = this.#options;
+    if (drill.notFromOutside === undefined) return drill.prepare(this.#outsideStage());
+    if (target.lab === undefined)
+      throw new DrillError('bad_option', `${drill.name}: ${drill.notFromOutside}`);
+    const stage: Stage = { ...this.#outsideStage(), lab: target.lab };
+    return drill.prepare(stage);
+  }
+
+  #outsideStage(): OutsideStage {
+    const { target, random, signal } = this.#options;
+    return {
+      urls: target.urls,
+      watch: target.watch,
+      random,
+      signal,
+      note: (text) => void this.#notes.push(text),
+      problem: (text) => this.#problem(text),
+    };
+  }
+
+  async #awaitTakeover(epoch: number, thenMs: number): Promise<void> {
+    const { watch } = this.#options.target;
+    const { signal } = this.#options;
+    await until('another node leads', () => ((watch.ruling?.leader?.epoch ?? 0) > epoch ? true : undefined), {
+      withinMs: TAKEOVER_WITHIN_MS,
+      signal,
+    });
+    const { acked } = this.#recorder;
+    await until('publishes are acknowledged again', () => (this.#recorder.acked > acked ? true : undefined), {
+      withinMs: TAKEOVER_WITHIN_MS,
+      signal,
+    });
+    await pause(thenMs, signal);
+  }
+
+  /** Every node is ready, one leads, and the others know it. */
+  async #settle(): Promise<void> {
+    const { target, signal } = this.#options;
+    const { watch, urls } = target;
+    let calmSince = Number.POSITIVE_INFINITY;
+    await until(
+      'a calm cluster',
+      () => {
+        const epoch = watch.leader?.epoch;
+        const calm =
+          watch.ruling !== undefined &&
+          watch.views.length === urls.length &&
+          watch.views.every((view) => view.ready && view.leader?.epoch === epoch);
+        calmSince = calm ? Math.min(calmSince, now()) : Number.POSITIVE_INFINITY;
+        return now() - calmSince >= CALM_FOR_MS ? true : undefined;
+      },
+      { withinMs: SETTLE_WITHIN_MS, signal },
+    );
+  }
+
+  /** Brings all that is under way to its end, and reads everything once more. */
+  async #finish(): Promise<void> {
+    const { target, stream, signal } = this.#options;
+    const options = { stream, signal, recorder: this.#recorder };
+    await this.#workload.stopProducers();
+    const nextOffset = target.lab
+      ? await readStorage(target.lab.storage, options)
+      : await readThroughNodes(target.urls, options);
+    await this.#workload.stopConsumers(nextOffset);
+    for (const view of target.watch.views) {
+      await readFromNode(view.url, { ...options, consumer: `in the end from ${view.nodeId}` });
+    }
+  }
+
+  #mark(name: string): void {
+    this.#recorder.add({ kind: 'mark', at: now(), name });
+  }
+
+  #problem(text: string): void {
+    this.#problems.push(text);
+  }
+}

@@ -1,0 +1,116 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { drills } from './catalogue.ts';
+import type { Drill } from './drill.ts';
+import { DrillError } from './errors.ts';
+import { Lab } from './lab/lab.ts';
+import { seededRandom } from './random.ts';
+import { type DrillReport, type Report, summarize } from './report/data.ts';
+import { writeReport } from './report/write.ts';
+import type { RunResult } from './run/result.ts';
+import { Run, type Target } from './run/run.ts';
+import { Watch } from './watch.ts';
+
+export interface SessionOptions {
+  /** Names of drills; none for all. */
+  readonly names: readonly string[];
+  readonly runs: number;
+  /** Nodes of a cluster that runs elsewhere; none for a cluster of its own per drill. */
+  readonly against: readonly string[];
+  readonly seed: number;
+  /** Folder of all drills. */
+  readonly dir: string;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+  readonly onRun?: (drill: Drill, result: RunResult) => void;
+  readonly onDrill?: (report: DrillReport) => void;
+}
+
+export interface SessionResult {
+  readonly report: Report;
+  /** Absolute. */
+  readonly htmlPath: string;
+}
+
+const MAX_RUNS = 200;
+
+/** Throws DrillError `no_such_drill`, naming those there are. */
+export function drillNamed(name: string): Drill {
+  const drill = drills.find((each) => each.name === name);
+  if (drill) return drill;
+  throw new DrillError(
+    'no_such_drill',
+    `there is no drill ${name}; there is ${drills.map((each) => each.name).join(', ')}`,
+  );
+}
+
+/** Runs drills one after the other, and writes their report as it grows. */
+export async function runDrills(options: SessionOptions): Promise<SessionResult> {
+  if (!Number.isInteger(options.runs) || options.runs < 1 || options.runs > MAX_RUNS) {
+    throw new DrillError('bad_option', `runs is a whole number from 1 to ${MAX_RUNS}`);
+  }
+  const chosen = options.names.length === 0 ? drills : options.names.map(drillNamed);
+  const startedAt = new Date();
+  const folder = resolve(options.dir, startedAt.toISOString().replace(/[:.]/g, '-'));
+  await mkdir(folder, { recursive: true });
+  const done: DrillReport[] = [];
+  let report = summarize({ ...options, startedAt, drills: done });
+  for (const drill of chosen) {
+    const outcome = await runDrill(drill, options, folder);
+    done.push(outcome);
+    options.onDrill?.(outcome);
+    report = summarize({ ...options, startedAt, drills: done });
+    await writeReport(folder, report);
+    if (options.signal.aborted) break;
+  }
+  return { report, htmlPath: join(folder, 'report.html') };
+}
+
+async function runDrill(drill: Drill, options: SessionOptions, folder: string): Promise<DrillReport> {
+  const skipped = reasonToSkip(drill, options);
+  const { name, does, expects } = drill;
+  const about = { name, does, expects, figures: drill.expect.figures };
+  if (skipped !== undefined) return { ...about, skipped, runs: [] };
+  const dir = join(folder, name);
+  await mkdir(dir, { recursive: true });
+  return { ...about, skipped: undefined, runs: await runsOf(drill, options, dir) };
+}
+
+function reasonToSkip(drill: Drill, options: SessionOptions): string | undefined {
+  return options.against.length > 0 ? drill.notFromOutside : undefined;
+}
+
+async function runsOf(drill: Drill, options: SessionOptions, dir: string): Promise<RunResult[]> {
+  const results: RunResult[] = [];
+  const lab =
+    options.against.length > 0
+      ? undefined
+      : await Lab.open({ ...options, setup: drill.setup, dir: join(options.dir, 'lab') });
+  const urls = lab?.urls ?? options.against;
+  const watch = new Watch(urls);
+  watch.start();
+  try {
+    for (let run = 1; run <= options.runs && !options.signal.aborted; run++) {
+      const result = await oneRun(drill, options, { target: { urls, watch, lab }, run, dir });
+      results.push(result);
+      options.onRun?.(drill, result);
+    }
+    return results;
+  } catch (error) {
+    if (options.signal.aborted) return results;
+    throw error;
+  } finally {
+    await watch.stop();
+    await lab?.close(join(dir, 'logs'));
+  }
+}
+
+function oneRun(
+  drill: Drill,
+  options: SessionOptions,
+  { target, run, dir }: { target: Target; run: number; dir: string },
+): Promise<RunResult> {
+  const random = seededRandom(options.seed + run);
+  const stream = `drills/${drill.name}/${Date.now().toString(36)}-${run}`;
+  return new Run({ drill, run, target, dir, stream, random, signal: options.signal }).execute();
+}

@@ -1,0 +1,166 @@
+import type { HistoryEvent } from '@message-vault/checkers';
+import { now, pause } from './wait.ts';
+
+/** What a node says of itself and of who leads. */
+export interface NodeView {
+  readonly url: string;
+  readonly nodeId: string;
+  readonly role: string;
+  readonly ready: boolean;
+  readonly leader: LeaderSaid | undefined;
+  readonly alarms: readonly string[];
+  /** The node's latest changes of role, oldest first. */
+  readonly history: readonly RoleSaid[];
+  /** When it answered. */
+  readonly at: number;
+}
+
+export interface LeaderSaid {
+  readonly nodeId: string;
+  readonly url: string;
+  readonly epoch: number;
+}
+
+/** `at` in milliseconds since 1970. */
+export interface RoleSaid {
+  readonly role: string;
+  readonly reason: string;
+  readonly epoch: number;
+  readonly at: number;
+}
+
+export interface LeaderPeriod extends LeaderSaid {
+  /** When somebody first said so, on the clock of the history. */
+  readonly at: number;
+}
+
+const LOOK_EVERY_MS = 100;
+/** A node that is frozen must not hold up the looks at the others, nor pile up requests. */
+const ANSWER_WITHIN_MS = 1000;
+
+/** Asks every node, over and over, who leads. */
+export class Watch {
+  readonly #urls: readonly string[];
+  readonly #views = new Map<string, NodeView>();
+  readonly #periods: LeaderPeriod[] = [];
+  readonly #stop = new AbortController();
+  #record: (event: HistoryEvent) => void = () => {};
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(urls: readonly string[]) {
+    this.#urls = urls;
+  }
+
+  start(): void {
+    this.#running = Promise.all(this.#urls.map((url) => this.#follow(url)));
+  }
+
+  /** From now on, whoever is said to lead goes into this history. */
+  recordTo(record: (event: HistoryEvent) => void): void {
+    this.#record = record;
+    for (const view of this.#views.values()) this.#tell(view);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** The last answer of each node that answered its last question. */
+  get views(): readonly NodeView[] {
+    return [...this.#views.values()];
+  }
+
+  viewOf(url: string): NodeView | undefined {
+    return this.#views.get(url);
+  }
+
+  /** Everybody who was ever said to lead, by epoch. */
+  get periods(): readonly LeaderPeriod[] {
+    return this.#periods.toSorted((a, b) => a.epoch - b.epoch);
+  }
+
+  /** Who leads by the newest epoch that anybody told of. */
+  get leader(): LeaderPeriod | undefined {
+    return this.periods.at(-1);
+  }
+
+  /** The node that says of itself that it leads, if it does so under the newest epoch. */
+  get ruling(): NodeView | undefined {
+    const epoch = this.leader?.epoch;
+    return this.views.find(({ role, leader }) => role === 'leading' && leader?.epoch === epoch);
+  }
+
+  async #follow(url: string): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const view = await look(url, signal);
+      if (view === undefined) this.#views.delete(url);
+      else {
+        this.#views.set(url, view);
+        this.#tell(view);
+      }
+      await pause(LOOK_EVERY_MS, signal).catch(() => {});
+    }
+  }
+
+  #tell(view: NodeView): void {
+    const { leader, nodeId: observer, at } = view;
+    if (leader === undefined) return;
+    const known = this.#periods.some(
+      ({ epoch, nodeId }) => epoch === leader.epoch && nodeId === leader.nodeId,
+    );
+    if (!known) this.#periods.push({ ...leader, at });
+    this.#record({ kind: 'leader', at, observer, nodeId: leader.nodeId, epoch: leader.epoch });
+  }
+}
+
+/** What the node at `url` says now; undefined when it does not answer in time. */
+export async function look(url: string, signal: AbortSignal): Promise<NodeView | undefined> {
+  try {
+    const response = await fetch(`${url}/-/cluster`, {
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
+    });
+    const body: unknown = await response.json();
+    return response.ok ? viewOf(url, body) : undefined;
+  } catch {
+    // Dead, frozen, cut off or not up yet: whoever asks again will see.
+    return undefined;
+  }
+}
+
+function viewOf(url: string, body: unknown): NodeView | undefined {
+  const { leader, self } = members(body);
+  const said = members(self);
+  if (typeof said.nodeId !== 'string' || typeof said.role !== 'string') return undefined;
+  const { ready } = members(said.readiness);
+  return {
+    url,
+    nodeId: said.nodeId,
+    role: said.role,
+    ready: ready !== false,
+    leader: leaderOf(members(leader)),
+    alarms: list(said.alarms).map((alarm) => String(members(alarm).code)),
+    history: list(said.history).map(members).map(roleOf),
+    at: now(),
+  };
+}
+
+function leaderOf({ nodeId, url, epoch }: Members): LeaderSaid | undefined {
+  if (typeof nodeId !== 'string' || typeof url !== 'string' || typeof epoch !== 'number') return undefined;
+  return { nodeId, url, epoch };
+}
+
+const roleOf = ({ role, reason, epoch, at }: Members): RoleSaid => ({
+  role: String(role),
+  reason: String(reason),
+  epoch: Number(epoch),
+  at: Number(at),
+});
+
+type Members = Readonly<Record<string, unknown>>;
+
+const members = (value: unknown): Members =>
+  typeof value === 'object' && value !== null ? { ...value } : {};
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

@@ -1,0 +1,78 @@
+import { createClient, isVaultClientError, type VaultClient } from '@message-vault/client';
+import type { Recorder } from '../record/recorder.ts';
+import { now } from '../wait.ts';
+import { makeMessage } from './messages.ts';
+
+export interface ProducerOptions {
+  readonly name: string;
+  readonly urls: readonly string[];
+  readonly stream: string;
+  readonly recorder: Recorder;
+  readonly random: () => number;
+  readonly everyMs: number;
+  readonly maxOutstanding: number;
+  readonly deliveryTimeoutMs: number;
+  readonly followLeader?: boolean;
+}
+
+/** Publishes at a steady pace through a client of its own, whatever becomes of what it published before. */
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly #client: VaultClient;
+  readonly #outstanding = new Set<Promise<void>>();
+  #sequence = 0;
+  #acked = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ProducerOptions) {
+    const { urls, deliveryTimeoutMs, followLeader = true } = options;
+    this.#options = options;
+    this.#client = createClient({ urls, deliveryTimeoutMs, followLeader });
+  }
+
+  get acked(): number {
+    return this.#acked;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.publish(), this.#options.everyMs);
+  }
+
+  /** One message, unless too many are on their way already. */
+  publish(): void {
+    const { maxOutstanding, recorder } = this.#options;
+    if (this.#outstanding.size >= maxOutstanding || !recorder.hasRoom) return;
+    const publishing: Promise<void> = this.#publish().finally(() => this.#outstanding.delete(publishing));
+    this.#outstanding.add(publishing);
+  }
+
+  /** Publishes nothing more; resolves when all that was published has come to its end. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#outstanding);
+  }
+
+  /** What is on its way ends as unknown. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#client.close();
+  }
+
+  async #publish(): Promise<void> {
+    const { name: producer, stream, recorder, random } = this.#options;
+    const sequence = this.#sequence++;
+    const { record, hash } = makeMessage(producer, sequence, random);
+    const message = { stream, producer, sequence };
+    recorder.add({ kind: 'start', at: now(), ...message, hash });
+    try {
+      const { firstOffset, firstSequenceNumber } = await this.#client.publish(stream, record);
+      this.#acked += 1;
+      const place = { offset: firstOffset, sequenceNumber: firstSequenceNumber };
+      recorder.add({ kind: 'ack', at: now(), ...message, ...place });
+    } catch (error) {
+      if (!isVaultClientError(error)) throw error;
+      const kind = error.outcome === 'not_stored' ? 'fail' : 'unknown';
+      recorder.add({ kind, at: now(), ...message, code: error.code });
+    }
+  }
+}
