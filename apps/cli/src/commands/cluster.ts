@@ -1,0 +1,130 @@
+import { type ClusterInfo, isVaultClientError, type LeaderInfo } from '@message-vault/client';
+import {
+  type CommandContext,
+  type CommandModule,
+  type CommonOptions,
+  runCommand,
+  withCommonOptions,
+} from '../context.ts';
+import { CommandFailure, EXIT } from '../exit.ts';
+import { columns, printable, timeText } from '../text.ts';
+
+/** What one node says of the cluster, or why it says nothing. */
+interface NodeReport {
+  readonly url: string;
+  readonly info: ClusterInfo | undefined;
+  readonly error: string | undefined;
+}
+
+/** Asked once each: the picture of this moment is wanted, dead nodes included. */
+const NODE_TIMEOUT_MS = 2000;
+
+const HELP = `
+  mvault cluster             who leads, since when, who stands by, what the probes say
+  mvault cluster handover    make another node lead; publishers see a short pause, no error
+`;
+
+export const clusterCommand: CommandModule = {
+  register(program) {
+    const cluster = withCommonOptions(program.command('cluster'))
+      .description('who leads, and how the nodes are')
+      .addHelpText('after', HELP)
+      .action((options: CommonOptions) => runCommand(options, (context) => show(context, options)));
+    withCommonOptions(cluster.command('handover'))
+      .description('make another node lead')
+      .action((_options: CommonOptions, command: { optsWithGlobals(): CommonOptions }) => {
+        const options = command.optsWithGlobals();
+        return runCommand(options, (context) => handover(context, options));
+      });
+  },
+};
+
+async function show(context: CommandContext, options: CommonOptions): Promise<number> {
+  const nodes = await Promise.all(context.urls.map((url) => ask(context, url)));
+  const leader = newestLeader(nodes);
+  if (nodes.every(({ info }) => info === undefined)) {
+    throw new CommandFailure(
+      `no node answers: ${nodes.map(({ url, error }) => `${url} (${error})`).join(', ')}`,
+    );
+  }
+  await context.out.write(options.json ? `${JSON.stringify(toJson(leader, nodes))}\n` : text(leader, nodes));
+  // For scripts and probes: a cluster nobody leads takes no writes.
+  return leader === null ? EXIT.failure : EXIT.ok;
+}
+
+async function ask(context: CommandContext, url: string): Promise<NodeReport> {
+  const client = context.client({ urls: [url], giveUpAfterMs: 0, attemptTimeoutMs: NODE_TIMEOUT_MS });
+  try {
+    return { url, info: await client.cluster({ signal: context.signal }), error: undefined };
+  } catch (error) {
+    if (!isVaultClientError(error)) throw error;
+    return { url, info: undefined, error: error.status === undefined ? 'does not answer' : error.message };
+  }
+}
+
+function newestLeader(nodes: readonly NodeReport[]): LeaderInfo | null {
+  let newest: LeaderInfo | null = null;
+  for (const { info } of nodes) {
+    if (info?.leader && info.leader.epoch > (newest?.epoch ?? -1)) newest = info.leader;
+  }
+  return newest;
+}
+
+function toJson(leader: LeaderInfo | null, nodes: readonly NodeReport[]) {
+  return {
+    leader,
+    nodes: nodes.map(({ url, info, error }) =>
+      info === undefined
+        ? { url, answers: false, error }
+        : { url, answers: true, ...asObject(info.details.self) },
+    ),
+  };
+}
+
+function text(leader: LeaderInfo | null, nodes: readonly NodeReport[]): string {
+  const head =
+    leader === null
+      ? 'nobody leads\n'
+      : `${leader.nodeId} leads (${leader.url}), epoch ${leader.epoch}, since ${timeText(leader.since)}\n`;
+  const rows = nodes.map(({ url, info, error }) =>
+    info === undefined
+      ? ['-', url, 'no answer', error ?? '']
+      : [info.self.nodeId, url, info.self.role, remarks(asObject(info.details.self))],
+  );
+  return `${head}\n${columns([['node', 'url', 'role', 'remarks'], ...rows])}`;
+}
+
+/** What a node tells besides its role that an operator should see: readiness, probes, alarms. */
+function remarks(self: Readonly<Record<string, unknown>>): string {
+  const said: string[] = [];
+  const readiness = asObject(self.readiness);
+  if (readiness.ready === false) said.push(`not ready: ${words(readiness.reason)}`);
+  const probe = asObject(self.lastProbe);
+  if (probe.ok === true) said.push('reaches the leader');
+  if (probe.ok === false)
+    said.push(`probe failed ${words(self.probesFailed)} times: ${words(probe.outcome)}`);
+  const alarms: unknown = self.alarms;
+  for (const alarm of Array.isArray(alarms) ? alarms.map(asObject) : [])
+    said.push(`ALARM ${words(alarm.code)}: ${words(alarm.message)}`);
+  return said.join('; ');
+}
+
+function words(value: unknown): string {
+  return printable(typeof value === 'string' ? value : JSON.stringify(value ?? null));
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+async function handover(context: CommandContext, options: CommonOptions): Promise<number> {
+  const leader = await context.client().handover({ signal: context.signal });
+  if (options.json) await context.out.write(`${JSON.stringify({ leader: leader ?? null })}\n`);
+  else
+    await context.out.write(
+      leader === undefined
+        ? 'handed over\n'
+        : `${leader.nodeId} leads now (${leader.url}), epoch ${leader.epoch}\n`,
+    );
+  return EXIT.ok;
+}

@@ -1,0 +1,50 @@
+import type { ReadFrom } from '@message-vault/client';
+import {
+  type CommandContext,
+  type CommandModule,
+  type CommonOptions,
+  runCommand,
+  withCommonOptions,
+} from '../context.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import { FROM_HELP, parseFrom } from '../from.ts';
+import { messageOutput } from '../message-output.ts';
+import { limited, type OutputOptions, outputFormat, outputOption } from '../output-options.ts';
+import { parseLimit } from './read.ts';
+
+interface TailCommandOptions extends CommonOptions, OutputOptions {
+  readonly from: ReadFrom;
+  readonly limit?: number;
+}
+
+const HELP = `
+Goes on where it was when a node dies or the leader changes: nothing is missed, nothing printed twice. Ends with Ctrl-C.
+`;
+
+export const tailCommand: CommandModule = {
+  register(program) {
+    withCommonOptions(program.command('tail'))
+      .argument('<name>', 'the stream')
+      .description('print new messages as they are published')
+      .option('--from <place>', FROM_HELP, parseFrom, 'latest')
+      .option('--limit <count>', 'stop after so many messages', parseLimit)
+      .addOption(outputOption())
+      .addHelpText('after', HELP)
+      .action((name: string, options: TailCommandOptions) =>
+        runCommand(options, (context) => tail(context, name, options)),
+      );
+  },
+};
+
+async function tail(context: CommandContext, name: string, options: TailCommandOptions): Promise<number> {
+  const { from, limit } = options;
+  const format = outputFormat(options);
+  if (format === 'json')
+    throw new UsageError('a tail has no end, so it is no JSON document: use --output ndjson');
+  const output = messageOutput(format);
+  const chunks = context.client().tailChunks(name, { from, limit, signal: context.signal });
+  for await (const messages of limited(chunks, limit)) {
+    for (const piece of output.render(messages)) await context.out.write(piece);
+  }
+  return EXIT.ok;
+}

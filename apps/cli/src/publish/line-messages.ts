@@ -1,0 +1,78 @@
+import { isUtf8 } from 'node:buffer';
+import type { OutgoingRecord } from '@message-vault/client';
+import type { Line } from './lines.ts';
+
+/** On the last message of an input that did not end in a line feed, so that reading it back can leave it out again. */
+export const UNTERMINATED_HEADER = 'mvault-unterminated';
+
+/** How the lines of an input are to be marked. */
+export type LineFormat =
+  /** Text where it is UTF-8, bytes where it is not. */
+  | 'text'
+  /** JSON where a line is a JSON value; other lines as `text`. */
+  | 'json'
+  /** Bytes, whatever they are. */
+  | 'bytes';
+
+export interface LineRules {
+  readonly format: LineFormat;
+  /** Lines that are JSON objects get the value of this member as their key. */
+  readonly keyField: string | undefined;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** Makes a message of every line: the value is the line, byte for byte. Counts what was not as asked for. */
+export class LineMessages {
+  readonly #rules: LineRules;
+  /** Lines that were to be JSON and are not; empty lines aside. */
+  notJson = 0;
+  /** Lines without a usable key in the key field. */
+  withoutKey = 0;
+
+  constructor(rules: LineRules) {
+    this.#rules = rules;
+  }
+
+  of(line: Line): OutgoingRecord {
+    const { headers } = this.#rules;
+    const marked = line.terminated ? headers : [...headers, [UNTERMINATED_HEADER, '1'] as const];
+    const message = { value: line.bytes, headers: marked };
+    if (this.#rules.format === 'bytes') return { ...message, kind: 'bytes' };
+    if (this.#rules.format === 'text') return { ...message, kind: textOrBytes(line.bytes) };
+    const json = parse(line.bytes);
+    if (json === undefined) {
+      if (line.bytes.byteLength > 0) this.notJson += 1;
+      return { ...message, kind: textOrBytes(line.bytes) };
+    }
+    return { ...message, key: this.#key(json.value), kind: 'json' };
+  }
+
+  #key(value: unknown): string | undefined {
+    const { keyField } = this.#rules;
+    if (keyField === undefined) return undefined;
+    const found =
+      typeof value === 'object' && value !== null
+        ? Object.entries(value).find(([name]) => name === keyField)?.[1]
+        : undefined;
+    if (typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean')
+      return String(found);
+    this.withoutKey += 1;
+    return undefined;
+  }
+}
+
+function textOrBytes(bytes: Uint8Array): 'text' | 'bytes' {
+  return isUtf8(bytes) ? 'text' : 'bytes';
+}
+
+/** Undefined when the bytes are no JSON text. */
+function parse(bytes: Uint8Array): { value: unknown } | undefined {
+  if (!isUtf8(bytes)) return undefined;
+  try {
+    return {
+      value: JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')),
+    };
+  } catch {
+    return undefined;
+  }
+}

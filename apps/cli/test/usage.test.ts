@@ -1,0 +1,57 @@
+import { CommanderError } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { EXIT, exitCodeOf } from '../src/exit.ts';
+import { createProgram } from '../src/main.ts';
+import { commands } from '../src/registry.ts';
+
+/** What the command line is refused with, and what Commander said of it. */
+async function refusal(args: readonly string[]): Promise<{ code: number | undefined; said: string }> {
+  const said: string[] = [];
+  const program = createProgram();
+  for (const command of [program, ...program.commands]) {
+    command.configureOutput({ writeErr: (text) => said.push(text), writeOut: (text) => said.push(text) });
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    const code = error instanceof CommanderError ? EXIT.usage : exitCodeOf(error);
+    return { code, said: `${said.join('')} ${error instanceof Error ? error.message : ''}` };
+  }
+  throw new Error('it was accepted');
+}
+
+describe('wrong usage is refused before anything is done', () => {
+  const cases: readonly (readonly [line: string, word: string])[] = [
+    ['read', 'name'],
+    ['read x --limit -1', 'limit'],
+    ['read x --output xml', 'Allowed choices'],
+    ['tail x --output json', 'ndjson'],
+    ['publish x --message x --file y', 'not both'],
+    ['publish x --key k', '--key-field'],
+    ['publish x --header nonsense', 'name=value'],
+    ['publish x --batch-bytes many', 'size'],
+    ['publish x --format xml', 'Allowed choices'],
+    ['names --url localhost', '--url'],
+    ['nonsense', 'unknown command'],
+    ['cluster takeover', 'too many arguments'],
+  ];
+  for (const [line, word] of cases) {
+    test(`mvault ${line}`, async () => {
+      const { code, said } = await refusal(line.split(' '));
+      expect(code).toBe(EXIT.usage);
+      expect(said).toContain(word);
+    });
+  }
+});
+
+test('every command of the registry is there, speaks JSON, and is described', () => {
+  const program = createProgram();
+  expect(program.commands).toHaveLength(commands.length);
+  for (const command of program.commands) {
+    expect(command.description(), command.name()).not.toBe('');
+    expect(
+      command.options.map(({ long }) => long),
+      command.name(),
+    ).toContain('--json');
+  }
+});
