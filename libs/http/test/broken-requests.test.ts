@@ -67,6 +67,26 @@ describe('a body', () => {
     expect(text).toMatch(/^HTTP\/1\.1 413 [\s\S]*HTTP\/1\.1 200 /);
   });
 
+  it('that goes on for ever after it was refused is not listened to for long', async () => {
+    const { port } = await startNode({ http: { maxBodyBytes: 1000 } });
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    let sent = 0;
+    const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+    const sendMore = (): void => {
+      sent += 1024 * 1024;
+      socket.write(Buffer.alloc(1024 * 1024), (error) => error ?? sendMore());
+    };
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString();
+    });
+    socket.write(`${HEAD}Content-Length: 100000000000\r\n\r\n`, sendMore);
+    await closed;
+    expect(parseRaw(received)).toMatchObject({ status: 413, body: { code: 'too_large' } });
+    expect(sent).toBeGreaterThan(1024 * 1024);
+  });
+
   it('that is announced too long is not asked for', async () => {
     const { port } = await startNode({ http: { maxBodyBytes: 1000 } });
     const text = await sendRaw(port, `${HEAD}Content-Length: 2000\r\nExpect: 100-continue\r\n\r\n`);
