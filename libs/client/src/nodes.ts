@@ -90,6 +90,11 @@ export class NodeDirectory {
 
   /** It answered that it cannot do it now: ask another next. */
   passOver(url: string): void {
+    const node = this.#find(url);
+    if (node !== undefined && url === this.#leader?.url) {
+      // It may lead no longer, and the others may know: for a moment it is not the first to be asked.
+      node.suspectUntil = Math.max(node.suspectUntil, this.#runtime.monotonic() + FIRST_SUSPICION_MS);
+    }
     if (this.#at(this.#writeCursor).url === url) this.#writeCursor += 1;
     if (this.#at(this.#readCursor).url === url) this.#readCursor += 1;
   }

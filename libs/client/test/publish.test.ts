@@ -216,6 +216,22 @@ describe('failover', () => {
     expect(cluster.stream('orders').values).toEqual(['before', 'during']);
   });
 
+  test('while nobody leads, only the oldest of many batches is tried, now here, now there', async () => {
+    const { runtime, cluster, client } = setUp({ latencyMs: () => 2 }, { maxBatchBytes: 10_000 });
+    await runtime.run(client.publish('orders', 'first'));
+    cluster.leader = null;
+    const before = cluster.arrivals.length;
+    const published = client.publish('orders', Array.from({ length: 40 }, () => 'x'.repeat(1000)));
+    await runtime.advance(2000);
+    const tries = cluster.arrivals.slice(before);
+    expect(tries.slice(0, 4).map(({ url }) => url)).toEqual([A, A, A, A]);
+    // Four at once in the beginning; then one at a time, some 120 ms apart.
+    expect(tries.length).toBeLessThan(4 + 2000 / 75 + 3);
+    expect(new Set(tries.map(({ url }) => url))).toEqual(new Set(URLS));
+    cluster.elect(B);
+    expect((await runtime.run(published)).count).toBe(40);
+  });
+
   test('a slow leader that still leads is waited for, not sent the batch again', async () => {
     const { runtime, cluster, transport, client } = setUp();
     cluster.node(A).frozen = true;

@@ -26,7 +26,7 @@ export class PublishCall {
   readonly expectedSequenceNumber: number | undefined;
   readonly result: Promise<PublishResult>;
   /** Told when the caller has its answer. */
-  onSettled: (() => void) | undefined;
+  onSettled: (() => unknown) | undefined;
   #settled = false;
   #acknowledged = 0;
   #first: PublishAnswer | undefined;

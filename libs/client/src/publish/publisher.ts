@@ -6,7 +6,8 @@ import { LeaderScout } from '../leader-scout.ts';
 import { MAX_MESSAGE_RECORD_BYTES, type OutgoingMessage, recordBytes, toWireMessage } from '../messages.ts';
 import { Admission } from './admission.ts';
 import { PublishCall, type PublishResult } from './call.ts';
-import { type ProducerSource, type PublishSettings, StreamPublisher } from './stream-publisher.ts';
+import type { ProducerSource } from './identity.ts';
+import { type PublishSettings, StreamPublisher } from './stream-publisher.ts';
 
 export interface PublishOptions {
   /** Publish only if this is the sequence number the first message would get. The messages must fit one batch. */
@@ -35,6 +36,8 @@ export class Publisher {
   readonly #scout: LeaderScout;
   readonly #producer: ProducerSource;
   readonly #streams = new Map<string, StreamPublisher>();
+  /** Calls whose callers still wait. */
+  readonly #open = new Set<PublishCall>();
   #nextLane = 0;
   #closed = false;
 
@@ -63,9 +66,8 @@ export class Publisher {
 
   /** Resolves when everything published so far has ended, one way or the other. */
   async flush(): Promise<void> {
-    do {
-      await Promise.all([...this.#streams.values()].map((stream) => stream.flush()));
-    } while (this.#admission.waiting > 0);
+    for (const stream of this.#streams.values()) stream.flush();
+    await Promise.allSettled([...this.#open].map((call) => call.result));
   }
 
   /** Takes nothing more in and flushes. */
@@ -102,7 +104,10 @@ export class Publisher {
 
   #admit(call: PublishCall, signal: AbortSignal | undefined): void {
     const start = (): void => {
-      call.onSettled = () => this.#admission.leave(call.bytes);
+      call.onSettled = () => {
+        this.#open.delete(call);
+        this.#admission.leave(call.bytes);
+      };
       this.#streamOf(call.stream).add(call);
     };
     let leaveLine: (() => void) | undefined;
@@ -111,7 +116,9 @@ export class Publisher {
       leaveLine =
         this.#settings.whenBufferFull === 'wait' ? this.#admission.wait(call.bytes, start) : undefined;
       if (leaveLine === undefined) throw bufferFull(this.#settings.maxBufferBytes);
+      call.onSettled = () => this.#open.delete(call);
     }
+    if (!call.settled) this.#open.add(call);
     if (signal !== undefined) this.#watch(call, signal, leaveLine);
   }
 

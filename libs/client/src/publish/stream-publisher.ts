@@ -1,10 +1,12 @@
-import { invariant, type Timer } from '@message-vault/runtime';
+import type { Timer } from '@message-vault/runtime';
 import { Backoff } from '../backoff.ts';
 import { type ClientContext, exchange } from '../exchange.ts';
 import type { LeaderScout } from '../leader-scout.ts';
 import { type Batch, type BatchSettings, sealBatch } from './batch.ts';
 import type { Part, PublishCall } from './call.ts';
 import { afterMicrotasks } from './give-way.ts';
+import { BatchNumbers, type ProducerSource } from './identity.ts';
+import { Linger } from './linger.ts';
 import { type Again, isAboutMessages, judge, type Outcome, type Refusal } from './outcome.ts';
 import { PartQueue } from './queue.ts';
 import { Window } from './window.ts';
@@ -16,12 +18,6 @@ export interface PublishSettings extends BatchSettings {
   readonly maxInFlight: number;
   /** An answer outstanding this long makes the client ask the other nodes who leads. */
   readonly stallAfterMs: number;
-}
-
-export interface ProducerSource {
-  readonly id: string;
-  /** Each answer is higher than the one before. */
-  nextEpoch(): number;
 }
 
 export interface StreamPublisherOptions {
@@ -36,8 +32,6 @@ export interface StreamPublisherOptions {
 
 const BATCH_TYPE = { 'content-type': 'application/vnd.message-vault.batch' };
 const MAX_ANSWER_BYTES = 64 * 1024;
-/** A node may forget a producer it has not heard of for 15 minutes: well before that, a new epoch is begun. */
-const EPOCH_IDLE_MS = 5 * 60_000;
 /** How often leadership is looked into while an answer is overdue. */
 const STALLED_TICK_MS = 100;
 const MAX_RETRY_AFTER_MS = 5000;
@@ -47,43 +41,42 @@ const MAX_RETRY_AFTER_MS = 5000;
  * them under way, and brings every batch to an end.
  *
  * The window holds batches in the order of their sequences. As long as all goes well they are sent one behind the
- * other. When one has to be repeated, nothing new is sent until all that is under way has ended; then the oldest goes
+ * other. When one has to be repeated, nothing is sent until all that is under way has ended; then the oldest goes
  * alone, and when it is stored the others follow. So a repeat never overtakes, and the same bytes carry the same
  * identity, which is what lets the leader recognise them.
  */
 export class StreamPublisher {
   readonly #options: StreamPublisherOptions;
   readonly #queue = new PartQueue();
-  readonly #backoff: Backoff;
   readonly #window = new Window();
+  readonly #numbers: BatchNumbers;
+  readonly #backoff: Backoff;
+  readonly #linger: Linger;
+  /** Attempts waiting for their answer, all of them on their way to the same node. */
   #inFlight = 0;
-  /** Undefined: the next batch begins a new epoch. */
-  #epoch: number | undefined;
-  #nextSequence = 0;
-  #lastActivity = 0;
+  #flight = new AbortController();
   #target = '';
   #targetEpoch = -1;
-  #flight = new AbortController();
   /** Something has to be repeated: nothing is sent until what is under way has ended and the back-off is over. */
   #recovering = false;
   /** The oldest batch is tried alone. */
   #probing = false;
   /** A batch of the window was refused for good: those behind it were not stored and need a new epoch. */
   #broken = false;
-  /** Attempts to recover since a batch was last stored. */
+  /** Recoveries since a batch was last stored. */
   #fruitless = 0;
   #fenced: Refusal | undefined;
   #pumpScheduled = false;
-  #lingerOver = false;
-  #lingerTimer: Timer | undefined;
+  #flushing = false;
   #backoffTimer: Timer | undefined;
   #ticker: Timer | undefined;
-  #flushing = false;
-  #idleWaiters: (() => void)[] = [];
 
   constructor(options: StreamPublisherOptions) {
+    const { runtime, backoff } = options.context;
     this.#options = options;
-    this.#backoff = new Backoff(options.context.runtime, options.context.backoff);
+    this.#numbers = new BatchNumbers(options.producer, runtime);
+    this.#backoff = new Backoff(runtime, backoff);
+    this.#linger = new Linger(runtime, options.settings.lingerMs, () => this.#pump());
   }
 
   get idle(): boolean {
@@ -99,7 +92,7 @@ export class StreamPublisher {
     const group = call.expectedSequenceNumber === undefined ? undefined : Symbol('conditional');
     this.#queue.add({ call, from: 0, to: call.messages.length, group, bytes: call.bytes });
     this.#armTicker();
-    this.#armLinger();
+    this.#linger.begin();
     this.#schedulePump();
   }
 
@@ -108,12 +101,10 @@ export class StreamPublisher {
     return this.#window.calls().has(call) ? 'unknown' : 'not_stored';
   }
 
-  /** Resolves when everything given so far has ended, one way or the other. */
-  flush(): Promise<void> {
-    if (this.idle) return Promise.resolve();
+  /** What waits for company need not wait any longer. */
+  flush(): void {
     this.#flushing = true;
     this.#schedulePump();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
   #schedulePump(): void {
@@ -126,51 +117,41 @@ export class StreamPublisher {
   }
 
   #pump(): void {
-    while (!this.#recovering && this.#inFlight < this.#depth()) {
+    const depth = this.#probing ? 1 : this.#options.settings.maxInFlight;
+    while (!this.#recovering && this.#inFlight < depth) {
       // Another node should get the rest: let this one finish first, or the rest would overtake.
       if (this.#inFlight > 0 && this.#options.context.nodes.writeTarget() !== this.#target) break;
       const batch = this.#window.firstWaiting() ?? this.#seal();
       if (batch === undefined) break;
       this.#send(batch);
     }
-    if (this.idle) this.#becomeIdle();
-  }
-
-  #depth(): number {
-    return this.#probing ? 1 : this.#options.settings.maxInFlight;
+    if (this.idle) this.#rest();
   }
 
   #seal(): Batch | undefined {
     if (!this.#readyToSeal()) return undefined;
-    const { producer, settings, context } = this.#options;
-    const now = context.runtime.monotonic();
-    if (this.#window.length === 0 && now - this.#lastActivity > EPOCH_IDLE_MS) this.#epoch = undefined;
-    if (this.#epoch === undefined) {
-      invariant(this.#window.length === 0, 'an epoch ends only when none of its batches is under way');
-      this.#epoch = producer.nextEpoch();
-      this.#nextSequence = 0;
-    }
-    const identity = { id: producer.id, epoch: this.#epoch, sequence: this.#nextSequence };
-    const batch = sealBatch(this.#queue, settings, identity);
+    const identity = this.#numbers.next(this.#window.length);
+    const batch = sealBatch(this.#queue, this.#options.settings, identity);
     if (batch === undefined) return undefined;
-    this.#nextSequence += 1;
+    this.#numbers.advance();
     this.#window.push(batch);
-    this.#lingerOver = false;
-    this.#armLinger();
+    this.#linger.reset();
+    if (this.#queue.first() === undefined) this.#flushing = false;
+    else this.#linger.begin();
     return batch;
   }
 
   #readyToSeal(): boolean {
-    const { lingerMs, maxBatchBytes, maxBatchMessages, maxInFlight } = this.#options.settings;
+    const { maxBatchBytes, maxBatchMessages, maxInFlight } = this.#options.settings;
     const queue = this.#queue;
     if (queue.first() === undefined) return false;
     // A leader answers repeats of a producer's last few batches only: the oldest open one must stay among them.
     const { head } = this.#window;
-    if (head !== undefined && this.#nextSequence - head.sequence >= maxInFlight) return false;
-    if (queue.bytes >= maxBatchBytes || queue.messages >= maxBatchMessages || queue.nextIsGrouped)
-      return true;
-    if (lingerMs > 0 && !this.#lingerOver && !this.#flushing) return false;
-    return lingerMs > 0 || this.#window.length === 0;
+    if (head !== undefined && this.#numbers.sequence - head.sequence >= maxInFlight) return false;
+    const full = queue.bytes >= maxBatchBytes || queue.messages >= maxBatchMessages;
+    if (full || queue.nextIsGrouped) return true;
+    if (this.#linger.enabled) return this.#linger.over || this.#flushing;
+    return head === undefined;
   }
 
   #send(batch: Batch): void {
@@ -182,13 +163,11 @@ export class StreamPublisher {
     batch.underWay = true;
     batch.sentAt = context.runtime.monotonic();
     this.#inFlight += 1;
-    const expected = batch.expectedSequenceNumber;
     const attempt = exchange(context, {
       url: this.#target,
       method: 'POST',
       path: `/${stream}`,
-      headers:
-        expected === undefined ? BATCH_TYPE : { ...BATCH_TYPE, 'expected-sequence-number': String(expected) },
+      headers: headersOf(batch),
       body: batch.bytes,
       lane,
       stallTimeoutMs: context.attemptTimeoutMs,
@@ -201,15 +180,15 @@ export class StreamPublisher {
   #ended(batch: Batch, outcome: Outcome): void {
     this.#inFlight -= 1;
     batch.underWay = false;
-    this.#lastActivity = this.#options.context.runtime.monotonic();
-    if (outcome.kind === 'stored') this.#stored(batch, outcome.answer);
+    this.#numbers.heard();
+    if (outcome.kind === 'stored') this.#stored(batch, outcome);
     else if (outcome.kind === 'again') this.#again(batch, outcome);
     else this.#refused(batch, outcome);
     if (!this.#recovering) this.#schedulePump();
     else if (this.#inFlight === 0) this.#recover();
   }
 
-  #stored(batch: Batch, answer: Parameters<Batch['acknowledge']>[0]): void {
+  #stored(batch: Batch, { answer }: Extract<Outcome, { kind: 'stored' }>): void {
     this.#window.remove(batch);
     this.#probing = false;
     this.#fruitless = 0;
@@ -224,8 +203,7 @@ export class StreamPublisher {
     if (outcome.why === 'not_now') this.#options.context.nodes.passOver(this.#target);
   }
 
-  #refused(batch: Batch, outcome: Extract<Outcome, { detail: Refusal }>): void {
-    const { detail, kind } = outcome;
+  #refused(batch: Batch, { detail, kind }: Extract<Outcome, { detail: Refusal }>): void {
     if (detail.code === 'producer_fenced') this.#fenced = detail;
     const certain = kind === 'refused' && !batch.mayBeStored;
     if (certain && batch.parts.length > 1 && isAboutMessages(detail)) {
@@ -244,25 +222,21 @@ export class StreamPublisher {
   #recover(): void {
     this.#giveUpOverdue();
     const { head } = this.#window;
-    if (head === undefined || this.#broken || this.#hasLostPredecessor(head)) {
+    if (head === undefined || this.#broken || hasLostPredecessor(head)) {
       this.#startOver();
       return;
     }
     const delayMs = this.#delayBefore(head.last);
     this.#fruitless += 1;
-    this.#tell(head.last, delayMs);
-    this.#backoffTimer = this.#options.context.runtime.setTimer(delayMs, () => {
+    const { context, stream } = this.#options;
+    const reason = head.last?.reason ?? 'no answer';
+    context.onRetry({ operation: `publish ${stream}`, url: this.#target, delayMs, reason });
+    this.#backoffTimer = context.runtime.setTimer(delayMs, () => {
       this.#backoffTimer = undefined;
       this.#recovering = false;
       this.#probing = true;
       this.#pump();
     });
-  }
-
-  /** The node waits for a batch that is not coming any more: one given up, or all of them, when it forgot this producer. */
-  #hasLostPredecessor(head: Batch): boolean {
-    const expected = head.last?.why === 'gap' ? head.last.expectedProducerSequence : undefined;
-    return expected !== undefined && expected < head.sequence;
   }
 
   /** Takes the window back into the queue, to be framed anew in a new epoch, which shuts out late repeats of the old. */
@@ -274,7 +248,7 @@ export class StreamPublisher {
       else again.push(...batch.parts);
     }
     this.#queue.putBack(again);
-    this.#epoch = undefined;
+    this.#numbers.endEpoch();
     this.#broken = false;
     this.#recovering = false;
     this.#probing = false;
@@ -285,19 +259,12 @@ export class StreamPublisher {
   }
 
   #delayBefore(last: Again | undefined): number {
-    const { nodes } = this.#options.context;
     // Known better by now, or the node only wants the batches in order: no reason to wait, the first time.
-    const newLeader = (nodes.leader?.epoch ?? -1) > this.#targetEpoch;
+    const newLeader = (this.#options.context.nodes.leader?.epoch ?? -1) > this.#targetEpoch;
     if (newLeader || (last?.why === 'gap' && this.#fruitless === 0)) return 0;
     const delayMs = this.#backoff.nextDelayMs();
     if (last?.why !== 'busy') return delayMs;
     return Math.max(delayMs, Math.min(last.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS));
-  }
-
-  #tell(last: Again | undefined, delayMs: number): void {
-    if (last === undefined) return;
-    const { context, stream } = this.#options;
-    context.onRetry({ operation: `publish ${stream}`, url: this.#target, delayMs, reason: last.reason });
   }
 
   #giveUpOverdue(): void {
@@ -309,25 +276,39 @@ export class StreamPublisher {
       if (!head.mayBeStored) this.#broken = true;
     }
     for (const call of this.#queue.takeOverdue(now, this.#window.calls())) {
-      call.fail({
-        code: 'not_delivered',
-        message: 'not stored: its turn did not come in time',
-        outcome: 'not_stored',
-      });
+      const message = 'not stored: its turn did not come in time';
+      call.fail({ code: 'not_delivered', message, outcome: 'not_stored' });
     }
+  }
+
+  #armTicker(delayMs = this.#options.settings.stallAfterMs): void {
+    this.#ticker ??= this.#options.context.runtime.setTimer(delayMs, () => this.#tick());
   }
 
   /** Looks after what takes long: overdue deliveries, and answers that may never come. */
   #tick(): void {
-    const { runtime } = this.#options.context;
-    const now = runtime.monotonic();
+    this.#ticker = undefined;
+    const now = this.#options.context.runtime.monotonic();
     const stalled = now - (this.#window.oldestSentAt() ?? now) >= this.#options.settings.stallAfterMs;
-    if ((this.#window.head?.deadline ?? now + 1) <= now) this.#cutShort();
+    if ((this.#window.head?.deadline ?? Number.POSITIVE_INFINITY) <= now) this.#cutShort();
     else this.#giveUpOverdue();
     if (stalled) this.#lookElsewhere();
-    this.#ticker = undefined;
-    if (this.idle) this.#becomeIdle();
+    if (this.idle) this.#rest();
     else this.#armTicker(stalled ? STALLED_TICK_MS : undefined);
+  }
+
+  /** A frozen leader gives no answer and no error: the others know sooner whether there is a new one. */
+  #lookElsewhere(): void {
+    const { scout, context } = this.#options;
+    if (this.#recovering) {
+      this.#cutShort();
+      return;
+    }
+    void scout.look(this.#target).then(() => {
+      const { leader } = context.nodes;
+      if (leader === undefined || leader.epoch <= this.#targetEpoch) return;
+      if (leader.url !== this.#target) this.#cutShort();
+    });
   }
 
   /** Ends what is under way, or the back-off, so that `#recover` decides now. */
@@ -342,39 +323,22 @@ export class StreamPublisher {
     }
   }
 
-  #lookElsewhere(): void {
-    const { scout, context } = this.#options;
-    if (this.#recovering) {
-      this.#cutShort();
-      return;
-    }
-    void scout.look(this.#target).then(() => {
-      const { leader } = context.nodes;
-      if (leader !== undefined && leader.epoch > this.#targetEpoch && leader.url !== this.#target)
-        this.#cutShort();
-    });
-  }
-
-  #armTicker(delayMs = this.#options.settings.stallAfterMs): void {
-    this.#ticker ??= this.#options.context.runtime.setTimer(delayMs, () => this.#tick());
-  }
-
-  #armLinger(): void {
-    const { lingerMs } = this.#options.settings;
-    if (lingerMs === 0 || this.#lingerOver || this.#queue.first() === undefined) return;
-    this.#lingerTimer ??= this.#options.context.runtime.setTimer(lingerMs, () => {
-      this.#lingerTimer = undefined;
-      this.#lingerOver = true;
-      this.#pump();
-    });
-  }
-
-  #becomeIdle(): void {
+  #rest(): void {
     this.#ticker?.cancel();
     this.#ticker = undefined;
-    this.#lingerTimer?.cancel();
-    this.#lingerTimer = undefined;
+    this.#linger.reset();
     this.#flushing = false;
-    for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
+}
+
+function headersOf({ expectedSequenceNumber: expected }: Batch): Readonly<Record<string, string>> {
+  return expected === undefined
+    ? BATCH_TYPE
+    : { ...BATCH_TYPE, 'expected-sequence-number': String(expected) };
+}
+
+/** The node waits for a batch that is not coming any more: one given up, or all of them, when it forgot this producer. */
+function hasLostPredecessor(head: Batch): boolean {
+  const expected = head.last?.why === 'gap' ? head.last.expectedProducerSequence : undefined;
+  return expected !== undefined && expected < head.sequence;
 }
