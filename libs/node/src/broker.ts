@@ -3,6 +3,7 @@ import {
   createElection,
   defaultElectionSettings,
   type Election,
+  ElectionError,
   type ElectionState,
   testify,
 } from '@message-vault/election';
@@ -71,6 +72,8 @@ export class Broker implements NodePorts {
   readonly #view: LeaderView;
   readonly #forwarder: Forwarder;
   #election: Election | undefined;
+  /** As of its last change: what every request asks for has to be at hand. */
+  #seen: ElectionState | undefined;
   #url = '';
   readonly #instanceId: string;
   readonly #gate = new Gate();
@@ -113,6 +116,7 @@ export class Broker implements NodePorts {
     this.#url = url;
     if (this.#options.config.app === 'reader') return;
     this.#election = this.#createElection();
+    this.#seen = this.#election.state();
     this.#election.start();
   }
 
@@ -132,7 +136,7 @@ export class Broker implements NodePorts {
       role: this.#role(),
       epoch: leader?.epoch ?? 0,
       leader,
-      instanceId: this.#election?.state().instanceId ?? this.#instanceId,
+      instanceId: this.#seen?.instanceId ?? this.#instanceId,
       takesWrites: this.#term !== undefined || this.#gate.held,
     };
   }
@@ -180,12 +184,21 @@ export class Broker implements NodePorts {
 
   async handover(): Promise<HandoverResult> {
     invariant(this.#election, 'only a node that leads is asked to hand over');
-    const result = await this.#election.handover();
-    return result.done ? { done: true, leader: result.leader } : { done: false, reason: result.reason };
+    try {
+      const result = await this.#election.handover();
+      return result.done ? { done: true, leader: result.leader } : { done: false, reason: result.reason };
+    } catch (error) {
+      // Asked for twice at once, or of one that has just stopped leading.
+      if (error instanceof ElectionError) return { done: false, reason: error.message };
+      throw error;
+    }
   }
 
   async metricsText(): Promise<string> {
-    this.#options.metrics.openStreams.set(this.#term?.writers.openStreams ?? 0);
+    const { metrics } = this.#options;
+    metrics.openStreams.set(this.#term?.writers.openStreams ?? 0);
+    metrics.queuedBytes.set(this.#term?.writers.queuedBytes ?? 0);
+    metrics.cacheBytes.set(this.#readers.cachedBytes);
     return this.#options.metrics.text();
   }
 
@@ -298,17 +311,20 @@ export class Broker implements NodePorts {
 
   #changed(state: ElectionState): void {
     const { metrics } = this.#options;
+    this.#seen = state;
     metrics.setRole(state.role);
     metrics.epoch.set(state.epoch);
+    metrics.alarms.reset();
+    for (const { code } of state.alarms) metrics.alarms.set({ code }, 1);
     if (state.leader !== null) this.#view.learn(state.leader);
   }
 
   #role(): string {
-    return this.#election?.state().role ?? (this.#options.config.app === 'reader' ? 'reader' : 'starting');
+    return this.#seen?.role ?? (this.#options.config.app === 'reader' ? 'reader' : 'starting');
   }
 
   #leader(): LeaderInfo | undefined {
-    const leader = this.#election?.state().leader ?? this.#view.known;
+    const leader = this.#seen?.leader ?? this.#view.known;
     if (leader === null || leader === undefined) return undefined;
     const { nodeId, url, epoch, since } = leader;
     return { nodeId, url, epoch, since };

@@ -32,6 +32,10 @@ export class Readers {
     this.#cache = new ChunkCache({ maxBytes: options.limits.cacheBytes });
   }
 
+  get cachedBytes(): number {
+    return this.#cache.stats.keptBytes;
+  }
+
   /** The stream's reader, kept open until it is released. */
   acquire(document: NameDocument): ReaderLease {
     const open = this.#open.get(document.streamId) ?? this.#add(document);

@@ -22,6 +22,8 @@ export interface WritersOptions {
 interface OpenStream {
   readonly entry: CatalogEntry;
   readonly writer: Promise<StreamWriter>;
+  /** The same, once it is there. */
+  opened: StreamWriter | undefined;
   lastUsedAt: number;
   users: number;
 }
@@ -45,6 +47,13 @@ export class Writers {
 
   get openStreams(): number {
     return this.#open.size;
+  }
+
+  /** Bytes of batches that wait for their commit, all streams together. */
+  get queuedBytes(): number {
+    let bytes = 0;
+    for (const { opened } of this.#open.values()) bytes += opened?.stats.queuedBytes ?? 0;
+    return bytes;
   }
 
   /** Runs `use` with the stream's writer, which stays open at least until it is done. Errors: LogError. */
@@ -81,12 +90,18 @@ export class Writers {
     const stream: OpenStream = {
       entry,
       writer: this.#openWriter(entry),
+      opened: undefined,
       lastUsedAt: this.#options.runtime.monotonic(),
       users: 0,
     };
     this.#open.set(key, stream);
     // A stream that could not be opened is not remembered: the next publish tries anew. Its callers get the error.
-    stream.writer.catch(() => this.#forget(key, stream));
+    stream.writer.then(
+      (writer) => {
+        stream.opened = writer;
+      },
+      () => this.#forget(key, stream),
+    );
     return stream;
   }
 

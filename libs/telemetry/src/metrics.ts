@@ -2,8 +2,6 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 /** Put Page and the way around it: from well under a millisecond in memory to the ten seconds after which we give up. */
 const SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.5, 1, 2, 5, 10];
-const BYTES = [512, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304];
-const COUNTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096];
 
 /** Values of the label `role`, one gauge each, 1 for the role in force. */
 export const METRIC_ROLES = [
@@ -75,7 +73,6 @@ function httpMetrics(registry: Registry) {
 }
 
 function logMetrics(registry: Registry) {
-  const registers = [registry];
   return {
     publishedMessages: counter(registry, 'mvault_published_messages_total', 'Messages acknowledged'),
     publishedBatches: counter(
@@ -89,29 +86,6 @@ function logMetrics(registry: Registry) {
       'mvault_duplicate_batches_total',
       'Batches answered with their first answer',
     ),
-    commitSeconds: new Histogram({
-      name: 'mvault_commit_seconds',
-      help: 'Time of one commit, from sending it to its answer',
-      buckets: SECONDS,
-      registers,
-    }),
-    commitBytes: new Histogram({
-      name: 'mvault_commit_bytes',
-      help: 'Size of commits',
-      buckets: BYTES,
-      registers,
-    }),
-    commitBatches: new Histogram({
-      name: 'mvault_commit_batches',
-      help: 'Batches in a commit: how well group commit works',
-      buckets: COUNTS,
-      registers,
-    }),
-    unknownOutcomes: counter(
-      registry,
-      'mvault_unknown_outcomes_total',
-      'Commits whose outcome had to be looked up',
-    ),
     openStreams: gauge(registry, 'mvault_open_streams', 'Streams open for writing'),
     queuedBytes: gauge(registry, 'mvault_queued_bytes', 'Bytes of batches waiting for their commit'),
   };
@@ -121,15 +95,7 @@ function readMetrics(registry: Registry) {
   return {
     readMessages: counter(registry, 'mvault_read_messages_total', 'Messages given to consumers'),
     readBytes: counter(registry, 'mvault_read_bytes_total', 'Bytes of answers given to consumers'),
-    cacheHits: counter(registry, 'mvault_cache_hits_total', 'Reads served from memory'),
-    cacheMisses: counter(registry, 'mvault_cache_misses_total', 'Reads that went to storage'),
     cacheBytes: gauge(registry, 'mvault_cache_bytes', 'Bytes of commits held in memory'),
-    wakeups: new Counter({
-      name: 'mvault_wakeups_total',
-      help: 'Times the growth of a stream was noticed, by how',
-      labelNames: ['source'],
-      registers: [registry],
-    }),
   };
 }
 
@@ -150,17 +116,6 @@ function clusterMetrics(registry: Registry) {
       'mvault_leadership_changes_total',
       'Times this node began or ceased to lead',
     ),
-    failedProbes: counter(
-      registry,
-      'mvault_failed_probes_total',
-      "Probes of the leader's health that failed",
-    ),
-    leaseRenewSeconds: new Histogram({
-      name: 'mvault_lease_renew_seconds',
-      help: 'Time to renew the leader lease',
-      buckets: SECONDS,
-      registers: [registry],
-    }),
     forwarded: new Counter({
       name: 'mvault_forwarded_requests_total',
       help: 'Requests passed on to the leader, by how it went',
