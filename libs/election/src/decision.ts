@@ -40,7 +40,7 @@ export interface Row {
  *                unfit          answers that it can't lead              no_answer        there are some, none answers
  *                unreachable    no answer                               none_configured
  *     storage    steady         answers this node            alone      what the settings say for the last two of these
- *                unsteady       failed it only just now                 break / wait
+ *                unsteady       has only just come back                 break / wait
  *
  *     actions: refuse            wait for a person           acquire           take the free lease, epoch + 1, lead
  *              look              read document and lease     break             break the lease, then as acquire

@@ -57,14 +57,10 @@ export class LeaderRecords {
     if (this.#highest === undefined || leader.epoch > this.#highest.epoch) this.#highest = leader;
   }
 
-  /**
-   * The leader document alone where that is enough, one call. Whatever looks wrong is read again with the claim.
-   * Rejects with StorageError.
-   */
+  /** As `read`, with one call where that is enough: once this process has seen a leader document. */
   async glance(): Promise<Records> {
     if (this.#highest === undefined) return this.read();
-    const records = this.#judge(await this.#calls.get(LEADER_PATH), undefined);
-    return records.kind === 'led' ? records : this.read();
+    return this.#judge(await this.#calls.get(LEADER_PATH), undefined);
   }
 
   /**

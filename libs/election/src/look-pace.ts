@@ -18,8 +18,9 @@ export class LookPace {
   #dueAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #eagerUntil = Number.NEGATIVE_INFINITY;
-  #failedAt = Number.NEGATIVE_INFINITY;
   #failingSince: number | undefined;
+  /** When the storage first answered again after it had failed. */
+  #answeringSince = Number.NEGATIVE_INFINITY;
 
   constructor(options: { runtime: Runtime; settings: ElectionSettings }) {
     this.#runtime = options.runtime;
@@ -40,11 +41,10 @@ export class LookPace {
     return this.#failingSince === undefined;
   }
 
-  /** The storage has not failed this node lately. */
+  /** The storage has been answering for a while: long enough for a leader to find out, too, that it does again. */
   get isSteady(): boolean {
-    return (
-      this.#runtime.monotonic() - this.#failedAt >= this.#settings.storageSteadyMs && this.lastLookAnswered
-    );
+    const answeringForMs = this.#runtime.monotonic() - this.#answeringSince;
+    return this.lastLookAnswered && answeringForMs >= this.#settings.storageSteadyMs;
   }
 
   /** True when the mood is another than before. */
@@ -76,14 +76,17 @@ export class LookPace {
   }
 
   answered(): void {
-    this.#failingSince = undefined;
+    if (this.#failingSince !== undefined) {
+      this.#failingSince = undefined;
+      this.#answeringSince = this.#runtime.monotonic();
+      this.#everyMs = this.#settings.suspectLookEveryMs;
+    }
     this.#scheduleNext();
   }
 
   /** True when the storage has now been failing for long enough to say so. */
   failed(): boolean {
     const now = this.#runtime.monotonic();
-    this.#failedAt = now;
     this.#failingSince ??= now;
     this.#scheduleNext();
     return now - this.#failingSince >= this.#settings.storageSilenceMs;

@@ -45,7 +45,7 @@ export const electionSettingsSchema = z
     storageSlowMs: ms().default(300),
     /** A leader whose storage gave no answer for this long, after a sign of trouble, says that it can't lead. */
     storageSilenceMs: ms().default(1000),
-    /** A standby whose own storage failed less than this ago does not take the lease from a leader that answers. */
+    /** For this long after its own storage failed and came back, a standby leaves the leader time to find that out, too. */
     storageSteadyMs: ms().default(500),
     /** At its start, a node that was not configured to lead leaves the first try to one that was, for this long. */
     coldStartDelayMs: ms().default(1000),

@@ -269,17 +269,14 @@ export class Standby {
 
   /**
    * At the start, the leader document may name this very node: from before it was killed, or because a second process
-   * was started with its configuration. Asking the address decides: refused, reaching this process itself, or answered by
-   * somebody who doesn't lead means that the earlier life is over. A time-out means nothing; then it is watched as any leader.
+   * was started with its configuration. Asking the address decides: refused, or answered by somebody who does not lead (this
+   * very process, most often) means that the earlier life is over. A time-out means nothing; then it is watched as any leader.
    */
   async #buryEarlierLife(leader: LeaderDocument): Promise<void> {
-    const { nodeId, instanceId, probes, runtime, settings } = this.#options;
+    const { nodeId, probes, runtime, settings } = this.#options;
     if (leader.nodeId !== nodeId) return;
     const result = await probeWithin(probes, runtime, leader.url, settings.probeTimeoutMs);
-    const gone =
-      result.failure === 'refused' ||
-      result.instanceId === instanceId ||
-      (result.failure === undefined && !isLeading(result));
-    if (gone) this.#buried = this.#leader;
+    const answersAsNoLeader = result.failure === undefined && !isLeading(result);
+    if (answersAsNoLeader || result.failure === 'refused') this.#buried = this.#leader;
   }
 }

@@ -18,14 +18,16 @@ export interface LeaseRequest {
 
 const TRIES = 3;
 
-/** Takes a lease if it is free, making its blob if need be. An unknown outcome is found out. */
+/**
+ * Takes a lease if it is free, making its blob if need be. After an unknown outcome it asks again with the same id: if the
+ * first try landed, the second one succeeds as well.
+ */
 export async function takeLease(
   calls: StorageCalls,
   runtime: Runtime,
   request: LeaseRequest,
 ): Promise<LeaseAttempt> {
   let error: unknown;
-  let perhapsOurs = false;
   for (let tries = 0; tries < TRIES; tries++) {
     const sentAt = runtime.monotonic();
     try {
@@ -33,30 +35,12 @@ export async function takeLease(
       return { kind: 'taken', sentAt };
     } catch (caught) {
       error = caught;
+      if (isStorageError(caught, 'lease_conflict')) return { kind: 'held' };
       if (isStorageError(caught, 'not_found')) await calls.ensureLease(request.lease).catch(() => {});
-      else if (isStorageError(caught, 'lease_conflict')) return held(calls, runtime, request, perhapsOurs);
       else if (!isSilence(caught)) break;
-      perhapsOurs ||= isStorageError(caught, 'outcome_unknown');
     }
   }
   return { kind: 'failed', error };
-}
-
-/** Somebody holds the lease: this very request, when an earlier try of it landed without an answer. */
-async function held(
-  calls: StorageCalls,
-  runtime: Runtime,
-  { lease, leaseId }: LeaseRequest,
-  perhapsOurs: boolean,
-): Promise<LeaseAttempt> {
-  if (!perhapsOurs) return { kind: 'held' };
-  const sentAt = runtime.monotonic();
-  try {
-    await calls.renew(lease, leaseId);
-    return { kind: 'taken', sentAt };
-  } catch (error) {
-    return isSilence(error) ? { kind: 'failed', error } : { kind: 'held' };
-  }
 }
 
 /**

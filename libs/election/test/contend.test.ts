@@ -8,7 +8,8 @@ import { VirtualRuntime } from '@message-vault/runtime/testing';
 import { memoryStorage, type Storage } from '@message-vault/storage';
 import { describe, expect, it } from 'vitest';
 import { CLAIM_PATH, encodeClaim, parseClaim } from '../src/claim-document.ts';
-import { acquireLead, breakLead, type Contender, type Contest } from '../src/contend.ts';
+import { claimEpoch } from '../src/claim-epoch.ts';
+import { acquireLead, breakLead, type Contender, type Contest, TAKEOVER_LEASE } from '../src/contend.ts';
 import { defaultElectionSettings } from '../src/index.ts';
 import { LeaderRecords } from '../src/leader-records.ts';
 import { LeaseKeeper } from '../src/lease-keeper.ts';
@@ -106,6 +107,21 @@ describe('contending', () => {
     expect(contests.map((contest) => contest.kind).sort()).toEqual(['lost', 'lost', 'won']);
     expect((await leaderDocument(cluster))?.epoch).toBe(2);
   });
+
+  it.each([1, 3, 5, 7, 9, 11])(
+    'does not take the lease away from a winner when it begins %i ms later',
+    async (laterMs) => {
+      const cluster = lab();
+      await cluster.base.run(acquireLead(contender(cluster, 'old'), 0));
+      const first = breakLead(contender(cluster, 'a'), 1);
+      await cluster.base.advance(laterMs);
+      expect(await cluster.base.run(breakLead(contender(cluster, 'b'), 1))).toMatchObject({ kind: 'lost' });
+      const won = await cluster.base.run(first);
+      expect(epochOf(won)).toBe(2);
+      await cluster.base.advance(6000);
+      expect(won.kind === 'won' && won.keeper.isHeld).toBe(true);
+    },
+  );
 
   it('does not break the lease of a leader that is a newer one already', async () => {
     const cluster = lab();
@@ -226,7 +242,7 @@ describe('contending', () => {
     await cluster.base.advance(2.5);
     paused.runtime.freeze();
     // The lease that keeps two from breaking at once lasts 15 s.
-    await cluster.storage.leases.break('takeover-lease');
+    await cluster.storage.leases.break(TAKEOVER_LEASE);
     const b = await cluster.base.run(breakLead(contender(cluster, 'b'), 1));
     expect(epochOf(b)).toBe(2);
     paused.runtime.thaw();
@@ -237,26 +253,37 @@ describe('contending', () => {
 
   it('gives no epoch to two processes that write the very same leader document', async () => {
     const cluster = lab();
-    await cluster.base.run(acquireLead(contender(cluster, 'old'), 0));
-    const [one, two] = [contender(cluster, 'twin'), contender(cluster, 'twin')];
-    // Two processes of one configuration, in the same millisecond, both with what looks to them like the lease: the answer
-    // of both to "did my leader document land?" is yes.
-    await cluster.storage.leases.break(LEADER_LEASE);
-    for (const twin of [one, two]) {
-      twin.link.fate = once(
-        (operation, argument) => operation === 'put' && argument === LEADER_PATH,
+    // Two of one configuration, in the same millisecond, each believing that it holds the lease.
+    const twins = [contender(cluster, 'twin'), contender(cluster, 'twin')];
+    const claims = await cluster.base.run(
+      Promise.all(
+        twins.map((twin) =>
+          claimEpoch({ ...twin, knownEpoch: 0, claimId: crypto.randomUUID(), isHeld: () => true }),
+        ),
+      ),
+    );
+    const epochs = claims.flatMap((claim) => (claim.kind === 'claimed' ? [claim.leader.epoch] : []));
+    expect(epochs).toEqual([1]);
+  });
+
+  it.each([1, 2, 3, 4])(
+    'does not lead when the lease ran out over it (noticed at check %i)',
+    async (check) => {
+      const cluster = lab();
+      const slow = contender(cluster, 'slow');
+      let checks = 0;
+      const isHeld = (): boolean => ++checks < check;
+      // Each answer to a write is lost once: the attempt takes several steps.
+      slow.link.fate = once(
+        (operation, argument) => operation === 'put' && argument === CLAIM_PATH,
         'lose_answer',
       );
-    }
-    const both = Promise.all([
-      acquireLead(one, 1),
-      withLeaseBrokenBefore(cluster, () => acquireLead(two, 1)),
-    ]);
-    const contests = await cluster.base.run(both);
-    const epochs = contests.flatMap((contest) => (contest.kind === 'won' ? [contest.leader.epoch] : []));
-    expect(new Set(epochs).size).toBe(epochs.length);
-    expect(epochs.length).toBeGreaterThan(0);
-  });
+      const claim = await cluster.base.run(
+        claimEpoch({ ...slow, knownEpoch: 0, claimId: crypto.randomUUID(), isHeld }),
+      );
+      expect(claim.kind).toBe(check <= 3 ? 'failed' : 'claimed');
+    },
+  );
 
   it('refuses on a claim that is newer than the leader document, and leaves the lease free', async () => {
     const cluster = lab();
@@ -278,10 +305,3 @@ describe('contending', () => {
     expect(again && parseClaim(again.body)).toMatchObject({ epoch: 2, nodeId: 'a' });
   });
 });
-
-/** Lets the other twin take the lease first, and then takes it away from it. */
-async function withLeaseBrokenBefore<T>({ base, storage }: Lab, then: () => Promise<T>): Promise<T> {
-  await new Promise<void>((resolve) => base.setTimer(3, resolve));
-  await storage.leases.break(LEADER_LEASE);
-  return then();
-}

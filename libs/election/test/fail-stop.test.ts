@@ -110,6 +110,18 @@ describe('a node that has seen nothing yet', () => {
     expect(fresh.alarms).toEqual(['storage_rolled_back']);
   });
 
+  it('refuses for good where the leader document looks right and only the claim tells', async () => {
+    const { cluster, master, slave } = await pair();
+    slave.runtime.freeze();
+    await cluster.runtime.run(master.election.stop());
+    const claimId = '0f8fad5b-d9cb-469f-a165-70867728950e';
+    await overwrite(cluster, CLAIM_PATH, encodeClaim({ version: 1, epoch: 3, nodeId: 'else', claimId }));
+    slave.runtime.thaw();
+    await cluster.advance(60_000);
+    expect(slave.role).toBe('fenced');
+    expect(slave.events).toEqual(['alarm storage_rolled_back']);
+  });
+
   it('refuses to lead on a leader document it can not read', async () => {
     const { cluster, master, slave } = await seasoned();
     master.kill();

@@ -128,7 +128,7 @@ describe('prober', () => {
     const { base, runtime, target, prober } = setUp();
     await base.advance(1000);
     target.answer = 'silence';
-    await base.advance(1);
+    await base.advance(350);
     runtime.freeze();
     await base.advance(60_000);
     target.answer = well;
@@ -154,13 +154,15 @@ describe('prober', () => {
   });
 
   it('starts anew with another leader, and an answer of the old one on its way does not count', async () => {
-    const { base, target, prober } = setUp();
+    const { base, target, sent, prober } = setUp();
     await base.advance(1000);
     target.answer = { ok: false, failure: 'refused' };
     await base.advance(2000);
     expect(prober.verdict).toBe('unreachable');
+    while (sent.at(-1) !== base.monotonic()) await base.advance(1);
     target.answer = 'silence';
     prober.watch({ ...leader, epoch: 5 });
+    await base.advance(10);
     expect(prober.verdict).toBe('doubtful');
     expect(prober.failuresInRow).toBe(0);
   });

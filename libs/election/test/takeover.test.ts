@@ -80,6 +80,30 @@ describe('a leader that dies', () => {
   });
 });
 
+describe('a standby that dies while it takes over', () => {
+  it.each(SEEDS)(
+    'leaves the lead to the next one, at the latest when its leases have run out (seed %i)',
+    async (seed) => {
+      const cluster = new Cluster({ seed });
+      cluster.start('master', { wantsToLead: true });
+      await cluster.untilLeads('master');
+      for (const name of ['one', 'two']) cluster.start(name);
+      cluster.startWitness('reader');
+      await cluster.advance(3000);
+      cluster.node('master').kill();
+      const contends = (name: string): boolean => cluster.node(name).link.count('acquire') > 0;
+      await cluster.until(() => contends('one') || contends('two'));
+      await cluster.advance(seed);
+      const [first, second] = contends('one') ? ['one', 'two'] : ['two', 'one'];
+      cluster.node(first).kill();
+      const before = cluster.node(second).link.calls.length;
+      await cluster.untilLeads(second, 20_000);
+      expect(cluster.node(second).link.calls.length - before).toBeLessThan(200);
+      cluster.checkInvariants();
+    },
+  );
+});
+
 describe('a leader that is frozen', () => {
   it.each(SEEDS)(
     'is replaced in a second; thawed, it acknowledges nothing and stands by (seed %i)',
