@@ -113,6 +113,7 @@ describe('contending', () => {
     async (laterMs) => {
       const cluster = lab();
       await cluster.base.run(acquireLead(contender(cluster, 'old'), 0));
+      await cluster.storage.leases.ensure(TAKEOVER_LEASE);
       const first = breakLead(contender(cluster, 'a'), 1);
       await cluster.base.advance(laterMs);
       expect(await cluster.base.run(breakLead(contender(cluster, 'b'), 1))).toMatchObject({ kind: 'lost' });
