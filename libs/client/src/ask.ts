@@ -37,18 +37,7 @@ export async function ask<Answer>(
   for (;;) {
     if (question.signal?.aborted) throw abortedError(question.signal);
     const url = nodes.readTarget();
-    const { path, accept, maxResponseBytes, stallTimeoutMs, signal } = question;
-    const headers = { accept };
-    const exchanged = await exchange(context, {
-      url,
-      method: 'GET',
-      path,
-      headers,
-      maxResponseBytes,
-      stallTimeoutMs,
-      signal,
-    });
-    const outcome = settle(exchanged, understand);
+    const outcome = settle(await attempt(context, url, question), understand);
     if (outcome.kind === 'answer') return outcome.answer;
     if (question.signal?.aborted) throw abortedError(question.signal);
     const final = outcome.kind === 'final' && question.mayPass?.(outcome.error) !== true;
@@ -57,6 +46,29 @@ export async function ask<Answer>(
     const delayMs = backoff.nextDelayMs();
     context.onRetry({ operation: question.operation, url, delayMs, reason: outcome.error.message });
     await pause(context, delayMs, question.signal);
+  }
+}
+
+/** Asks one node once; given up when the node shows no sign of life, however long it was asked to wait. */
+async function attempt(context: ClientContext, url: string, question: Question): Promise<Exchanged> {
+  const { path, accept, maxResponseBytes, stallTimeoutMs } = question;
+  const guard = context.pulse.guard(url);
+  const signals = question.signal === undefined ? [guard.signal] : [guard.signal, question.signal];
+  const signal = AbortSignal.any(signals);
+  const headers = { accept };
+  try {
+    return await exchange(context, {
+      url,
+      method: 'GET',
+      path,
+      headers,
+      maxResponseBytes,
+      stallTimeoutMs,
+      signal,
+    });
+  } finally {
+    if (guard.signal.aborted) context.nodes.failed(url);
+    guard.release();
   }
 }
 

@@ -7,6 +7,7 @@ import { type ClientOptions, type ResolvedOptions, resolveOptions } from './opti
 import { processRuntime } from './process-runtime.ts';
 import type { PublishResult } from './publish/call.ts';
 import { Publisher, type PublishOptions } from './publish/publisher.ts';
+import { Pulse } from './pulse.ts';
 import {
   askCluster,
   askHandover,
@@ -219,11 +220,13 @@ function contextOf(options: ClientOptions, settings: ResolvedOptions): ClientCon
       pipelining: 4 * settings.maxInFlight,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
     });
+  const headers = options.headers ?? {};
   return {
     runtime,
     transport,
+    pulse: new Pulse({ runtime, transport, headers }),
     nodes: new NodeDirectory({ runtime, urls: options.urls, followLeader: options.followLeader ?? true }),
-    headers: options.headers ?? {},
+    headers,
     attemptTimeoutMs: settings.attemptTimeoutMs,
     backoff: { initialMs: settings.backoffInitialMs, maxMs: settings.backoffMaxMs },
     onRetry: options.onRetry ?? (() => {}),

@@ -2,6 +2,7 @@ import type { Runtime } from '@message-vault/runtime';
 import { isMembers, optionalNumber, optionalString, parseProblem } from './answers.ts';
 import type { Problem } from './errors.ts';
 import type { NodeDirectory } from './nodes.ts';
+import type { Pulse } from './pulse.ts';
 import {
   type Transport,
   TransportError,
@@ -23,6 +24,7 @@ export interface ClientContext {
   readonly runtime: Runtime;
   readonly transport: Transport;
   readonly nodes: NodeDirectory;
+  readonly pulse: Pulse;
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly attemptTimeoutMs: number;

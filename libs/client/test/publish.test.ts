@@ -221,7 +221,10 @@ describe('failover', () => {
     await runtime.run(client.publish('orders', 'first'));
     cluster.leader = null;
     const before = cluster.arrivals.length;
-    const published = client.publish('orders', Array.from({ length: 40 }, () => 'x'.repeat(1000)));
+    const published = client.publish(
+      'orders',
+      Array.from({ length: 40 }, () => 'x'.repeat(1000)),
+    );
     await runtime.advance(2000);
     const tries = cluster.arrivals.slice(before);
     expect(tries.slice(0, 4).map(({ url }) => url)).toEqual([A, A, A, A]);

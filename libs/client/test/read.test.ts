@@ -249,6 +249,43 @@ describe('tailing', () => {
     expect(values).toEqual(numbers(0, 65));
   });
 
+  test('leaves a node that has frozen within seconds, however long it was asked to wait for news', async () => {
+    const setup = setUp();
+    await publishNumbers(setup, 1);
+    const reading: string[] = [];
+    const send = setup.transport.send.bind(setup.transport);
+    setup.transport.send = (request) => {
+      if (request.path.includes('wait=')) reading.push(request.url);
+      return send(request);
+    };
+    const tail = setup.client.tail('numbers', { waitSeconds: 60 });
+    const next = tail.next();
+    await setup.runtime.advance(5000);
+    const frozen = setup.cluster.node(reading.at(-1) ?? '');
+    frozen.frozen = true;
+    if (frozen.url === A) setup.cluster.elect(B);
+    await setup.runtime.run(setup.client.publish('numbers', 'fresh'));
+    const startedAt = setup.runtime.monotonic();
+    expect((await setup.runtime.run(next)).value?.text()).toBe('fresh');
+    expect(setup.runtime.monotonic() - startedAt).toBeLessThan(3500);
+    await setup.runtime.run(tail.return());
+  });
+
+  test('a quiet stream on living nodes is waited on without being asked for again and again', async () => {
+    const setup = setUp();
+    await publishNumbers(setup, 1);
+    const tail = setup.client.tail('numbers', { waitSeconds: 60 });
+    const next = tail.next();
+    await setup.runtime.advance(1000);
+    const before = setup.transport.sent;
+    await setup.runtime.advance(50_000);
+    // Signs of life only, one every two seconds.
+    expect(setup.transport.sent - before).toBeLessThanOrEqual(25);
+    await setup.runtime.run(setup.client.publish('numbers', 'fresh'));
+    expect((await setup.runtime.run(next)).value?.text()).toBe('fresh');
+    await setup.runtime.run(tail.return());
+  });
+
   test('a node that lags behind and has not heard of our offset is passed over', async () => {
     const setup = setUp();
     await publishNumbers(setup, 10);

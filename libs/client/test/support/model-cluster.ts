@@ -64,6 +64,7 @@ export class ModelCluster {
     const [path = '', query = ''] = request.path.split('?');
     const parameters = new URLSearchParams(query);
     if (request.method === 'POST') return this.#publish(url, path.slice(1), request);
+    if (path === '/-/health/live') return this.#json(url, 200, { live: true });
     if (path === '/-/cluster')
       return this.#json(url, 200, {
         leader: this.node(url).believes,
