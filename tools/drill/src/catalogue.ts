@@ -1,5 +1,53 @@
 import type { Drill } from './drill.ts';
-import { killMaster } from './drills/kill-master.ts';
+import {
+  cutMasterFromNodes,
+  cutMasterFromStorage,
+  cutSlaveFromMaster,
+  cutSlaveFromStorage,
+  masterStorageReset,
+  storageBrownout,
+  storageDropsAnswers,
+  storageOutage,
+  storageSlow,
+} from './drills/links.ts';
+import { handover, observe, redisDown, restartEverything, rollingRestart } from './drills/planned.ts';
+import {
+  freezeMaster,
+  freezeMasterPastLease,
+  killEverything,
+  killMaster,
+  killMasterMidRoll,
+  killReader,
+  killSlave,
+  secondContender,
+} from './drills/processes.ts';
+import { leaderDocumentDeleted, leaseBroken, storageRolledBack } from './drills/records.ts';
 
-/** Every drill, in the order they are run and listed. */
-export const drills: readonly Drill[] = [killMaster];
+/** Every drill, in the order they are listed and run. */
+export const drills: readonly Drill[] = [
+  observe,
+  handover,
+  rollingRestart,
+  killMaster,
+  killMasterMidRoll,
+  freezeMaster,
+  freezeMasterPastLease,
+  secondContender,
+  killSlave,
+  killReader,
+  cutMasterFromStorage,
+  masterStorageReset,
+  cutMasterFromNodes,
+  cutSlaveFromMaster,
+  cutSlaveFromStorage,
+  storageSlow,
+  storageBrownout,
+  storageDropsAnswers,
+  storageOutage,
+  leaseBroken,
+  leaderDocumentDeleted,
+  storageRolledBack,
+  killEverything,
+  restartEverything,
+  redisDown,
+];

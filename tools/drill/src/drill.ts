@@ -1,3 +1,4 @@
+import type { CheckName } from '@message-vault/checkers';
 import type { Lab } from './lab/lab.ts';
 import type { Watch } from './watch.ts';
 
@@ -16,10 +17,12 @@ export interface Figures {
 export interface Expectations {
   /** Changes of the leader from the fault until it heals. */
   readonly changes: Span;
-  /** Changes after it healed: the issue of flapping. */
+  /** Changes after it healed: more than one would be flapping. */
   readonly changesAfterHeal: Span;
   /** Publishes that may fail, or end unknown. Default 0. */
   readonly failedPublishes?: number;
+  /** What the checkers may find, because the fault itself did it. */
+  readonly findings?: readonly CheckName[];
   /** The write gap of the fault. */
   readonly figures?: Figures;
 }
@@ -52,7 +55,7 @@ export interface Load {
 
 /** How long the fault stays. */
 export type Hold =
-  /** Until another node leads and publishes are acknowledged again, and `thenMs` longer. */
+  /** Until there is a new epoch and publishes are acknowledged in it, and `thenMs` longer. */
   | { readonly until: 'takeover'; readonly thenMs: number }
   | { readonly until: 'time'; readonly forMs: number };
 
@@ -63,6 +66,8 @@ export interface OutsideStage {
   /** Seeded, uniform in [0, 1). */
   readonly random: () => number;
   readonly signal: AbortSignal;
+  /** Publishes acknowledged so far. */
+  acked(): number;
   /** A fact for the report. */
   note(text: string): void;
   /** Something was not as it must be: the run fails with this sentence. */
@@ -72,6 +77,8 @@ export interface OutsideStage {
 /** What a fault works with that needs a cluster of its own. */
 export interface Stage extends OutsideStage {
   readonly lab: Lab;
+  /** Publishes `count` messages through this one node, as a producer of its own that the history knows of. */
+  publishThrough(url: string, count: number): Promise<void>;
 }
 
 /** A fault that has been prepared: whatever it needs to know has been found out. */
@@ -93,6 +100,8 @@ interface DrillDescription {
   readonly setup: Setup;
   readonly load: Partial<Load>;
   readonly hold: Hold;
+  /** The run is over while the fault lasts: the cluster has to stay down, and is mended only for the next run. */
+  readonly staysDown?: true;
   readonly expect: Expectations;
 }
 

@@ -4,6 +4,7 @@ import { drills } from './catalogue.ts';
 import type { Drill } from './drill.ts';
 import { DrillError } from './errors.ts';
 import { Lab } from './lab/lab.ts';
+import { hasRedis } from './lab/redis.ts';
 import { seededRandom } from './random.ts';
 import { type DrillReport, type Report, summarize } from './report/data.ts';
 import { writeReport } from './report/write.ts';
@@ -67,7 +68,7 @@ export async function runDrills(options: SessionOptions): Promise<SessionResult>
 }
 
 async function runDrill(drill: Drill, options: SessionOptions, folder: string): Promise<DrillReport> {
-  const skipped = reasonToSkip(drill, options);
+  const skipped = await reasonToSkip(drill, options);
   const { name, does, expects } = drill;
   const about = { name, does, expects, figures: drill.expect.figures };
   if (skipped !== undefined) return { ...about, skipped, runs: [] };
@@ -76,8 +77,10 @@ async function runDrill(drill: Drill, options: SessionOptions, folder: string): 
   return { ...about, skipped: undefined, runs: await runsOf(drill, options, dir) };
 }
 
-function reasonToSkip(drill: Drill, options: SessionOptions): string | undefined {
-  return options.against.length > 0 ? drill.notFromOutside : undefined;
+async function reasonToSkip(drill: Drill, options: SessionOptions): Promise<string | undefined> {
+  if (options.against.length > 0) return drill.notFromOutside;
+  if (drill.setup.redis && !(await hasRedis())) return 'there is no redis-server on PATH';
+  return undefined;
 }
 
 async function runsOf(drill: Drill, options: SessionOptions, dir: string): Promise<RunResult[]> {

@@ -106,7 +106,8 @@ export class Watch {
 
   #tell(view: NodeView): void {
     const { leader, nodeId: observer, at } = view;
-    if (leader === undefined) return;
+    // A person who repaired the records stands in them until a node leads.
+    if (leader === undefined || new URL(leader.url).hostname.endsWith('.invalid')) return;
     const known = this.#periods.some(
       ({ epoch, nodeId }) => epoch === leader.epoch && nodeId === leader.nodeId,
     );

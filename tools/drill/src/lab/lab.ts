@@ -6,6 +6,7 @@ import type { Setup } from '../drill.ts';
 import { DrillError } from '../errors.ts';
 import { Links, placesOn } from './links.ts';
 import { freePortBase } from './ports.ts';
+import { LabRedis } from './redis.ts';
 
 export interface LabOptions {
   readonly setup: Setup;
@@ -23,10 +24,13 @@ export class Lab {
   readonly links: Links;
   /** The storage as it is, without any proxy. */
   readonly storage: Storage;
+  /** Only where the drill asked for it. */
+  readonly redis: LabRedis | undefined;
 
-  private constructor(cluster: Cluster, links: Links) {
+  private constructor(cluster: Cluster, links: Links, redis: LabRedis | undefined) {
     this.cluster = cluster;
     this.links = links;
+    this.redis = redis;
     this.storage = azureStorage({ connectionString: cluster.storage.connection });
   }
 
@@ -36,6 +40,7 @@ export class Lab {
     const base = await freePortBase();
     const places = placesOn(base, counts);
     const links = await Links.open(setup, places, base + BLOB_PORT);
+    const redis = setup.redis ? await LabRedis.open() : undefined;
     try {
       const cluster = await startCluster({
         ...counts,
@@ -43,11 +48,12 @@ export class Lab {
         portBase: base,
         signal,
         say,
+        ...(redis ? { redisUrl: redis.url } : {}),
         configureNode: (node) => links.reroute(node, places),
       });
-      return new Lab(cluster, links);
+      return new Lab(cluster, links, redis);
     } catch (error) {
-      await links.close();
+      await Promise.all([links.close(), redis?.kill()]);
       throw error;
     }
   }
@@ -67,10 +73,11 @@ export class Lab {
   async close(logsTo: string): Promise<void> {
     await this.links.healAll().catch(() => {});
     await this.cluster.stop();
-    await this.links.close();
-    await this.storage.close();
+    await Promise.all([this.links.close(), this.redis?.kill(), this.storage.close()]);
     await mkdir(resolve(logsTo, '..'), { recursive: true });
     await rename(join(this.cluster.dir, 'logs'), logsTo).catch(() => {});
-    await rm(join(this.cluster.dir, 'azurite'), { recursive: true, force: true });
+    for (const data of ['azurite', 'azurite-before']) {
+      await rm(join(this.cluster.dir, data), { recursive: true, force: true });
+    }
   }
 }

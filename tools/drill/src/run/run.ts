@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Drill, Fault, Load, OutsideStage, Stage } from '../drill.ts';
 import { DrillError } from '../errors.ts';
 import type { Lab } from '../lab/lab.ts';
+import { createStream } from '../lab/streams.ts';
 import { Recorder } from '../record/recorder.ts';
 import { now, pause, until } from '../wait.ts';
 import type { Watch } from '../watch.ts';
@@ -65,10 +66,10 @@ export class Run {
     try {
       await this.#settle();
       target.watch.recordTo((event) => this.#recorder.add(event));
+      await this.#createStream();
       await this.#workload.start(WARM_ACKS);
       await pause(random() * SPREAD_MS, signal);
       await this.#disturb();
-      await this.#finish();
     } catch (error) {
       if (signal.aborted || !(error instanceof DrillError)) throw error;
       this.#problem(error.message);
@@ -90,20 +91,35 @@ export class Run {
 
   async #disturb(): Promise<void> {
     const { drill, target, signal } = this.#options;
-    const epoch = target.watch.leader?.epoch ?? 0;
     const fault = await this.#prepare();
+    const epoch = target.watch.leader?.epoch ?? 0;
     this.#mark('fault');
     await fault.begin();
     if (drill.hold.until === 'time') await pause(drill.hold.forMs, signal);
     else await this.#awaitTakeover(epoch, drill.hold.thenMs);
+    if (drill.staysDown) await this.#endDown(fault);
+    else await this.#endWell(fault);
+  }
+
+  async #endWell(fault: Fault): Promise<void> {
     if (fault.end) {
       this.#mark('heal');
       await fault.end();
     }
     await this.#settle();
     await fault.afterwards?.();
-    await pause(GO_ON_MS, signal);
+    await pause(GO_ON_MS, this.#options.signal);
     this.#mark('end');
+    await this.#finish();
+  }
+
+  /** The history ends here; what follows is only for the next run. */
+  async #endDown(fault: Fault): Promise<void> {
+    this.#mark('end');
+    await this.#finish();
+    this.#options.target.watch.recordTo(() => {});
+    await fault.end?.();
+    await this.#settle();
   }
 
   #prepare(): Promise<Fault> {
@@ -111,8 +127,15 @@ export class Run {
     if (drill.notFromOutside === undefined) return drill.prepare(this.#outsideStage());
     if (target.lab === undefined)
       throw new DrillError('bad_option', `${drill.name}: ${drill.notFromOutside}`);
-    const stage: Stage = { ...this.#outsideStage(), lab: target.lab };
-    return drill.prepare(stage);
+    const publishThrough: Stage['publishThrough'] = (url, count) => this.#workload.publishThrough(url, count);
+    return drill.prepare({ ...this.#outsideStage(), lab: target.lab, publishThrough });
+  }
+
+  async #createStream(): Promise<void> {
+    const { drill, target, stream } = this.#options;
+    const { segmentCommits } = drill.load;
+    if (segmentCommits === undefined || target.lab === undefined) return;
+    await createStream(target.lab.storage, stream, { segmentCommits });
   }
 
   #outsideStage(): OutsideStage {
@@ -122,6 +145,7 @@ export class Run {
       watch: target.watch,
       random,
       signal,
+      acked: () => this.#recorder.acked,
       note: (text) => void this.#notes.push(text),
       problem: (text) => this.#problem(text),
     };
@@ -164,13 +188,14 @@ export class Run {
 
   /** Brings all that is under way to its end, and reads everything once more. */
   async #finish(): Promise<void> {
-    const { target, stream, signal } = this.#options;
+    const { drill, target, stream, signal } = this.#options;
     const options = { stream, signal, recorder: this.#recorder };
     await this.#workload.stopProducers();
     const nextOffset = target.lab
       ? await readStorage(target.lab.storage, options)
       : await readThroughNodes(target.urls, options);
     await this.#workload.stopConsumers(nextOffset);
+    if (drill.staysDown) return;
     for (const view of target.watch.views) {
       await readFromNode(view.url, { ...options, consumer: `in the end from ${view.nodeId}` });
     }

@@ -33,6 +33,7 @@ export class Workload {
   readonly #producers: readonly Producer[];
   readonly #tails: readonly TailConsumer[];
   readonly #replayers: readonly ReplayConsumer[];
+  #late = 0;
 
   constructor(options: WorkloadOptions) {
     const { load } = options;
@@ -52,6 +53,16 @@ export class Workload {
     await this.#untilAcked(1);
     for (const consumer of [...this.#tails, ...this.#replayers]) consumer.start();
     await this.#untilAcked(acks);
+  }
+
+  /** Publishes `count` messages through one node, as one more producer; resolves when all have come to their end. */
+  async publishThrough(url: string, count: number): Promise<void> {
+    const { load } = this.#options;
+    const name = `late-producer-${++this.#late}`;
+    const producer = new Producer({ ...this.#options, ...load, name, urls: [url], followLeader: false });
+    for (let sent = 0; sent < count; sent++) producer.publish();
+    await producer.stop();
+    await producer.close();
   }
 
   /** Nothing new is published; resolves when all that was has come to its end. */

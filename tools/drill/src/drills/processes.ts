@@ -1,0 +1,133 @@
+import type { InsideDrill, Stage } from '../drill.ts';
+import { metricOf } from '../metrics.ts';
+import { pause } from '../wait.ts';
+import { BY_ITS_PROCESS, first, killing, NO_GAP, none, one, rulingNode, standbys } from './parts.ts';
+
+const LATE_MESSAGES = 5;
+/** Enough for a request to lie in the socket of a process that does not run. */
+const LIE_IN_WAIT_MS = 200;
+const WRITES_REFUSED = {
+  name: 'mvault_storage_calls_total',
+  having: /operation="writePages".*outcome="(epoch_fenced|etag_mismatch)"/,
+} as const;
+
+const afterTakeover = { until: 'takeover', thenMs: 1000 } as const;
+
+export const killMaster: InsideDrill = {
+  name: 'kill-master',
+  does: 'Kills the leader (SIGKILL) in the middle of publishing; later starts it again.',
+  expects: 'The standby leads in about a second, and the killed node joins as standby: roles stay swapped.',
+  setup: {},
+  load: {},
+  hold: afterTakeover,
+  expect: { changes: one, changesAfterHeal: none, figures: { p50Ms: 1200, p99Ms: 2500 } },
+  notFromOutside: BY_ITS_PROCESS,
+  prepare: async (stage) => killing(stage, rulingNode(stage)),
+};
+
+export const killMasterMidRoll: InsideDrill = {
+  ...killMaster,
+  name: 'kill-master-mid-roll',
+  does: 'Kills the leader while it goes on to another segment, which here it does with every second commit.',
+  expects: 'As with kill-master: whatever the roll had come to, the next leader goes on from there.',
+  load: { segmentCommits: 2 },
+};
+
+export const killSlave: InsideDrill = {
+  name: 'kill-slave',
+  does: 'Kills the standby (SIGKILL); later starts it again.',
+  expects: 'Nobody who publishes notices; the leader stays.',
+  setup: {},
+  load: {},
+  hold: { until: 'time', forMs: 3000 },
+  expect: { changes: none, changesAfterHeal: none, figures: NO_GAP },
+  notFromOutside: BY_ITS_PROCESS,
+  prepare: async (stage) => killing(stage, first('standby', standbys(stage))),
+};
+
+export const killReader: InsideDrill = {
+  ...killSlave,
+  name: 'kill-reader',
+  does: 'Kills the reader (SIGKILL) while consumers tail and replay through it; later starts it again.',
+  expects: 'Nobody who publishes notices, and consumers go on at other nodes with no gap and no repeat.',
+  prepare: async (stage) => killing(stage, first('reader', readers(stage))),
+};
+
+export const killEverything: InsideDrill = {
+  name: 'kill-everything',
+  does: 'Kills every node at once (SIGKILL), as when the power goes, and starts them again.',
+  expects: 'All that was acknowledged is there, and publishing goes on by itself.',
+  setup: {},
+  load: {},
+  hold: { until: 'time', forMs: 1000 },
+  expect: { changes: none, changesAfterHeal: one },
+  notFromOutside: BY_ITS_PROCESS,
+  async prepare({ lab: { cluster } }) {
+    const ids = cluster.nodes.map(({ id }) => id);
+    return {
+      async begin() {
+        await Promise.all(ids.map((id) => cluster.kill(id)));
+      },
+      async end() {
+        await Promise.all(ids.map((id) => cluster.restart(id)));
+      },
+    };
+  },
+};
+
+export const freezeMaster: InsideDrill = {
+  name: 'freeze-master',
+  does: 'Freezes the leader (SIGSTOP) until another one leads, gives it publishes to wake up to, and lets it go on (SIGCONT).',
+  expects:
+    'What it still wants to write is refused by the storage, it acknowledges none of it, and becomes a standby by itself.',
+  setup: {},
+  load: {},
+  hold: { until: 'takeover', thenMs: 1500 },
+  expect: { changes: one, changesAfterHeal: none, figures: { p50Ms: 1200, p99Ms: 2500 } },
+  notFromOutside: BY_ITS_PROCESS,
+  prepare: freezing,
+};
+
+export const freezeMasterPastLease: InsideDrill = {
+  ...freezeMaster,
+  name: 'freeze-master-past-lease',
+  does: 'Freezes the leader (SIGSTOP) until its lease would long have expired, and lets it go on (SIGCONT).',
+  expects: 'Its own clock tells it that it may not lead any more, before it writes anything.',
+  hold: { until: 'time', forMs: 18_000 },
+};
+
+async function freezing(stage: Stage) {
+  const { cluster } = stage.lab;
+  const frozen = stage.lab.node(rulingNode(stage));
+  const refusedBefore = await metricOf(frozen.url, WRITES_REFUSED);
+  let late: Promise<void> = Promise.resolve();
+  return {
+    begin: () => cluster.kill(frozen.id, 'SIGSTOP'),
+    async end() {
+      late = stage.publishThrough(frozen.url, LATE_MESSAGES);
+      await pause(LIE_IN_WAIT_MS, stage.signal);
+      await cluster.kill(frozen.id, 'SIGCONT');
+    },
+    async afterwards() {
+      await late;
+      const refused = (await metricOf(frozen.url, WRITES_REFUSED)) - refusedBefore;
+      stage.note(`The storage refused ${refused} writes of ${frozen.id} after it woke up.`);
+      const now = stage.lab.node(frozen.id);
+      if (!now.alive || now.pid !== frozen.pid) stage.problem(`${frozen.id} did not stay up`);
+      const role = stage.watch.viewOf(frozen.url)?.role;
+      if (role !== 'standby') stage.problem(`${frozen.id} should be a standby, and is ${role}`);
+    },
+  };
+}
+
+export const secondContender: InsideDrill = {
+  ...killMaster,
+  name: 'second-contender',
+  does: 'Kills the leader of a cluster with two standbys, which both want to lead then.',
+  expects: 'One of them leads, the other stands by; neither takes the lead from the other.',
+  setup: { slaves: 2 },
+};
+
+function readers({ lab }: Stage): string[] {
+  return lab.cluster.nodes.filter(({ app }) => app === 'reader').map(({ id }) => id);
+}

@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { DrillError } from '../errors.ts';
+import { pause } from '../wait.ts';
+import { freePort } from './ports.ts';
+
+const UP_WITHIN_MS = 10_000;
+
+/** Whether there is a `redis-server` to be had. */
+export async function hasRedis(): Promise<boolean> {
+  const child = spawn('redis-server', ['--version'], { stdio: 'ignore' });
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => resolve(code === 0));
+  });
+}
+
+/** A Redis of our own that keeps nothing on disk. */
+export class LabRedis {
+  readonly #port: number;
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number) {
+    this.#port = port;
+  }
+
+  static async open(): Promise<LabRedis> {
+    const redis = new LabRedis(await freePort());
+    await redis.start();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.#port}`;
+  }
+
+  /** Resolves when it takes connections. Throws DrillError `not_settled`. */
+  async start(): Promise<void> {
+    const args = ['--port', String(this.#port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    // A process group of its own: Ctrl-C in the terminal reaches only us.
+    this.#child = spawn('redis-server', args, { stdio: 'ignore', detached: true });
+    this.#child.on('error', () => {});
+    const deadline = performance.now() + UP_WITHIN_MS;
+    while (!(await this.#answers())) {
+      if (performance.now() > deadline) throw new DrillError('not_settled', 'redis-server did not start');
+      await pause(20);
+    }
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  #answers(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect(this.#port, '127.0.0.1');
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', () => resolve(false));
+    });
+  }
+}
