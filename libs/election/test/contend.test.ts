@@ -239,7 +239,8 @@ describe('contending', () => {
     await cluster.base.run(acquireLead(contender(cluster, 'old'), 0));
     const paused = contender(cluster, 'paused');
     const attempt = breakLead(paused, 1);
-    while (paused.link.count('acquire') < 2) await cluster.base.advance(0.5);
+    while (paused.link.calls.at(-1)?.argument !== LEADER_LEASE) await cluster.base.advance(0.5);
+    while (paused.link.calls.at(-1)?.operation !== 'acquire') await cluster.base.advance(0.5);
     await cluster.base.advance(2.5);
     paused.runtime.freeze();
     // The lease that keeps two from breaking at once lasts 15 s.
