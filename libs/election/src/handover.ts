@@ -54,12 +54,17 @@ export class Handover {
     return urls.filter((_, index) => results[index]?.ok && results[index].role === 'standby');
   }
 
-  /** Lets `drain` finish, but not longer than `drainTimeoutMs`: what is in flight then is refused by the storage, or lands. */
+  /**
+   * Lets `drain` finish, but not longer than `drainTimeoutMs`. What could not be finished by then, or because it failed, is
+   * refused by the storage from now on or has landed: its callers ask again and are told.
+   */
   async drain(drain: () => Promise<void>): Promise<void> {
     const { runtime, settings } = this.#options;
-    const late = Promise.withResolvers<void>();
-    const timer = runtime.setTimer(settings.drainTimeoutMs, late.resolve);
-    await Promise.race([drain(), late.promise]).finally(() => timer.cancel());
+    const over = Promise.withResolvers<void>();
+    const timer = runtime.setTimer(settings.drainTimeoutMs, over.resolve);
+    drain().then(over.resolve, () => over.resolve());
+    await over.promise;
+    timer.cancel();
   }
 
   /** Ends `term`, releases its lease and waits for one of `successors` to lead. Undefined when none did in time. */

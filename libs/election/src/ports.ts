@@ -64,7 +64,7 @@ export interface ElectionEvents {
   /** This node leads from now on, until `stepDown`. A rejection ends the term. */
   lead(leadership: Leadership): Promise<void> | void;
   /**
-   * Finish what is in flight and hold what comes new; the term ends when this resolves. Followed by exactly one of
+   * Finish what is in flight and hold what comes new; the term ends when this settles, either way. Followed by exactly one of
    * `stepDown` (forward what is held to the new leader) and `lead` (nobody took over: go on, under a new epoch).
    */
   drain(): Promise<void>;

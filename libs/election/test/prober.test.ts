@@ -127,7 +127,7 @@ describe('prober', () => {
 
   it('learns nothing from time-outs it slept through itself', async () => {
     const { base, runtime, target, verdicts, prober } = setUp();
-    await base.advance(1000);
+    await base.advance(990);
     target.answer = 'silence';
     await base.advance(350);
     runtime.freeze();
