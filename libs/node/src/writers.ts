@@ -1,4 +1,5 @@
 import {
+  isLogError,
   type Leadership,
   LogError,
   openWriter,
@@ -62,6 +63,10 @@ export class Writers {
     stream.users += 1;
     try {
       return await use(await stream.writer);
+    } catch (error) {
+      // Such a writer has ended for good; the next publish opens the stream anew and finds out how it is.
+      if (isLogError(error, 'damaged', 'closed')) this.#release(stream);
+      throw error;
     } finally {
       stream.users -= 1;
       stream.lastUsedAt = this.#options.runtime.monotonic();
@@ -154,7 +159,8 @@ export class Writers {
 
   #release(stream: OpenStream): void {
     const key = stream.entry.ref.streamId;
-    this.#forget(key, stream);
+    if (this.#open.get(key) !== stream) return;
+    this.#open.delete(key);
     const leaving = closeStream(stream).finally(() => this.#leaving.delete(key));
     this.#leaving.set(key, leaving);
   }
