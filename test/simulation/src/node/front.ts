@@ -9,6 +9,8 @@ export interface FrontOptions {
   readonly ports: NodePorts;
   /** This node has answered a producer that its batch is stored. */
   readonly acknowledged: (name: string, result: AppendResult) => void;
+  /** A handover that was asked for begins; what is answered is called at its end. */
+  readonly handsOver: () => () => void;
   /** A request failed in a way nobody expects. */
   readonly bug: (error: unknown) => void;
 }
@@ -76,7 +78,8 @@ export class Front {
   async #handover(request: NetRequest, signal: AbortSignal): Promise<NetResponse> {
     const { ports } = this.#options;
     if (!ports.status().takesWrites) return this.#forward(request, signal);
-    const result: HandoverResult = await ports.handover();
+    const ended = this.#options.handsOver();
+    const result: HandoverResult = await ports.handover().finally(ended);
     if (!result.done) throw new HttpProblem('not_possible', result.reason);
     return json(200, { leader: result.leader });
   }

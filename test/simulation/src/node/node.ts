@@ -4,6 +4,7 @@ import type { Storage } from '@message-vault/storage';
 import { createLogger, createMetrics, type Logger, type Metrics } from '@message-vault/telemetry';
 import type { NetRequest, NetResponse } from '../network/exchange.ts';
 import type { Network, Server } from '../network/network.ts';
+import type { Plant } from '../plants/plant.ts';
 import { type CallWatcher, storageLine } from '../storage/line.ts';
 import { Host, SimProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
@@ -29,8 +30,12 @@ export interface NodeSurroundings {
   readonly hints: HintExchange;
   readonly storage: Storage;
   readonly watcher: CallWatcher;
+  /** A bug to be found. */
+  readonly plant: Plant | undefined;
   leads(node: string, epoch: number): void;
   acknowledged(name: string, result: AppendResult): void;
+  /** A change of leadership somebody asked for begins; what is answered is called at its end. */
+  handsOver(): () => void;
 }
 
 /** Longest a planned stop may take before whoever started the process kills it. */
@@ -77,16 +82,15 @@ export class SimNode implements Server {
   /** Starts it, unless it runs. */
   start(): void {
     if (this.#process !== undefined) return;
-    const { world, network, hints, storage, watcher } = this.#around;
+    const { world, network, hints, plant } = this.#around;
     const process = new SimProcess(world, this.#host);
-    const { storageTimeoutMs } = this.#setup;
     this.#process = process;
     process.onDeath(() => this.#forget());
     const { logger, metrics } = instrumentsOf(this.name, (line) => this.#heard(process, line));
     const broker = new Broker({
       config: this.#config(),
       runtime: process,
-      storage: storageLine({ world, process, storage, watcher, timeoutMs: storageTimeoutMs }),
+      storage: this.#storageOf(process),
       wakeup: hints.wakeupOf(process),
       peers: simulatedPeers(network, process),
       logger,
@@ -94,10 +98,11 @@ export class SimNode implements Server {
     });
     this.#broker = broker;
     this.#front = new Front({
-      ports: broker,
+      ports: plant?.ports?.(broker) ?? broker,
       acknowledged: (name, result) => {
         if (process.isAlive) this.#around.acknowledged(name, result);
       },
+      handsOver: () => this.#around.handsOver(),
       bug: (error) => {
         if (process.isAlive) world.broken('no bugs', `${process.id} answered 500: ${stackOf(error)}`);
       },
@@ -114,6 +119,7 @@ export class SimNode implements Server {
     const process = this.#process;
     if (process === undefined || this.#broker === undefined) return;
     this.#around.world.note(process.id, 'is asked to stop');
+    process.onDeath(this.#around.handsOver());
     process.deliver(() => void this.#broker?.stop().then(() => process.kill()));
     this.#around.world.after(STOP_WITHIN_MS, () => process.kill());
   }
@@ -129,6 +135,14 @@ export class SimNode implements Server {
   jumpClock(byMs: number): void {
     this.#host.wallOffsetMs += byMs;
     this.#around.world.note(this.name, `its clock jumps by ${byMs} ms`);
+  }
+
+  #storageOf(process: SimProcess): Storage {
+    const { world, storage, watcher, plant } = this.#around;
+    const { storageTimeoutMs: timeoutMs } = this.#setup;
+    const arrivedAt = plant?.behindLine?.(storage) ?? storage;
+    const line = storageLine({ world, process, storage: arrivedAt, watcher, timeoutMs });
+    return plant?.beforeLine?.(line, process) ?? line;
   }
 
   #forget(): void {

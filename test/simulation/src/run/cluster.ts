@@ -10,6 +10,7 @@ import { memoryStorage, type Storage } from '@message-vault/storage';
 import { Network } from '../network/network.ts';
 import { HintExchange } from '../node/hints.ts';
 import { SimNode } from '../node/node.ts';
+import type { Plant } from '../plants/plant.ts';
 import { AuditedStore } from '../storage/audit.ts';
 import type { CallWatcher } from '../storage/line.ts';
 import { Consumer } from '../workload/consumer.ts';
@@ -37,11 +38,13 @@ export class Cluster {
   readonly producers: readonly Producer[];
   readonly consumers: readonly Consumer[];
   readonly led: Led[] = [];
+  /** When each change of leadership that was asked for came to its end; those still going on have none. */
+  readonly handovers: { endedAtMs: number | undefined }[] = [];
   readonly #setup: Setup;
   /** By name. */
   readonly #documents = new Map<string, NameDocument>();
 
-  constructor(world: World, setup: Setup, watcher: CallWatcher) {
+  constructor(world: World, setup: Setup, hooks: { watcher: CallWatcher; plant: Plant | undefined }) {
     this.world = world;
     this.#setup = setup;
     this.network = new Network(world);
@@ -54,8 +57,9 @@ export class Cluster {
       network: this.network,
       hints,
       storage: this.store.storage,
-      watcher,
+      ...hooks,
       leads: (node: string, epoch: number) => this.#leads(node, epoch),
+      handsOver: () => this.#handsOver(),
       acknowledged: (name: string, result: { firstOffset: number; firstSequenceNumber: number }) =>
         this.#acknowledged(name, result),
     };
@@ -110,6 +114,14 @@ export class Cluster {
   #leads(node: string, epoch: number): void {
     this.led.push({ node, epoch, atMs: this.world.nowMs });
     this.history.add({ kind: 'leader', observer: node, nodeId: node, epoch });
+  }
+
+  #handsOver(): () => void {
+    const handover: { endedAtMs: number | undefined } = { endedAtMs: undefined };
+    this.handovers.push(handover);
+    return () => {
+      handover.endedAtMs ??= this.world.nowMs;
+    };
   }
 
   #acknowledged(name: string, result: { firstOffset: number; firstSequenceNumber: number }): void {

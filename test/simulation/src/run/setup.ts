@@ -1,4 +1,6 @@
 import { SeededRandom } from '@message-vault/runtime/testing';
+import type { Fault } from '../faults/fault.ts';
+import { planFaults, stormyHints, stormyNetwork, stormyStorage } from '../faults/plan.ts';
 import type { NodeSetup } from '../node/node.ts';
 import type { ConsumerSetup } from '../workload/consumer.ts';
 import type { ClientTuning, ProducerSetup } from '../workload/producer.ts';
@@ -13,6 +15,7 @@ export interface Setup {
   readonly weather: Weather;
   /** When all faults are over, virtual milliseconds. */
   readonly calmAtMs: number;
+  readonly faults: readonly Fault[];
 }
 
 const STREAM = 'orders';
@@ -20,28 +23,65 @@ const STREAM = 'orders';
 export function setupOf(seed: number): Setup {
   const random = new SeededRandom(seed ^ 0x5e7);
   const nodes = nodesOf(random);
-  const urls = nodes.map((node) => node.url);
-  const client = (): ClientTuning => clientOf(random, urls);
+  const calmAtMs = 2000 + random.below(random.pick([3000, 6000, 20_000]));
+  const producers = producersOf(random, nodes, calmAtMs);
+  const consumers = consumersOf(random, nodes);
+  const targets = {
+    nodes: nodes.map(({ name }) => name),
+    programs: [...producers, ...consumers].map(({ name }) => name),
+    calmAtMs,
+  };
   return {
     streams: [{ name: STREAM, segmentCommits: random.pick([2, 3, 5, 8, 20, 1000]) }],
     nodes,
-    producers: Array.from({ length: 2 }, (_, index) => ({
+    producers,
+    consumers,
+    weather: weatherOf(random),
+    calmAtMs,
+    faults: planFaults(random, targets),
+  };
+}
+
+/** Half of all runs have fair weather, so that what happens in them is the doing of the planned faults alone. */
+function weatherOf(random: SeededRandom): Weather {
+  const most = random.pick([0, 0, 0.01, 0.06]);
+  const hints = random.chance(0.5) ? calm.hints : stormyHints(random);
+  // Slow storage makes the moments long in which two leaders can meet.
+  const latencyMs = random.pick([calm.storage.latencyMs, calm.storage.latencyMs, [5, 60] as const]);
+  const storage = { ...(most === 0 ? calm.storage : stormyStorage(random, most)), latencyMs };
+  return { storage, network: most === 0 ? calm.network : stormyNetwork(random, most / 2), hints };
+}
+
+/** About so many calls of one producer before everything is calm: enough to have some under way whenever anything happens. */
+const CALLS = [20, 40, 60] as const;
+const BURSTS = [1, 1, 4, 10] as const;
+
+function producersOf(random: SeededRandom, nodes: readonly NodeSetup[], calmAtMs: number): ProducerSetup[] {
+  const urls = nodes.map((node) => node.url);
+  return Array.from({ length: 3 }, (_, index) => {
+    const mostCalls = random.pick(BURSTS);
+    return {
       name: `p${index + 1}`,
       stream: STREAM,
-      client: client(),
+      // Those that know one node only keep two leaders busy at once.
+      client: clientOf(random, random.chance(0.4) ? [random.pick(urls)] : urls),
       mostMessages: random.pick([1, 1, 3, 8]),
-      pauseMs: random.pick([60, 150, 300]),
+      mostCalls,
+      gapMs: random.pick([1, 4, 10]),
+      pauseMs: (calmAtMs / random.pick(CALLS)) * ((1 + mostCalls) / 2),
       oneByOne: random.chance(0.4),
-    })),
-    consumers: (['tail', 'replay'] as const).map((mode, index) => ({
-      name: `c${index + 1}`,
-      stream: STREAM,
-      client: client(),
-      mode,
-    })),
-    weather: calm,
-    calmAtMs: 3000 + random.below(5000),
-  };
+    };
+  });
+}
+
+function consumersOf(random: SeededRandom, nodes: readonly NodeSetup[]): ConsumerSetup[] {
+  const urls = nodes.map((node) => node.url);
+  return (['tail', 'replay'] as const).map((mode, index) => ({
+    name: `c${index + 1}`,
+    stream: STREAM,
+    client: clientOf(random, urls),
+    mode,
+  }));
 }
 
 function nodesOf(random: SeededRandom): NodeSetup[] {

@@ -1,11 +1,17 @@
-import type { CallWatcher } from '../storage/line.ts';
+import { Ambushes } from '../faults/ambush.ts';
+import { Director } from '../faults/director.ts';
+import type { Plant } from '../plants/plant.ts';
 import { type Finding, World } from '../world/world.ts';
 import { Cluster } from './cluster.ts';
-import { readFinally } from './final-read.ts';
+import { recoverAndJudge } from './phases.ts';
 import { type Setup, setupOf } from './setup.ts';
 
 export interface SimulationOptions {
   readonly keepTrace?: boolean;
+  /** Another run than the seed alone would make: with fewer faults, to find those that matter. */
+  /** A bug to be found. */
+  readonly plant?: Plant | undefined;
+  readonly change?: ((setup: Setup) => Setup) | undefined;
 }
 
 export interface Outcome {
@@ -15,65 +21,73 @@ export interface Outcome {
   /** Of the trace: two runs with one digest did the same. */
   readonly digest: string;
   readonly trace: readonly string[];
-  readonly counts: {
-    readonly events: number;
-    readonly commits: number;
-    readonly acks: number;
-    readonly reads: number;
-    readonly leaders: number;
-  };
+  readonly counts: Counts;
 }
 
-const watcher: CallWatcher = { fateOf: () => undefined, passed: () => {} };
+export interface Counts {
+  readonly events: number;
+  readonly commits: number;
+  readonly acks: number;
+  readonly reads: number;
+  readonly leaders: number;
+  readonly virtualMs: number;
+  readonly livelyAfterMs: number;
+}
 
+/** Runs one seed from beginning to end. Everything in it, faults included, is the seed's doing. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
-  const setup = setupOf(seed);
+  const made = setupOf(seed);
+  const setup = options.change?.(made) ?? made;
   const world = new World({ seed, calmAtMs: setup.calmAtMs, keepTrace: options.keepTrace ?? false });
-  const cluster = new Cluster(world, setup, watcher);
   const onRejection = (error: unknown): void =>
     world.broken('no bugs', `unhandled: ${error instanceof Error ? error.stack : String(error)}`);
   process.on('unhandledRejection', onRejection);
   try {
-    await run(cluster, setup);
+    const { cluster, livelyAfterMs } = await run(world, setup, options.plant);
+    return {
+      seed,
+      setup,
+      findings: world.findings,
+      digest: world.trace.digest,
+      trace: world.trace.lines,
+      counts: {
+        events: world.trace.count,
+        commits: cluster.store.commitsSeen,
+        acks: cluster.history.acks,
+        reads: cluster.history.reads,
+        leaders: cluster.led.length,
+        virtualMs: Math.round(world.nowMs),
+        livelyAfterMs: Math.round(livelyAfterMs),
+      },
+    };
   } finally {
     process.off('unhandledRejection', onRejection);
   }
-  return {
-    seed,
-    setup,
-    findings: world.findings,
-    digest: world.trace.digest,
-    trace: world.trace.lines,
-    counts: {
-      events: world.trace.count,
-      commits: cluster.store.commitsSeen,
-      acks: cluster.history.acks,
-      reads: cluster.history.reads,
-      leaders: cluster.led.length,
-    },
-  };
 }
 
-async function run(cluster: Cluster, setup: Setup): Promise<void> {
-  const { world } = cluster;
+async function run(
+  world: World,
+  setup: Setup,
+  plant: Plant | undefined,
+): Promise<{ cluster: Cluster; livelyAfterMs: number }> {
+  const ambushes: Ambushes = new Ambushes(world, {
+    crash: (process, downMs) => director.crash(process.host.name, downMs),
+    freeze: (process, forMs) => director.freeze(process, forMs),
+  });
+  const cluster = new Cluster(world, setup, { watcher: ambushes, plant });
+  const director: Director = new Director(cluster, ambushes);
+  world.skies.set(setup.weather);
   await cluster.prepare();
   for (const node of cluster.nodes) node.start();
   for (const program of cluster.programs) program.start();
-  const random = world.chance('crashes');
-  for (let at = 500; at < setup.calmAtMs - 500; at += 500 + random.below(2500)) {
-    world.after(at, () => {
-      const node = random.pick(cluster.nodes);
-      node.kill();
-      world.after(random.below(3000), () => node.start());
-    });
-  }
+  director.schedule(setup.faults);
   await world.clock.advance(setup.calmAtMs);
-  for (const node of cluster.nodes) node.start();
-  await world.clock.advance(20_000);
-  for (const program of cluster.programs) program.stop();
-  await world.clock.advance(40_000);
-  for (const { name, isIdle } of cluster.producers)
-    if (!isIdle) world.broken('liveness', `${name} still waits`);
-  await world.clock.run(readFinally(cluster));
-  for (const { check, first } of cluster.history.finish().findings) world.broken(check, first);
+  const recovery = await recoverAndJudge(cluster).catch((error: unknown) => {
+    world.broken(
+      'no bugs',
+      `judging the run failed: ${error instanceof Error ? error.stack : String(error)}`,
+    );
+    return { livelyAfterMs: -1 };
+  });
+  return { cluster, ...recovery };
 }

@@ -36,6 +36,8 @@ export class AuditedStore {
   /** By container, then by page. */
   readonly #commits = new Map<string, Map<number, Whole>>();
   #leaderEpoch = 0;
+  /** Every leader document there was, oldest first. */
+  readonly leaderBodies: Uint8Array[] = [];
   /** Who has led which epoch, as the documents say. */
   readonly leaders = new Map<number, string>();
 
@@ -210,6 +212,7 @@ export class AuditedStore {
     }
     this.#leaderEpoch = Math.max(this.#leaderEpoch, epoch);
     this.leaders.set(epoch, nodeId);
+    this.leaderBodies.push(body);
     this.#world.note('storage', `epoch ${epoch} is ${nodeId}'s`);
   }
 }

@@ -42,6 +42,10 @@ export class Consumer {
     return this.name;
   }
 
+  get stream(): string {
+    return this.#setup.stream;
+  }
+
   get mode(): ConsumerSetup['mode'] {
     return this.#setup.mode;
   }

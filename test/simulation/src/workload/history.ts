@@ -17,10 +17,10 @@ type EventBody<Event = HistoryEvent> = Event extends HistoryEvent ? Omit<Event, 
 export class History {
   readonly #world: World;
   readonly #checker = new HistoryChecker();
-  /** Of the acknowledgements. */
-  lastAckMs = 0;
   acks = 0;
   reads = 0;
+  /** By stream: behind the highest sequence number anybody was told of. */
+  readonly #next = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -29,13 +29,14 @@ export class History {
   add(event: EventBody): void {
     if (event.kind === 'ack') {
       this.acks += 1;
-      this.lastAckMs = this.#world.nowMs;
+      this.#reached(event.stream, event.sequenceNumber);
     }
     this.#checker.add({ ...event, at: this.#world.nowMs });
   }
 
   read(stream: string, consumer: string, given: Given): void {
     this.reads += 1;
+    this.#reached(stream, given.sequenceNumber);
     const { offset, sequenceNumber, timestamp, value, epoch } = given;
     const { producer, sequence } = nameIn(value) ?? { producer: null, sequence: 0 };
     this.add({
@@ -50,6 +51,15 @@ export class History {
       hash: hashOf(value),
       ...(epoch === undefined ? {} : { epoch }),
     });
+  }
+
+  /** The stream is at least this long. */
+  nextNumberOf(stream: string): number {
+    return this.#next.get(stream) ?? 0;
+  }
+
+  #reached(stream: string, sequenceNumber: number): void {
+    this.#next.set(stream, Math.max(this.nextNumberOf(stream), sequenceNumber + 1));
   }
 
   finish(): Verdict {

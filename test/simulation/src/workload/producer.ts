@@ -24,7 +24,11 @@ export interface ProducerSetup {
   readonly client: ClientTuning;
   /** Most messages of one publish call. */
   readonly mostMessages: number;
-  /** Average pause between two calls. */
+  /** Calls come in bursts of up to so many. */
+  readonly mostCalls: number;
+  /** Average pause between two calls of a burst. */
+  readonly gapMs: number;
+  /** Average pause between two bursts. */
   readonly pauseMs: number;
   /** Waits for each answer before the next call. */
   readonly oneByOne: boolean;
@@ -51,6 +55,7 @@ export class Producer {
   #lives = 0;
   #sequence = 0;
   #stopping = false;
+  #lastStoredStartedMs = -1;
   /** Messages started in this life and not ended. */
   readonly #open = new Map<number, true>();
 
@@ -114,25 +119,27 @@ export class Producer {
     this.#stopping = true;
   }
 
-  /** Publishes once, now. True when it was acknowledged. */
-  publishOnce(): Promise<boolean> {
-    return this.#publish();
+  /** When the call began, virtual milliseconds, that was the last one to be acknowledged. */
+  get lastStoredStartedMs(): number {
+    return this.#lastStoredStartedMs;
   }
 
-  #pace(process: SimProcess): void {
-    if (this.#stopping) return;
-    const pauseMs = this.#setup.pauseMs * 2 * this.#random.next();
-    process.setTimer(pauseMs, () => {
+  #pace(process: SimProcess, left: number = this.#random.below(this.#setup.mostCalls)): void {
+    const { gapMs, pauseMs, oneByOne } = this.#setup;
+    const delayMs = (left > 0 ? gapMs : pauseMs) * 2 * this.#random.next();
+    process.setTimer(delayMs, () => {
       if (this.#stopping) return;
       const ended = this.#publish();
-      if (this.#setup.oneByOne) void ended.then(() => this.#pace(process));
-      else this.#pace(process);
+      const goOn = (): void => this.#pace(process, left > 0 ? left - 1 : undefined);
+      if (oneByOne) void ended.then(goOn);
+      else goOn();
     });
   }
 
   async #publish(): Promise<boolean> {
     const process = this.#process;
     if (process === undefined || this.#client === undefined) return false;
+    const startedMs = process.monotonic();
     const count = 1 + this.#random.below(this.#setup.mostMessages);
     const first = this.#sequence;
     this.#sequence += count;
@@ -141,6 +148,7 @@ export class Producer {
       const answer = await this.#client.publish(this.#setup.stream, messages);
       if (!process.isAlive) return false;
       this.#acknowledged(first, count, answer);
+      this.#lastStoredStartedMs = Math.max(this.#lastStoredStartedMs, startedMs);
       return true;
     } catch (error) {
       if (!isVaultClientError(error)) throw error;

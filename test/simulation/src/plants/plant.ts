@@ -1,0 +1,16 @@
+import type { NodePorts } from '@message-vault/http';
+import type { Storage } from '@message-vault/storage';
+import type { SimProcess } from '../world/process.ts';
+
+/** A bug put in on purpose, by bending what passes through a port: the simulation has to find it. */
+export interface Plant {
+  readonly name: string;
+  /** What is wrong, and how it comes about. */
+  readonly says: string;
+  /** At the storage's end of the line of one process: calls arrive here after all delays, and as often as they do. */
+  readonly behindLine?: (storage: Storage) => Storage;
+  /** At the node's end of the line: dies with the process. */
+  readonly beforeLine?: (storage: Storage, process: SimProcess) => Storage;
+  /** Between the front and the node. */
+  readonly ports?: (ports: NodePorts) => NodePorts;
+}
