@@ -17,7 +17,7 @@ export function parseFrom(text: string): ReadFrom {
   return whole(text);
 }
 
-export function whole(text: string): number {
+function whole(text: string): number {
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(number)) throw new InvalidArgumentError(`expected ${FROM_HELP}`);
   return number;

@@ -86,7 +86,7 @@ export function optionalString(members: Members | undefined, name: string): stri
 }
 
 /** Milliseconds since 1970, from a number or from an RFC 3339 instant. */
-export function instant(members: Members, name: string): number {
+function instant(members: Members, name: string): number {
   const value = members[name];
   const parsed = typeof value === 'string' ? Date.parse(value) : value;
   if (typeof parsed !== 'number' || Number.isNaN(parsed)) {

@@ -144,7 +144,7 @@ export class NodeDirectory {
 }
 
 /** A node's URL as it is compared and used: no slash at the end. Error: `invalid_argument`. */
-export function nodeUrl(text: string): string {
+function nodeUrl(text: string): string {
   if (!isHttpUrl(text))
     throw new VaultClientError('invalid_argument', `${JSON.stringify(text)} is no http or https URL`);
   return text.replace(/\/+$/, '');

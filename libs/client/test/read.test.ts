@@ -1,20 +1,6 @@
-import { VirtualRuntime } from '@message-vault/runtime/testing';
 import { describe, expect, test } from 'vitest';
-import { type ClientOptions, createClient, type ReadFrom, type VaultMessage } from '../src/index.ts';
-import { ModelCluster } from './support/model-cluster.ts';
-import { type Link, SimulatedTransport } from './support/simulated-transport.ts';
-
-const URLS = ['http://a.test:7001', 'http://b.test:7002', 'http://c.test:7003'];
-const [A = '', B = ''] = URLS;
-
-function setUp(link: Partial<Link> = {}, options: Partial<ClientOptions> = {}) {
-  const runtime = new VirtualRuntime();
-  const cluster = new ModelCluster(runtime, URLS);
-  cluster.elect(A);
-  const transport = new SimulatedTransport(runtime, cluster, link);
-  const client = createClient({ urls: URLS, runtime, transport, ...options });
-  return { runtime, cluster, transport, client };
-}
+import type { ReadFrom, VaultMessage } from '../src/index.ts';
+import { A, B, setUp, URLS } from './support/virtual-cluster.ts';
 
 /** `count` messages in batches of five: "0", "1", … */
 async function publishNumbers(
