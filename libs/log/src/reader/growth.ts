@@ -6,6 +6,8 @@ import type { StreamEnd } from './stream-end.ts';
 
 /** So many growths in a row must have been announced before polling relies on announcements. */
 const RELIABLE_AFTER = 5;
+/** So many looks in a row may end short of the end without having moved before the next one waits its turn. */
+const MAX_FRUITLESS = 3;
 /** The longest a timer of Node can be set for; beyond it fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -42,6 +44,8 @@ export class GrowthWatch {
   /** Monotonic milliseconds: when the next look is due, and when the next one a hint asks for. */
   #dueAt = Number.NEGATIVE_INFINITY;
   #hintDueAt = Number.NEGATIVE_INFINITY;
+  /** Looks in a row that neither moved nor reached the end. */
+  #fruitless = 0;
   /** A growth that was found before anything announced it: the announcement may be on its way. */
   #foundPage: number | undefined;
 
@@ -150,7 +154,9 @@ export class GrowthWatch {
     const atEnd = await this.#lookOnce();
     const now = runtime.monotonic();
     const moved = end.page !== before;
-    this.#dueAt = atEnd || !moved ? now + this.#intervalMs() : now;
+    // A look that ended short of the end, at a commit larger than what was read, is followed up at once.
+    this.#fruitless = atEnd || moved ? 0 : this.#fruitless + 1;
+    this.#dueAt = atEnd || this.#fruitless > MAX_FRUITLESS ? now + this.#intervalMs() : now;
     // Hints that announce what isn't there must not make it look without pause.
     this.#hintDueAt = hinted && !moved ? now + settings.minPollMs : now;
   }
