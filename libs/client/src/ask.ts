@@ -103,7 +103,8 @@ function settle<Answer>(
   }
 }
 
-async function pause(
+/** Waits. Error: `aborted`. */
+export async function pause(
   context: ClientContext,
   delayMs: number,
   signal: AbortSignal | undefined,

@@ -272,6 +272,23 @@ describe('tailing', () => {
     await setup.runtime.run(tail.return());
   });
 
+  test('nodes that let go of a waiting reader at once are not asked as fast as they answer', async () => {
+    const setup = setUp();
+    await publishNumbers(setup, 1);
+    const handle = setup.cluster.handle.bind(setup.cluster);
+    setup.cluster.handle = (url, request) =>
+      handle(url, { ...request, path: request.path.replace(/&wait=\d+/, '') });
+    const tail = setup.client.tail('numbers');
+    const next = tail.next();
+    await setup.runtime.advance(1000);
+    const before = setup.transport.sent;
+    await setup.runtime.advance(10_000);
+    expect(setup.transport.sent - before).toBeLessThan(10_000 / 50 + 10);
+    await setup.runtime.run(setup.client.publish('numbers', 'fresh'));
+    expect((await setup.runtime.run(next)).value?.text()).toBe('fresh');
+    await setup.runtime.run(tail.return());
+  });
+
   test('a node that lags behind and has not heard of our offset is passed over', async () => {
     const setup = setUp();
     await publishNumbers(setup, 10);

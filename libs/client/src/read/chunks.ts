@@ -1,7 +1,6 @@
 import { MAX_COMMIT_BYTES } from '@message-vault/framing';
 import { badAnswer } from '../answers.ts';
-import { ask } from '../ask.ts';
-import type { VaultClientError } from '../errors.ts';
+import { ask, pause, type Question } from '../ask.ts';
 import type { ClientContext } from '../exchange.ts';
 import type { VaultMessage } from '../messages.ts';
 import type { TransportResponse } from '../transport.ts';
@@ -32,8 +31,14 @@ export interface ChunkRequest {
   readonly signal: AbortSignal;
 }
 
+/** Whether it is the first request of a read. */
+type Turn = 'first' | 'later';
+
 /** Beyond the time it was asked to wait, a node that keeps silent this long is given up. */
 const WAIT_GRACE_MS = 3000;
+/** An answer without news that came sooner than this was not waited for; the next question comes after a pause. */
+const HASTY_MS = 500;
+const PAUSE_MS = 50;
 /** In one answer; its bytes are bounded besides. */
 const MAX_MESSAGES = 1_000_000;
 
@@ -70,37 +75,42 @@ export async function* readChunks(
   }
 }
 
-function fetchChunk(
+async function fetchChunk(
   context: ClientContext,
   request: ChunkRequest,
   start: Start,
-  turn: 'first' | 'later',
+  turn: Turn,
 ): Promise<ReadChunk> {
+  const { runtime } = context;
+  const askedAt = runtime.monotonic();
+  const question = chunkQuestion(context, request, start, turn);
+  const chunk = await ask(context, question, (response) => toChunk(response, start));
+  const isNews = turn === 'first' || request.waitSeconds === 0 || chunk.nextOffset !== Number(start.from);
+  // A node that is being stopped lets go of who waits: it must not be asked as fast as it answers.
+  if (!isNews && runtime.monotonic() - askedAt < HASTY_MS) await pause(context, PAUSE_MS, request.signal);
+  return chunk;
+}
+
+function chunkQuestion(context: ClientContext, request: ChunkRequest, start: Start, turn: Turn): Question {
   const { attemptTimeoutMs } = context;
   // The first answer says where we are: it is not kept waiting.
   const waitSeconds = turn === 'first' ? 0 : request.waitSeconds;
-  const waitMs = waitSeconds * 1000;
-  const question = {
+  const waitTimeoutMs = waitSeconds * 1000 + Math.min(WAIT_GRACE_MS, attemptTimeoutMs);
+  return {
     operation: `read ${request.stream}`,
     path: `/${request.stream}?${chunkQuery(request, start, turn, waitSeconds)}`,
     accept: 'application/vnd.message-vault.commits',
     maxResponseBytes: request.maxBytes + MAX_COMMIT_BYTES,
-    stallTimeoutMs: waitMs === 0 ? attemptTimeoutMs : waitMs + Math.min(WAIT_GRACE_MS, attemptTimeoutMs),
+    stallTimeoutMs: waitSeconds === 0 ? attemptTimeoutMs : waitTimeoutMs,
     giveUpAfterMs: request.giveUpAfterMs[turn],
     signal: request.signal,
     // We have been there before: a node that says there is nothing yet has not looked lately.
-    mayPass: ({ code, nextOffset }: VaultClientError) =>
-      turn === 'later' && code === 'offset_out_of_range' && (nextOffset ?? Infinity) < Number(start.from),
+    mayPass: ({ code, nextOffset = Number.POSITIVE_INFINITY }) =>
+      turn === 'later' && code === 'offset_out_of_range' && nextOffset < Number(start.from),
   };
-  return ask(context, question, (response) => toChunk(response, start));
 }
 
-function chunkQuery(
-  request: ChunkRequest,
-  start: Start,
-  turn: 'first' | 'later',
-  waitSeconds: number,
-): URLSearchParams {
+function chunkQuery(request: ChunkRequest, start: Start, turn: Turn, waitSeconds: number): URLSearchParams {
   const query = new URLSearchParams({ from: start.from, maxBytes: String(request.maxBytes) });
   const limit = turn === 'first' ? request.limit : undefined;
   // Bytes are what bounds an answer; a node would otherwise bound the messages by a number of its own.
