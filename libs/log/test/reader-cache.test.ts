@@ -244,6 +244,15 @@ describe('replaying', () => {
     }
   });
 
+  test('a commit found at the tail does not keep the read it was found with', async () => {
+    const world = await logOf(1, 600);
+    const reader = world.reader();
+    await world.run(replay(world, reader));
+    const { page } = await world.log.append({ valueBytes: 600 });
+    const { commits } = await world.run(reader.read({ from: encodeOffset(page, 0), maxBytes: KIB }));
+    expect(commits[0]?.bytes.buffer.byteLength).toBe(commits[0]?.bytes.byteLength);
+  });
+
   test('a piece read ahead that meets a commit still being written is read again, whole', async () => {
     // The end is known up to which nothing changes; here it is only known late, after the reads were made.
     const world = await logOf(30, 20 * KIB, () => 5);

@@ -189,6 +189,32 @@ describe('waiting for growth', () => {
     expect(await world.run(waiting)).toBe(true);
   });
 
+  test('an answer that pairs older bytes with a newer ETag makes a message late, it does not lose it', async () => {
+    const world = new ReaderWorld();
+    await world.log.append();
+    const inner = world.storage.pages;
+    let stale: Uint8Array | undefined;
+    const reader = world.reader({
+      pages: {
+        ...inner,
+        readRange: async (ref, range, options) => {
+          const read = await inner.readRange(ref, range, options);
+          if (read.status === 'read' && stale !== undefined) return { ...read, bytes: stale };
+          return read;
+        },
+      },
+    });
+    await world.run(world.values(reader));
+    const waiting = reader.waitForGrowth(encodeOffset(world.log.page, 0), { timeoutMs: 60_000 });
+    await world.log.append();
+    stale = new Uint8Array(16 * 1024);
+    await world.runtime.advance(100);
+    stale = undefined;
+    const before = world.runtime.monotonic();
+    expect(await world.run(waiting)).toBe(true);
+    expect(world.runtime.monotonic() - before).toBeLessThan(6000);
+  });
+
   test('refused access is told to those who wait', async () => {
     const world = new ReaderWorld();
     await world.log.append();

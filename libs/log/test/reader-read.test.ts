@@ -1,4 +1,5 @@
 import { encodeOffset } from '@message-vault/framing';
+import { type PageStore, StorageError } from '@message-vault/storage';
 import { describe, expect, test } from 'vitest';
 import { iterateMessages, segmentRef } from '../src/index.ts';
 import { failure, ReaderWorld } from './support/reader-world.ts';
@@ -132,6 +133,33 @@ describe('reading a stream', () => {
       await world.log.append();
       expect(await world.run(world.values(reader))).toEqual(world.expected());
     }
+  });
+
+  test('a read does not share a look at the tail that began before it: what was stored in between is seen', async () => {
+    const world = new ReaderWorld({ delayMs: () => 10 });
+    await world.log.append();
+    const reader = world.reader();
+    await world.run(world.values(reader));
+    const tail = encodeOffset(world.log.page, 0);
+    const before = reader.read({ from: tail, maxBytes: MIB });
+    // Storage has answered the first look by now, and the answer is on its way.
+    await world.runtime.advance(15);
+    await world.log.append();
+    const after = reader.read({ from: tail, maxBytes: MIB });
+    expect((await world.run(before)).commits).toHaveLength(0);
+    expect((await world.run(after)).commits).toHaveLength(1);
+  });
+
+  test('a segment that is listed and never found is a storage that does not work, not a reason to ask for ever', async () => {
+    const world = new ReaderWorld();
+    await world.log.append();
+    const pages: PageStore = {
+      ...world.storage.pages,
+      readRange: () => Promise.reject(new StorageError('not_found', 'no such segment')),
+    };
+    expect(await world.run(failure(world.reader({ pages }).read({ from: 0, maxBytes: MIB })))).toMatchObject({
+      code: 'storage_unavailable',
+    });
   });
 
   test('a reader far behind finds the tail of a large segment without reading what lies between', async () => {

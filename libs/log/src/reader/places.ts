@@ -14,7 +14,7 @@ import type { SegmentIndex } from './segment-index.ts';
 import type { StreamEnd } from './stream-end.ts';
 
 /** Pages found to be the end of a commit are remembered: most reads go on where one ended. */
-const MAX_REMEMBERED = 1024;
+const MAX_REMEMBERED = 256;
 
 export interface PlacesOptions {
   readonly segments: SegmentIndex;

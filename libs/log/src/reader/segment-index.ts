@@ -52,7 +52,7 @@ export class SegmentIndex {
 
   /** The reader has found a segment that starts at `first`. */
   add(first: number): void {
-    if (this.known.includes(first)) return;
+    if (this.known.at(-1) === first || this.known.includes(first)) return;
     this.#firsts = [...this.known, first].sort((a, b) => a - b);
   }
 

@@ -25,6 +25,8 @@ export interface StreamEndOptions {
 /** Reads up to this size are made without asking the cache for a permit: thousands of tails are watched with them. */
 const UNCOUNTED_BYTES = 64 * 1024;
 const READ_GROWTH = 16;
+/** Once, it was made between the two calls; ever again, something is wrong. */
+const MAX_ABSENCES = 4;
 
 /**
  * How far the stream is known to reach, and the looks at storage that move this on.
@@ -48,6 +50,8 @@ export class StreamEnd {
   /** A segment whose end cannot be proven from its back: it is walked. */
   #unsearchable: number | undefined;
   #hint: number | undefined;
+  /** How often in a row the newest segment was listed and then not there. */
+  #absences = 0;
 
   constructor(options: StreamEndOptions) {
     this.#options = options;
@@ -93,12 +97,22 @@ export class StreamEnd {
    */
   async look(): Promise<boolean> {
     await this.start();
-    if ((this.#farBehind || this.#isHintFar()) && (await this.#leap())) return false;
+    const before = this.#page;
+    try {
+      if ((this.#farBehind || this.#isHintFar()) && (await this.#leap())) return false;
+      return await this.#lookHere();
+    } finally {
+      if (this.#page !== before) this.#options.onGrowth();
+    }
+  }
+
+  async #lookHere(): Promise<boolean> {
     const asked = this.#bytesToRead();
     this.#hint = undefined;
     const read = await this.#read(asked, this.#condition());
-    if (read.status === 'not_modified') return true;
     if (read.status === 'absent') return await this.#absent();
+    this.#absences = 0;
+    if (read.status === 'not_modified') return true;
     this.#options.segments.add(this.#segment);
     return await this.#takeUp(read.bytes, { asked, etag: read.etag });
   }
@@ -152,7 +166,6 @@ export class StreamEnd {
     this.#readBytes = 2 * (page - this.#page) * PAGE_BYTES;
     this.#moveTo(last.header);
     if (stop.kind === 'sealed') this.#enter(page);
-    this.#options.onGrowth();
   }
 
   /** Whether where the walk stopped is the end for now. Throws LogError `damaged`. */
@@ -204,7 +217,7 @@ export class StreamEnd {
    * possible (nothing more is written, or no commit near the end can be believed): then the commits are walked.
    */
   async #leap(): Promise<boolean> {
-    const { segments, onGrowth, settings } = this.#options;
+    const { segments, settings } = this.#options;
     const from = this.#page;
     const newest = (await segments.refresh()).at(-1) ?? 0;
     if (newest > this.#segment) this.#enter(newest);
@@ -213,9 +226,7 @@ export class StreamEnd {
     if (last?.lastInSegment === true) this.#enter(this.#page);
     this.#farBehind = false;
     this.#readBytes = settings.firstReadBytes;
-    if (this.#page === from) return false;
-    onGrowth();
-    return true;
+    return this.#page !== from;
   }
 
   async #lastCommit(): Promise<CommitHeader | undefined> {
@@ -250,10 +261,13 @@ export class StreamEnd {
   async #absent(): Promise<boolean> {
     const known = await this.#options.segments.refresh();
     const newest = known.at(-1);
-    if (newest === this.#segment) return false;
+    if (newest === this.#segment) {
+      this.#absences += 1;
+      if (this.#absences < MAX_ABSENCES) return false;
+      throw new LogError('storage_unavailable', 'the newest segment is listed but cannot be found');
+    }
     if (newest !== undefined && newest > this.#segment) {
       this.#enter(newest);
-      this.#options.onGrowth();
       return false;
     }
     const notMadeYet = this.#page === this.#segment && (this.#page === 0 || newest !== undefined);

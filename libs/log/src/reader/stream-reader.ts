@@ -75,7 +75,7 @@ export function openReader(options: ReaderOptions): StreamReader {
 }
 
 /** One step of a tail chase, and how long it waits for growth at a time. */
-const TAIL_STEP_BYTES = 1024 * 1024;
+const TAIL_STEP_BYTES = 256 * 1024;
 const TAIL_WAIT_MS = 60_000;
 
 class Reader implements StreamReader {
@@ -180,7 +180,7 @@ class Reader implements StreamReader {
   }
 
   async #read(from: number, maxBytes: number, fresh: boolean): Promise<ReadResult> {
-    invariant(maxBytes > 0, `a read of at most ${maxBytes} bytes`);
+    invariant(!Number.isNaN(maxBytes), 'maxBytes is a number');
     const place = await this.#places.locate(from);
     const room = Math.min(maxBytes, this.#settings.maxReadBytes);
     const { commits, page, upToDate } = await this.#collect(place, { room, fresh });
