@@ -15,11 +15,12 @@ export class Wake {
     this.#resolve?.();
   }
 
+  /** Zero milliseconds or less: what was waited for is late already, and others get their turn first. */
   async wait(atMostMs: number): Promise<void> {
     if (!this.#woken) {
       const waiting = Promise.withResolvers<void>();
       this.#resolve = waiting.resolve;
-      const timer = this.#runtime.setTimer(atMostMs, waiting.resolve);
+      const timer = this.#runtime.setTimer(Math.max(0, atMostMs), waiting.resolve);
       await waiting.promise;
       timer.cancel();
     }
