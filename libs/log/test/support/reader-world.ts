@@ -108,29 +108,24 @@ export class LogBuilder {
     return commit;
   }
 
-  /**
-   * Writes a commit with one message in whose value `inner` lies, page aligned, as near to its start as `atPage` says.
-   * Answers the page `inner` came to lie at.
-   */
-  async appendAround(inner: Uint8Array, atPage: number): Promise<{ commit: WrittenCommit; at: number }> {
+  /** A next commit with one message in whose value `inner` lies, just where the absolute page `atPage` begins. */
+  around(inner: Uint8Array, atPage: number): WrittenCommit {
     const valueBytes = inner.byteLength + (atPage - this.page + 1) * PAGE_BYTES;
     const plain = this.next({ valueBytes });
     const value = new Uint8Array(valueBytes).fill(0x2e);
     const valueAt = indexOf(plain.bytes, messageValue(this.nextSequenceNumber, valueBytes));
     value.set(inner, (atPage - this.page) * PAGE_BYTES - valueAt);
-    const batch = encodeBatch({ messages: [{ value, kind: 'bytes', headers: [] }] });
     const bytes = encodeCommit({
       ...plain,
       streamId: this.stream.streamId,
       epoch: this.epoch,
       messageCount: 1,
       lastInSegment: false,
-      batches: [batch],
+      batches: [encodeBatch({ messages: [{ value, kind: 'bytes', headers: [] }] })],
     });
-    const commit = { ...plain, bytes };
-    await this.put(commit.page, bytes);
-    this.accept(commit);
-    return { commit, at: commit.page + indexOf(bytes, inner) / PAGE_BYTES };
+    if (indexOf(bytes, inner) !== (atPage - this.page) * PAGE_BYTES)
+      throw new Error('it did not come to lie there');
+    return { ...plain, bytes };
   }
 
   /** Goes on as if `commit` had been written. */
