@@ -118,6 +118,7 @@ describe('how far a read reaches', () => {
         expect(response.headers.get('next-offset')).toMatch(/^\d+$/);
         const body = await json<ReadBody>(response);
         expect(body.nextOffset).toBe(Number(response.headers.get('next-offset')));
+        expect(response.headers.get('up-to-date')).toBe(body.upToDate ? 'true' : null);
         expect(body.messages.length).toBeLessThanOrEqual(limit);
         seen.push(...values(body));
         from = body.nextOffset;

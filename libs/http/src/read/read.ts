@@ -59,6 +59,7 @@ export async function readMessages(
     const range = await rangeOrNews(context, reader, wanted, request.waitMs);
     const { res } = exchange;
     res.setHeader('Next-Offset', range.nextOffset);
+    if (range.upToDate) res.setHeader('Up-To-Date', 'true');
     res.setHeader('Vary', 'Accept');
     tagRange(context, exchange, { name, range, tag: format.tag, fixed: isFixed(request.position) });
     if (answeredByETag(exchange)) return;
