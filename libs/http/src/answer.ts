@@ -64,7 +64,8 @@ export function sendProblem(
 ): void {
   const { req, res, requestId } = exchange;
   const body = problemBody(problem, { instance: instanceOf(req.url), requestId, more });
-  for (const stale of ['ETag', 'Cache-Control', 'Next-Offset', 'Up-To-Date', 'Content-Length']) res.removeHeader(stale);
+  for (const stale of ['ETag', 'Cache-Control', 'Next-Offset', 'Up-To-Date', 'Content-Length'])
+    res.removeHeader(stale);
   for (const [name, value] of problemHeaders(problem)) res.setHeader(name, value);
   res.setHeader('Content-Type', PROBLEM_TYPE);
   res.setHeader('Content-Length', Buffer.byteLength(body));
