@@ -6,6 +6,7 @@ import {
   ElectionError,
   type ElectionState,
   testify,
+  type WitnessAnswer,
 } from '@message-vault/election';
 import {
   type AccessGrant,
@@ -34,7 +35,7 @@ import { Catalog } from './catalog.ts';
 import type { NodeConfig } from './config.ts';
 import { Forwarder } from './forwarder.ts';
 import { LeaderView } from './leader-view.ts';
-import { observeStorage, type StorageObserver } from './observed-storage.ts';
+import { type ObservedCall, observeStorage, type StorageObserver } from './observed-storage.ts';
 import type { Peers } from './peers.ts';
 import { Readers } from './readers.ts';
 import { RetentionRounds } from './retention-rounds.ts';
@@ -44,6 +45,8 @@ export interface BrokerOptions {
   readonly config: NodeConfig;
   readonly runtime: Runtime;
   readonly storage: Storage;
+  /** The same storage over connections of their own: a renewal must not wait behind large writes. */
+  readonly records?: Storage;
   readonly wakeup: Wakeup;
   readonly peers: Omit<Peers, 'close'>;
   readonly logger: Logger;
@@ -66,6 +69,7 @@ const STORAGE_DOUBT_MS = 3000;
 export class Broker implements NodePorts {
   readonly #options: BrokerOptions;
   readonly #storage: Storage;
+  readonly #records: Storage;
   readonly #observer: StorageObserver;
   readonly #catalog: Catalog;
   readonly #readers: Readers;
@@ -85,10 +89,12 @@ export class Broker implements NodePorts {
     this.#options = options;
     this.#instanceId = randomUuid(options.runtime);
     const { config, runtime, metrics, peers } = options;
-    const observed = observeStorage(options.storage, runtime, ({ operation, outcome, durationMs }) => {
+    const count = ({ operation, outcome, durationMs }: ObservedCall): void => {
       metrics.storageCalls.inc({ operation, outcome });
       metrics.storageSeconds.observe({ operation }, durationMs / 1000);
-    });
+    };
+    const observed = observeStorage(options.storage, runtime, count);
+    this.#records = observeStorage(options.records ?? options.storage, runtime, count).storage;
     this.#storage = observed.storage;
     this.#observer = observed.observer;
     this.#catalog = new Catalog(this.#storage, runtime);
@@ -175,11 +181,11 @@ export class Broker implements NodePorts {
   /** Only the leader's address is ever probed: nobody can make this node call somewhere else. */
   async witness(leaderUrl: string): Promise<boolean> {
     const { peers, runtime } = this.#options;
-    if (this.#election !== undefined) return (await this.#election.witness(leaderUrl)) === 'reachable';
+    if (this.#election !== undefined) return reached(await this.#election.witness(leaderUrl));
     if (this.#view.known?.url !== leaderUrl) await this.#view.refresh();
     if (this.#view.known?.url !== leaderUrl)
       throw new HttpProblem('bad_parameter', 'that is not the address of the leader');
-    return (await testify(peers, runtime, leaderUrl, WITNESS_TIMEOUT_MS)) === 'reachable';
+    return reached(await testify(peers, runtime, leaderUrl, WITNESS_TIMEOUT_MS));
   }
 
   async handover(): Promise<HandoverResult> {
@@ -245,8 +251,9 @@ export class Broker implements NodePorts {
       nodeId: config.nodeId,
       url: this.#url,
       wantsToLead: config.app === 'master',
-      leases: this.#storage.leases,
-      documents: this.#storage.documents,
+      settings: config.limits.lease,
+      leases: this.#records.leases,
+      documents: this.#records.documents,
       probes: peers,
       witnesses: () => config.witnesses,
       peers: () => config.peers,
@@ -329,6 +336,12 @@ export class Broker implements NodePorts {
     const { nodeId, url, epoch, since } = leader;
     return { nodeId, url, epoch, since };
   }
+}
+
+/** Whoever doesn't know must not count as a voice against the leader. */
+function reached(answer: WitnessAnswer): boolean {
+  if (answer !== 'no_answer') return answer === 'reachable';
+  throw new HttpProblem('not_ready', 'this node does not know the leader yet');
 }
 
 const hintSchema = z.discriminatedUnion('kind', [

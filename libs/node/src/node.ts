@@ -29,6 +29,8 @@ export interface VaultNode {
 
 /** Longest time requests get to finish when a node stops, milliseconds. */
 const CLOSE_GRACE_MS = 5000;
+/** Connections for the lease and the leader document. */
+const RECORD_CONNECTIONS = 4;
 /** Shown at `/`. */
 const VERSION = '0.1.0';
 
@@ -49,6 +51,7 @@ class RunningNode implements VaultNode {
   readonly #parts: NodeParts;
   readonly #logger: Logger;
   readonly #storage: Storage;
+  readonly #records: Storage;
   readonly #wakeup: Wakeup;
   readonly #peers: Peers;
   readonly #broker: Broker;
@@ -62,6 +65,8 @@ class RunningNode implements VaultNode {
     this.#parts = parts;
     this.#logger = logger;
     this.#storage = parts.storage ?? azureStorage(azureOptions(config));
+    this.#records =
+      parts.storage ?? azureStorage({ ...azureOptions(config), maxConnections: RECORD_CONNECTIONS });
     this.#wakeup =
       config.redisUrl === undefined
         ? inProcessWakeup({ logger })
@@ -73,6 +78,7 @@ class RunningNode implements VaultNode {
       metrics,
       runtime: parts.runtime ?? systemRuntime,
       storage: this.#storage,
+      records: this.#records,
       wakeup: this.#wakeup,
       peers: this.#peers,
     });
@@ -109,7 +115,7 @@ class RunningNode implements VaultNode {
     await this.#app.close(CLOSE_GRACE_MS);
     await this.#wakeup.close();
     await this.#peers.close();
-    if (this.#parts.storage === undefined) await this.#storage.close();
+    if (this.#parts.storage === undefined) await Promise.all([this.#storage.close(), this.#records.close()]);
   }
 }
 
