@@ -142,7 +142,8 @@ describe('waiting for growth', () => {
     }
     // One second at one look in 8 ms; a hint far away costs a listing and a question for pages besides.
     expect(world.counted.total()).toBeLessThanOrEqual(3 * (1000 / 8));
-    expect(world.counted.counts.readBytes).toBeLessThan(1024 * 1024);
+    // Once in five seconds it looks without a condition, and may believe a lie then.
+    expect(world.counted.counts.readBytes).toBeLessThan(5 * 1024 * 1024);
     await world.log.append();
     expect(await world.run(waiting)).toBe(true);
   });

@@ -57,36 +57,32 @@ export class GrowthWatch {
   /** True once the end is past `page`, false when it is not after `timeoutMs`. */
   wait(page: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.#options.end.page > page) return Promise.resolve(true);
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const leave = (): void => {
-        timer.cancel();
-        signal?.removeEventListener('abort', onAbort);
-        this.#waiters.delete(waiter);
-        if (this.#waiters.size === 0) this.#wake?.();
-      };
-      const waiter: Waiter = {
-        page,
-        settle: (grown) => {
-          leave();
-          resolve(grown);
-        },
-        fail: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      const onAbort = (): void => waiter.fail(signal?.reason);
-      const timer = this.#options.runtime.setTimer(Math.min(timeoutMs, MAX_TIMER_MS), () =>
-        waiter.settle(false),
-      );
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#waiters.add(waiter);
-      if (!this.#polling) void this.#poll();
-    });
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const leave = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
+      this.#waiters.delete(waiter);
+      if (this.#waiters.size === 0) this.#wake?.();
+    };
+    const waiter: Waiter = {
+      page,
+      settle: (grown) => {
+        leave();
+        resolve(grown);
+      },
+      fail: (error) => {
+        leave();
+        reject(error);
+      },
+    };
+    const onAbort = (): void => waiter.fail(signal?.reason);
+    const timeout = (): void => waiter.settle(false);
+    const timer = this.#options.runtime.setTimer(Math.min(timeoutMs, MAX_TIMER_MS), timeout);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#waiters.add(waiter);
+    if (!this.#polling) void this.#poll();
+    return promise;
   }
 
   /** Somebody says the stream reaches up to `page`. */

@@ -32,7 +32,7 @@ export function trimmed(commits: readonly StoredCommit[], bytes: Uint8Array): re
   return totalBytes(commits) * 2 < bytes.byteLength ? copied(commits) : commits;
 }
 
-export function totalBytes(commits: readonly StoredCommit[]): number {
+function totalBytes(commits: readonly StoredCommit[]): number {
   return commits.reduce((sum, commit) => sum + commit.bytes.byteLength, 0);
 }
 

@@ -127,13 +127,12 @@ export class StreamEnd {
     }
   }
 
+  /** What is known to come, and enough besides to see that it ends there; or what a look usually finds. */
   #bytesToRead(): number {
-    const { chunkBytes, firstReadBytes, tailReadBytes } = this.#options.settings;
-    // A hint is believed only so far: one that lies must not make every look a large one.
-    const hinted =
-      this.#hint === undefined ? 0 : Math.min(firstReadBytes, (this.#hint - this.#page) * PAGE_BYTES);
-    const wished = Math.max(this.#readBytes, tailReadBytes, hinted);
-    return Math.max(this.#neededBytes, Math.min(chunkBytes, wished));
+    const { chunkBytes, tailReadBytes } = this.#options.settings;
+    const hinted = this.#hint === undefined ? 0 : (this.#hint - this.#page) * PAGE_BYTES;
+    const known = Math.max(this.#neededBytes, Math.min(chunkBytes, hinted));
+    return tailReadBytes + Math.max(known, Math.min(chunkBytes, this.#readBytes) - tailReadBytes, 0);
   }
 
   #condition(): ETag | undefined {
@@ -163,7 +162,8 @@ export class StreamEnd {
     if (last === undefined) return;
     const kept = trimmed(commits, bytes);
     this.#options.runs.addAtTail(this.#page, kept, kept[0]?.bytes.buffer.byteLength ?? 0);
-    this.#readBytes = 2 * (page - this.#page) * PAGE_BYTES;
+    const gained = (page - this.#page) * PAGE_BYTES;
+    this.#readBytes = Math.min(this.#options.settings.firstReadBytes, 2 * gained);
     this.#moveTo(last.header);
     if (stop.kind === 'sealed') this.#enter(page);
   }
