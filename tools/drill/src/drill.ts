@@ -23,6 +23,8 @@ export interface Expectations {
   readonly failedPublishes?: number;
   /** What the checkers may find, because the fault itself did it. */
   readonly findings?: readonly CheckName[];
+  /** Consumers may come to an end, because what they had read is no more. */
+  readonly consumersMayEnd?: true;
   /** The write gap of the fault. */
   readonly figures?: Figures;
 }
@@ -66,6 +68,8 @@ export interface OutsideStage {
   /** Seeded, uniform in [0, 1). */
   readonly random: () => number;
   readonly signal: AbortSignal;
+  /** Resolves when every node is ready and one leads that all know of. Throws DrillError when that takes too long. */
+  calm(): Promise<void>;
   /** Publishes acknowledged so far. */
   acked(): number;
   /** A fact for the report. */

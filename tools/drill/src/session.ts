@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { drills } from './catalogue.ts';
 import type { Drill } from './drill.ts';
-import { DrillError } from './errors.ts';
+import { DrillError, isExpected } from './errors.ts';
 import { Lab } from './lab/lab.ts';
 import { hasRedis } from './lab/redis.ts';
 import { seededRandom } from './random.ts';
@@ -23,6 +23,8 @@ export interface SessionOptions {
   readonly dir: string;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
+  /** Told of each drill's own cluster once it is ready. */
+  readonly onLab?: (lab: Lab) => void;
   readonly onRun?: (drill: Drill, result: RunResult) => void;
   readonly onDrill?: (report: DrillReport) => void;
 }
@@ -68,13 +70,20 @@ export async function runDrills(options: SessionOptions): Promise<SessionResult>
 }
 
 async function runDrill(drill: Drill, options: SessionOptions, folder: string): Promise<DrillReport> {
-  const skipped = await reasonToSkip(drill, options);
   const { name, does, expects } = drill;
-  const about = { name, does, expects, figures: drill.expect.figures };
-  if (skipped !== undefined) return { ...about, skipped, runs: [] };
-  const dir = join(folder, name);
-  await mkdir(dir, { recursive: true });
-  return { ...about, skipped: undefined, runs: await runsOf(drill, options, dir) };
+  const skipped = await reasonToSkip(drill, options);
+  const runs: RunResult[] = [];
+  const report = { name, does, expects, figures: drill.expect.figures, skipped, broken: undefined, runs };
+  if (skipped !== undefined) return report;
+  try {
+    await runAll(drill, options, { dir: join(folder, name), runs });
+    return report;
+  } catch (error) {
+    if (options.signal.aborted) return report;
+    // The others can still be run; that this one could not is no less bad than a run that failed.
+    if (isExpected(error)) return { ...report, broken: error.message };
+    throw error;
+  }
 }
 
 async function reasonToSkip(drill: Drill, options: SessionOptions): Promise<string | undefined> {
@@ -83,25 +92,27 @@ async function reasonToSkip(drill: Drill, options: SessionOptions): Promise<stri
   return undefined;
 }
 
-async function runsOf(drill: Drill, options: SessionOptions, dir: string): Promise<RunResult[]> {
-  const results: RunResult[] = [];
-  const lab =
-    options.against.length > 0
-      ? undefined
-      : await Lab.open({ ...options, setup: drill.setup, dir: join(options.dir, 'lab') });
+/** Adds the runs of one drill to `runs` as they are done. */
+async function runAll(
+  drill: Drill,
+  options: SessionOptions,
+  { dir, runs }: { dir: string; runs: RunResult[] },
+): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  const outside = options.against.length > 0;
+  const lab = outside
+    ? undefined
+    : await Lab.open({ ...options, setup: drill.setup, dir: join(options.dir, 'lab') });
   const urls = lab?.urls ?? options.against;
   const watch = new Watch(urls);
   watch.start();
   try {
+    if (lab) options.onLab?.(lab);
     for (let run = 1; run <= options.runs && !options.signal.aborted; run++) {
       const result = await oneRun(drill, options, { target: { urls, watch, lab }, run, dir });
-      results.push(result);
+      runs.push(result);
       options.onRun?.(drill, result);
     }
-    return results;
-  } catch (error) {
-    if (options.signal.aborted) return results;
-    throw error;
   } finally {
     await watch.stop();
     await lab?.close(join(dir, 'logs'));

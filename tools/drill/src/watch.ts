@@ -32,6 +32,8 @@ export interface RoleSaid {
 export interface LeaderPeriod extends LeaderSaid {
   /** When somebody first said so, on the clock of the history. */
   readonly at: number;
+  /** When that node itself was last heard to say that it leads. */
+  readonly until: number;
 }
 
 const LOOK_EVERY_MS = 100;
@@ -108,10 +110,13 @@ export class Watch {
     const { leader, nodeId: observer, at } = view;
     // A person who repaired the records stands in them until a node leads.
     if (leader === undefined || new URL(leader.url).hostname.endsWith('.invalid')) return;
-    const known = this.#periods.some(
+    const index = this.#periods.findIndex(
       ({ epoch, nodeId }) => epoch === leader.epoch && nodeId === leader.nodeId,
     );
-    if (!known) this.#periods.push({ ...leader, at });
+    const known = this.#periods[index];
+    if (known === undefined) this.#periods.push({ ...leader, at, until: at });
+    else if (view.role === 'leading' && observer === leader.nodeId)
+      this.#periods[index] = { ...known, until: at };
     this.#record({ kind: 'leader', at, observer, nodeId: leader.nodeId, epoch: leader.epoch });
   }
 }

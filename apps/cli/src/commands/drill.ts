@@ -61,20 +61,22 @@ async function run(names: readonly string[], options: DrillOptions): Promise<voi
       dir: options.dir,
       signal: interrupt.signal,
       say: (line) => say(`    ${line}`),
+      onLab: (lab) => {
+        interrupt.onSecond = () => lab.killNow();
+      },
       onRun: (which, result: RunResult) => say(drill.runText(which, result)),
       onDrill: (done: DrillReport) => tell(drill.verdictText(done)),
     });
     if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
     tell(`\nSeed ${report.seed}. Report: ${htmlPath}`);
-    process.exitCode = interrupt.exitCode ?? (report.ok ? EXIT.ok : EXIT.failure);
+    process.exitCode = report.ok ? EXIT.ok : EXIT.failure;
   } catch (error) {
-    if (interrupt.exitCode !== undefined) process.exitCode = interrupt.exitCode;
-    else
-      throw drill.isExpected(error)
-        ? new CommandFailure(error.message, EXIT.failure, { cause: error })
-        : error;
+    if (!drill.isExpected(error)) throw error;
+    throw new CommandFailure(error.message, EXIT.failure, { cause: error });
   } finally {
     interrupt.stop();
+    // All processes have been ended. What is left are clients that would go on trying to reach them for a while.
+    if (interrupt.exitCode !== undefined) process.exit(interrupt.exitCode);
   }
 }
 

@@ -63,11 +63,14 @@ export const storageRolledBack: InsideDrill = {
     changes: none,
     changesAfterHeal: none,
     failedPublishes: Number.POSITIVE_INFINITY,
-    findings: ['lost', 'unread'],
+    // Readers keep no memory of who led: they tell what the storage says.
+    findings: ['lost', 'unread', 'epoch-back'],
+    consumersMayEnd: true,
   },
   notFromOutside: BY_ITS_STORAGE,
   async prepare(stage) {
     await withStorageDown(stage, (data, copy) => cp(data, copy, { recursive: true }));
+    await stage.calm();
     await untilPublishing(stage);
     await handOver(stage);
     await untilPublishing(stage);

@@ -69,6 +69,26 @@ export class Lab {
     return node;
   }
 
+  /** Undoes whatever a run that failed has left behind: links heal, the frozen go on, the dead are started again. */
+  async restore(): Promise<void> {
+    await this.links.healAll();
+    await this.redis?.start();
+    const { pid } = this.cluster.storage;
+    if (pid !== null && !isRunning(pid)) await this.cluster.restart('storage');
+    for (const { id, alive } of this.cluster.nodes) {
+      if (alive) await this.cluster.kill(id, 'SIGCONT');
+      else await this.cluster.restart(id);
+    }
+  }
+
+  /** Kills everything, for a program that ends this very moment. The data is worth nothing without its drill. */
+  killNow(): void {
+    const { nodes, storage } = this.cluster;
+    for (const pid of [...nodes.map((node) => node.pid), storage.pid ?? 0, this.redis?.pid ?? 0]) {
+      if (pid > 0 && isRunning(pid)) process.kill(pid, 'SIGKILL');
+    }
+  }
+
   /** Ends everything, keeps the logs in `logsTo` and removes the data. Does not throw for what is gone already. */
   async close(logsTo: string): Promise<void> {
     await this.links.healAll().catch(() => {});
@@ -79,5 +99,14 @@ export class Lab {
     for (const data of ['azurite', 'azurite-before']) {
       await rm(join(this.cluster.dir, data), { recursive: true, force: true });
     }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -35,8 +35,13 @@ export class LabRedis {
     return `redis://127.0.0.1:${this.#port}`;
   }
 
-  /** Resolves when it takes connections. Throws DrillError `not_settled`. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves when it takes connections. Does nothing when it runs. Throws DrillError `not_settled`. */
   async start(): Promise<void> {
+    if (this.#runs) return;
     const args = ['--port', String(this.#port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
     // A process group of its own: Ctrl-C in the terminal reaches only us.
     this.#child = spawn('redis-server', args, { stdio: 'ignore', detached: true });
@@ -51,10 +56,14 @@ export class LabRedis {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || hasEnded(child)) return;
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
+  }
+
+  get #runs(): boolean {
+    return this.#child !== undefined && !hasEnded(this.#child);
   }
 
   #answers(): Promise<boolean> {
@@ -68,3 +77,6 @@ export class LabRedis {
     });
   }
 }
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode !== null || signalCode !== null;

@@ -10,6 +10,8 @@ import {
 
 /** A run that records more than this has gone wrong: its producers stop. About 150 bytes each in the file. */
 const MAX_EVENTS = 2_000_000;
+/** Reasons are counted; what differs in details only would fill the report. */
+const MAX_REASONS = 30;
 
 /** What the report wants to draw: times only, on the clock of the history. */
 export interface Times {
@@ -26,6 +28,7 @@ export class Recorder {
   readonly #acks: number[] = [];
   readonly #failures: { at: number; code: string }[] = [];
   readonly #marks: { at: number; name: string }[] = [];
+  readonly #retries = new Map<string, number>();
   #events = 0;
 
   constructor(path: string) {
@@ -43,6 +46,17 @@ export class Recorder {
 
   get times(): Times {
     return { acks: this.#acks, failures: this.#failures, marks: this.#marks };
+  }
+
+  /** How often publishes had to be tried again, by why. */
+  get retries(): ReadonlyMap<string, number> {
+    return this.#retries;
+  }
+
+  /** A publish has to be tried again. Not part of the history: nothing has come of it yet. */
+  retried(reason: string): void {
+    if (!this.#retries.has(reason) && this.#retries.size >= MAX_REASONS) return;
+    this.#retries.set(reason, (this.#retries.get(reason) ?? 0) + 1);
   }
 
   add(event: HistoryEvent): void {

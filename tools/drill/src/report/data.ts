@@ -11,6 +11,8 @@ export interface DrillReport {
   readonly figures: Figures | undefined;
   /** Why it was not run. */
   readonly skipped: string | undefined;
+  /** Why it could not be run, or not to its end. */
+  readonly broken: string | undefined;
   readonly runs: readonly RunResult[];
 }
 
@@ -39,9 +41,14 @@ export function summarize(session: {
     machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}`,
     seed: session.seed,
     against: session.against,
-    ok: session.drills.every(({ runs }) => runs.every(({ ok }) => ok)),
+    ok: session.drills.every(passed),
     drills: [...session.drills],
   };
+}
+
+/** Nothing went wrong; a drill that was skipped passes too. */
+export function passed({ broken, runs }: Pick<DrillReport, 'broken' | 'runs'>): boolean {
+  return broken === undefined && runs.every(({ ok }) => ok);
 }
 
 /** The write gaps over all runs. Undefined when no run has one. */

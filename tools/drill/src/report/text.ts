@@ -44,6 +44,7 @@ export function verdictText(report: DrillReport): string {
   if (report.skipped !== undefined) return `${name} skipped  ${report.skipped}`;
   const failed = report.runs.filter(({ ok }) => !ok).length;
   const gaps = gapsOf(report);
+  if (report.broken !== undefined) return `${name} FAILED   ${report.broken}`;
   const verdict = failed === 0 ? 'ok      ' : 'FAILED  ';
   const runs = `${report.runs.length - failed} of ${report.runs.length} runs`;
   const gap = gaps

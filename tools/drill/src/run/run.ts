@@ -9,6 +9,7 @@ import type { Watch } from '../watch.ts';
 import { readFromNode, readStorage, readThroughNodes } from '../workload/final-read.ts';
 import { defaultLoad, Workload } from '../workload/workload.ts';
 import { type RunResult, resultOf } from './result.ts';
+import type { Seen } from './timeline.ts';
 
 /** What a drill is done to: a lab of its own, or a cluster that is known by its URLs only. */
 export interface Target {
@@ -45,6 +46,8 @@ export class Run {
   readonly #workload: Workload;
   readonly #notes: string[] = [];
   readonly #problems: string[] = [];
+  /** What the watch had seen when the history ended: what is mended afterwards is no part of the run. */
+  #seen: Pick<Seen, 'periods' | 'views'> | undefined;
 
   constructor(options: RunOptions) {
     const { drill, target, run, dir } = options;
@@ -56,7 +59,7 @@ export class Run {
       load,
       urls: target.urls,
       recorder: this.#recorder,
-      problem: (text) => this.#problem(text),
+      ended: (text) => void (drill.expect.consumersMayEnd ? this.#notes : this.#problems).push(text),
     });
   }
 
@@ -64,6 +67,7 @@ export class Run {
     const { target, random, signal } = this.#options;
     const startedAt = new Date();
     try {
+      await target.lab?.restore();
       await this.#settle();
       target.watch.recordTo((event) => this.#recorder.add(event));
       await this.#createStream();
@@ -72,7 +76,7 @@ export class Run {
       await this.#disturb();
     } catch (error) {
       if (signal.aborted || !(error instanceof DrillError)) throw error;
-      this.#problem(error.message);
+      this.#problems.push(error.message);
     } finally {
       target.watch.recordTo(() => {});
       await this.#workload.close();
@@ -83,7 +87,8 @@ export class Run {
       ...checked,
       startedAt,
       times: this.#recorder.times,
-      periods: target.watch.periods,
+      retries: this.#recorder.retries,
+      ...(this.#seen ?? this.#look()),
       notes: this.#notes,
       problems: this.#problems,
     });
@@ -117,6 +122,7 @@ export class Run {
   async #endDown(fault: Fault): Promise<void> {
     this.#mark('end');
     await this.#finish();
+    this.#seen = this.#look();
     this.#options.target.watch.recordTo(() => {});
     await fault.end?.();
     await this.#settle();
@@ -145,9 +151,10 @@ export class Run {
       watch: target.watch,
       random,
       signal,
+      calm: () => this.#settle(),
       acked: () => this.#recorder.acked,
       note: (text) => void this.#notes.push(text),
-      problem: (text) => this.#problem(text),
+      problem: (text) => void this.#problems.push(text),
     };
   }
 
@@ -201,11 +208,12 @@ export class Run {
     }
   }
 
-  #mark(name: string): void {
-    this.#recorder.add({ kind: 'mark', at: now(), name });
+  #look(): Pick<Seen, 'periods' | 'views'> {
+    const { periods, views } = this.#options.target.watch;
+    return { periods, views };
   }
 
-  #problem(text: string): void {
-    this.#problems.push(text);
+  #mark(name: string): void {
+    this.#recorder.add({ kind: 'mark', at: now(), name });
   }
 }

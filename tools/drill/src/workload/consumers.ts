@@ -9,7 +9,7 @@ export interface ConsumerOptions {
   readonly stream: string;
   readonly recorder: Recorder;
   /** Told of a consumer that could not go on: damage, or an answer nobody understands. */
-  readonly problem: (text: string) => void;
+  readonly ended: (text: string) => void;
 }
 
 /** So long a node may keep a tail waiting: a consumer left on a node that froze moves on soon after. */
@@ -51,7 +51,7 @@ export class TailConsumer {
   }
 
   async #run(): Promise<void> {
-    const { stream, recorder, name, problem } = this.#options;
+    const { stream, recorder, name, ended } = this.#options;
     const { signal } = this.#stop;
     try {
       const chunks = this.#client.tailChunks(stream, { from: 'earliest', waitSeconds: WAIT_SECONDS, signal });
@@ -62,7 +62,7 @@ export class TailConsumer {
       }
     } catch (error) {
       if (signal.aborted) return;
-      problem(`${name} could not go on: ${error instanceof Error ? error.message : String(error)}`);
+      ended(`${name} could not go on: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 }
@@ -91,7 +91,7 @@ export class ReplayConsumer {
   }
 
   async #run(): Promise<void> {
-    const { name, problem } = this.#options;
+    const { name, ended } = this.#options;
     const { signal } = this.#stop;
     for (let pass = 1; !signal.aborted && this.#replayed < MAX_REPLAYED; pass++) {
       try {
@@ -101,7 +101,7 @@ export class ReplayConsumer {
         if (signal.aborted) return;
         // Nobody answers for as long as a client tries: no fault of the log. The next pass begins anew.
         if (isVaultClientError(error, 'unavailable')) continue;
-        problem(`${name} could not go on: ${error instanceof Error ? error.message : String(error)}`);
+        ended(`${name} could not go on: ${error instanceof Error ? error.message : String(error)}`);
         return;
       }
     }

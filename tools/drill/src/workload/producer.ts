@@ -1,7 +1,9 @@
 import { createClient, isVaultClientError, type VaultClient } from '@message-vault/client';
 import type { Recorder } from '../record/recorder.ts';
-import { now } from '../wait.ts';
+import { now, pause } from '../wait.ts';
 import { makeMessage } from './messages.ts';
+
+const CLOSE_WITHIN_MS = 1000;
 
 export interface ProducerOptions {
   readonly name: string;
@@ -19,15 +21,21 @@ export interface ProducerOptions {
 export class Producer {
   readonly #options: ProducerOptions;
   readonly #client: VaultClient;
+  readonly #giveUp = new AbortController();
   readonly #outstanding = new Set<Promise<void>>();
   #sequence = 0;
   #acked = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ProducerOptions) {
-    const { urls, deliveryTimeoutMs, followLeader = true } = options;
+    const { urls, deliveryTimeoutMs, followLeader = true, recorder } = options;
     this.#options = options;
-    this.#client = createClient({ urls, deliveryTimeoutMs, followLeader });
+    this.#client = createClient({
+      urls,
+      deliveryTimeoutMs,
+      followLeader,
+      onRetry: ({ reason }) => recorder.retried(reason),
+    });
   }
 
   get acked(): number {
@@ -52,10 +60,12 @@ export class Producer {
     await Promise.all(this.#outstanding);
   }
 
-  /** What is on its way ends as unknown. */
+  /** What is on its way ends now, with what is known of it. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#client.close();
+    this.#giveUp.abort();
+    await this.stop();
+    // The client goes on trying what it sent, for as long as a delivery may take; nobody waits for that here.
+    await Promise.race([this.#client.close(), pause(CLOSE_WITHIN_MS)]);
   }
 
   async #publish(): Promise<void> {
@@ -65,7 +75,9 @@ export class Producer {
     const message = { stream, producer, sequence };
     recorder.add({ kind: 'start', at: now(), ...message, hash });
     try {
-      const { firstOffset, firstSequenceNumber } = await this.#client.publish(stream, record);
+      const { firstOffset, firstSequenceNumber } = await this.#client.publish(stream, record, {
+        signal: this.#giveUp.signal,
+      });
       this.#acked += 1;
       const place = { offset: firstOffset, sequenceNumber: firstSequenceNumber };
       recorder.add({ kind: 'ack', at: now(), ...message, ...place });

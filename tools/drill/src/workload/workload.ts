@@ -11,7 +11,8 @@ export interface WorkloadOptions {
   readonly recorder: Recorder;
   readonly random: () => number;
   readonly signal: AbortSignal;
-  readonly problem: (text: string) => void;
+  /** Told of a consumer that came to its end too early. */
+  readonly ended: (text: string) => void;
 }
 
 export const defaultLoad: Load = {
@@ -72,14 +73,14 @@ export class Workload {
 
   /** Waits until every tail has been given what there is, and ends all consumers. */
   async stopConsumers(nextOffset: number): Promise<void> {
-    const { signal, problem } = this.#options;
+    const { signal, ended } = this.#options;
     const missing = (): TailConsumer[] => this.#tails.filter((tail) => tail.nextOffset < nextOffset);
     await until('the tails have everything', () => (missing().length === 0 ? true : undefined), {
       withinMs: ARRIVE_WITHIN_MS,
       signal,
     }).catch(() => {
       for (const tail of missing()) {
-        problem(`${tail.name} was given everything up to offset ${tail.nextOffset}, of ${nextOffset}`);
+        ended(`${tail.name} was given everything up to offset ${tail.nextOffset}, of ${nextOffset}`);
       }
     });
     await Promise.all([...this.#tails, ...this.#replayers].map((consumer) => consumer.stop()));
