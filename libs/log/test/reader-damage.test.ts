@@ -88,6 +88,23 @@ describe('what is not there yet', () => {
     expect((await world.run(read)).commits.map(({ header }) => header.number)).toEqual([1, 2]);
   });
 
+  test('a torn commit that gave way to a longer one while it was being looked at is no damage', async () => {
+    // As above, but by the second look a new leader has cleared the place and written a longer commit there.
+    const world = new ReaderWorld({ delayMs: () => 5 });
+    await world.log.append();
+    const reader = world.reader();
+    await world.run(world.values(reader));
+    const torn = world.log.next({ valueBytes: 700 });
+    await world.log.put(torn.page, torn.bytes.subarray(0, PAGE_BYTES));
+    const read = reader.read({ from: encodeOffset(torn.page, 0), maxBytes: MIB });
+    await world.runtime.advance(7);
+    await world.log.clear(torn.page, torn.pages);
+    const longer = await world.log.append({ valueBytes: 3000, seals: true });
+    await world.log.append();
+    expect(longer.pages).toBeGreaterThan(torn.pages);
+    expect((await world.run(read)).commits.map(({ header }) => header.number)).toEqual([1, 2]);
+  });
+
   test('what looks like a commit inside the body of one being written is no sign that it is damaged', async () => {
     const world = new ReaderWorld();
     await world.log.append();

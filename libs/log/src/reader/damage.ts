@@ -29,9 +29,9 @@ export async function judgeBadPlace(place: BadPlace): Promise<Verdict> {
   );
   if (again.status !== 'read') return 'not yet';
   const { streamId } = place.source.stream;
-  return walkCommits({ bytes: again.bytes, page: place.page, streamId }).commits.length > 0
-    ? 'good now'
-    : 'damaged';
+  const { commits, stop } = walkCommits({ bytes: again.bytes, page: place.page, streamId });
+  // A good header of a longer commit than the one seen before: that one was torn, and another leader's took its place.
+  return commits.length > 0 || stop.kind === 'partial' ? 'good now' : 'damaged';
 }
 
 async function isFollowed(place: BadPlace): Promise<boolean> {
