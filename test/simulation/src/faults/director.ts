@@ -1,4 +1,5 @@
 import { LEADER_LEASE, LEADER_PATH, parseLeaderDocument } from '@message-vault/metadata';
+import type { SeededRandom } from '@message-vault/runtime/testing';
 import type { StoredDocument } from '@message-vault/storage';
 import type { SimNode } from '../node/node.ts';
 import type { Cluster } from '../run/cluster.ts';
@@ -14,12 +15,15 @@ export class Director {
   readonly #cluster: Cluster;
   readonly #ambushes: Ambushes;
   readonly #operator: SimProcess;
+  readonly #random: SeededRandom;
   #savedLeader: StoredDocument | undefined;
 
   constructor(cluster: Cluster, ambushes: Ambushes) {
     this.#cluster = cluster;
     this.#ambushes = ambushes;
+    this.#random = cluster.world.chance('director');
     this.#operator = new SimProcess(cluster.world, new Host('operator'));
+    cluster.onLead = () => this.#stirUp();
   }
 
   schedule(faults: readonly Fault[]): void {
@@ -28,9 +32,19 @@ export class Director {
       world.after(fault.atMs, () => {
         world.note('FAULT', JSON.stringify(fault));
         this.#begin(fault);
+        this.#stirUp();
       });
     }
     world.after(world.calmAtMs, () => void this.#calmDown());
+  }
+
+  /** What happens around a fault and around a takeover matters most: somebody should be publishing. */
+  #stirUp(): void {
+    const random = this.#random;
+    if (this.#cluster.world.nowMs > this.#cluster.world.calmAtMs) return;
+    for (const producer of this.#cluster.producers) {
+      if (random.chance(0.7)) producer.burst(2 + random.below(8), random.pick([50, 300, 1500]));
+    }
   }
 
   crash(host: string, downMs: number): void {

@@ -3,6 +3,7 @@ import type { AfterCut } from '../network/wires.ts';
 import { calm, type HintWeather, type NetworkWeather, type StorageWeather } from '../world/weather.ts';
 import { AMBUSH_ACTS, AMBUSHED, type Ambush } from './ambush.ts';
 import type { Fault, FaultAct, FaultKind, Victim } from './fault.ts';
+import { recipe } from './recipes.ts';
 
 /** Who can be hit. */
 export interface Targets {
@@ -86,16 +87,20 @@ const KINDS: { readonly [Kind in FaultKind]: { readonly weight: number; readonly
 };
 
 const FIRST_FAULT_MS = 100;
+const RECIPES_SHARE = 0.5;
+/** What a recipe needs to take effect: a takeover, and then some. */
+const RECIPE_MS = 3000;
 
 /** Some faults, in the order of their times, all of them before everything has to be calm. */
 export function planFaults(random: SeededRandom, targets: Targets): Fault[] {
   const count = random.pick([1, 2, 3, 4, 6, 9]);
   const span = targets.calmAtMs - FIRST_FAULT_MS - 200;
-  const faults = Array.from({ length: count }, (): Fault => {
-    const atMs = Math.round(FIRST_FAULT_MS + span * random.next());
-    return { atMs, ...draw(random, targets) };
+  const faults = Array.from({ length: count }, (): readonly Fault[] => {
+    const share = random.next();
+    if (random.chance(RECIPES_SHARE)) return recipe(random, FIRST_FAULT_MS + (span - RECIPE_MS) * share);
+    return [{ atMs: Math.round(FIRST_FAULT_MS + span * share), ...draw(random, targets) }];
   });
-  return faults.sort((a, b) => a.atMs - b.atMs);
+  return faults.flat().sort((a, b) => a.atMs - b.atMs);
 }
 
 function draw(random: SeededRandom, targets: Targets): FaultAct {
@@ -119,7 +124,8 @@ function anyone(random: SeededRandom, targets: Targets): Victim {
 function pairOf(random: SeededRandom, targets: Targets): { from: Victim; to: Victim } {
   const from = aNode(random, targets);
   const kind = random.next();
-  if (kind < 0.45) return { from, to: 'storage' };
+  if (kind < 0.25) return { from, to: 'storage' };
+  if (kind < 0.45) return { from: 'storage', to: from };
   if (kind < 0.75) return { from, to: from === 'leader' ? 'standby' : random.pick(targets.nodes) };
   return { from, to: random.pick(targets.programs) };
 }
@@ -140,7 +146,7 @@ function ambushOf(random: SeededRandom, targets: Targets): Ambush {
     about,
     nth: 1 + random.below(random.pick([1, 3, 12])),
     step: random.pick(['sent', 'applied', 'answered'] as const),
-    act: random.chance(0.6) ? random.pick(['crash', 'freeze'] as const) : random.pick(AMBUSH_ACTS),
+    act: random.chance(0.4) ? random.pick(['crash', 'freeze'] as const) : random.pick(AMBUSH_ACTS),
     forMs: random.pick([300, 2000, 6000]) * (0.5 + random.next()),
   };
 }

@@ -14,3 +14,13 @@ export const plants: readonly Plant[] = [
   forgetWindow,
   reuseOffset,
 ];
+
+/** Undefined for no name. Throws RangeError for one that none has. */
+export function plantNamed(name: string | undefined): Plant | undefined {
+  if (name === undefined) return undefined;
+  const found = plants.find((plant) => plant.name === name);
+  if (found !== undefined) return found;
+  throw new RangeError(
+    `there is no bug ${name} to plant; there are ${plants.map((plant) => plant.name).join(', ')}`,
+  );
+}

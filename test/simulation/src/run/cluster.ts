@@ -40,6 +40,8 @@ export class Cluster {
   readonly led: Led[] = [];
   /** When each change of leadership that was asked for came to its end; those still going on have none. */
   readonly handovers: { endedAtMs: number | undefined }[] = [];
+  /** Called when somebody begins to lead. */
+  onLead: () => void = () => {};
   readonly #setup: Setup;
   /** By name. */
   readonly #documents = new Map<string, NameDocument>();
@@ -114,6 +116,7 @@ export class Cluster {
   #leads(node: string, epoch: number): void {
     this.led.push({ node, epoch, atMs: this.world.nowMs });
     this.history.add({ kind: 'leader', observer: node, nodeId: node, epoch });
+    this.onLead();
   }
 
   #handsOver(): () => void {

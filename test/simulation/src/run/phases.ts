@@ -12,6 +12,8 @@ const ENDED_WITHIN_MS = 35_000;
 const CAUGHT_UP_WITHIN_MS = 12_000;
 /** Longer than a lease lasts: whoever wanted to take over has done so. */
 const QUIET_MS = 17_000;
+/** A takeover that began under the last faults may end after them. */
+const UNDER_WAY_MS = 1000;
 const STEP_MS = 20;
 
 /** How long after the last fault everybody was served again, virtual milliseconds. */
@@ -67,7 +69,7 @@ async function catchUp(cluster: Cluster): Promise<void> {
 /** One leader, known to all, and at most one change after the last fault. */
 function judgeLeadership(cluster: Cluster): void {
   const { world, led, handovers } = cluster;
-  const late = led.filter(({ atMs }) => atMs > world.calmAtMs);
+  const late = led.filter(({ atMs }) => atMs > world.calmAtMs + UNDER_WAY_MS);
   const asked = handovers.filter(({ endedAtMs = world.nowMs }) => endedAtMs > world.calmAtMs);
   if (late.length > 1 + asked.length) {
     const who = late.map(({ node, epoch, atMs }) => `${node} epoch ${epoch} at ${Math.round(atMs)}`);

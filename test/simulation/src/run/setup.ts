@@ -23,7 +23,7 @@ const STREAM = 'orders';
 export function setupOf(seed: number): Setup {
   const random = new SeededRandom(seed ^ 0x5e7);
   const nodes = nodesOf(random);
-  const calmAtMs = 2000 + random.below(random.pick([3000, 6000, 20_000]));
+  const calmAtMs = 4000 + random.below(random.pick([2000, 5000, 16_000]));
   const producers = producersOf(random, nodes, calmAtMs);
   const consumers = consumersOf(random, nodes);
   const targets = {
@@ -47,24 +47,31 @@ function weatherOf(random: SeededRandom): Weather {
   const most = random.pick([0, 0, 0.01, 0.06]);
   const hints = random.chance(0.5) ? calm.hints : stormyHints(random);
   // Slow storage makes the moments long in which two leaders can meet.
-  const latencyMs = random.pick([calm.storage.latencyMs, calm.storage.latencyMs, [5, 60] as const]);
+  const latencyMs = random.pick([
+    calm.storage.latencyMs,
+    calm.storage.latencyMs,
+    [5, 60] as const,
+    [30, 250] as const,
+  ]);
   const storage = { ...(most === 0 ? calm.storage : stormyStorage(random, most)), latencyMs };
   return { storage, network: most === 0 ? calm.network : stormyNetwork(random, most / 2), hints };
 }
 
 /** About so many calls of one producer before everything is calm: enough to have some under way whenever anything happens. */
-const CALLS = [20, 40, 60] as const;
+const CALLS = [10, 20, 40] as const;
 const BURSTS = [1, 1, 4, 10] as const;
 
 function producersOf(random: SeededRandom, nodes: readonly NodeSetup[], calmAtMs: number): ProducerSetup[] {
   const urls = nodes.map((node) => node.url);
+  // Those that know one node only keep two leaders busy at once.
+  const pinned = random.chance(0.6);
   return Array.from({ length: 3 }, (_, index) => {
+    const own = urls[index];
     const mostCalls = random.pick(BURSTS);
     return {
       name: `p${index + 1}`,
       stream: STREAM,
-      // Those that know one node only keep two leaders busy at once.
-      client: clientOf(random, random.chance(0.4) ? [random.pick(urls)] : urls),
+      client: clientOf(random, pinned && own !== undefined ? [own] : urls),
       mostMessages: random.pick([1, 1, 3, 8]),
       mostCalls,
       gapMs: random.pick([1, 4, 10]),
@@ -90,7 +97,7 @@ function nodesOf(random: SeededRandom): NodeSetup[] {
   const limits = {
     checkpointEvery: random.pick([8, 8, 64]),
     writeTimeoutMs: random.pick([300, 1000, 5000]),
-    resolveForMs: random.pick([800, 3000, 10_000]),
+    resolveForMs: random.pick([500, 1000, 3000, 10_000]),
   };
   const storageTimeoutMs = random.pick([1000, 5000]);
   const apps = ['master', 'slave', 'reader'] as const;
@@ -112,7 +119,7 @@ function clientOf(random: SeededRandom, urls: readonly string[]): ClientTuning {
     lingerMs: random.pick([0, 0, 10]),
     maxInFlight: random.pick([1, 2, 4, 5]),
     attemptTimeoutMs: random.pick([700, 3000, 10_000]),
-    deliveryTimeoutMs: random.pick([1500, 5000, 30_000]),
+    deliveryTimeoutMs: random.pick([2500, 8000, 30_000]),
     followLeader: random.chance(0.8),
   };
 }

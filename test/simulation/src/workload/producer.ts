@@ -124,6 +124,15 @@ export class Producer {
     return this.#lastStoredStartedMs;
   }
 
+  /** Some more calls, any time during the next `overMs`. */
+  burst(calls: number, overMs: number): void {
+    for (let left = calls; left > 0; left -= 1) {
+      this.#process?.setTimer(overMs * this.#random.next(), () => {
+        if (!this.#stopping) void this.#publish();
+      });
+    }
+  }
+
   #pace(process: SimProcess, left: number = this.#random.below(this.#setup.mostCalls)): void {
     const { gapMs, pauseMs, oneByOne } = this.#setup;
     const delayMs = (left > 0 ? gapMs : pauseMs) * 2 * this.#random.next();

@@ -1,0 +1,135 @@
+import { parseArgs } from 'node:util';
+import type { SeedReport } from './many/messages.ts';
+import { runSeeds } from './many/pool.ts';
+import { commit, describeFailure } from './many/report.ts';
+import { shrink } from './many/shrink.ts';
+import { type Plant, plantNamed, plants } from './plants/index.ts';
+import { simulate } from './run/simulate.ts';
+
+const help = `npm run sim -- [OPTION…]
+
+Runs whole clusters (brokers, readers, producers, consumers, over one simulated storage and network) in virtual time.
+What happens in a run is its seed's doing: the same seed does the same, bit for bit. Ends with 1 at a broken rule.
+
+  --seeds N        how many seeds to run (default 1000), on all cores
+  --from N         the first of them (default 1)
+  --workers N      processes (default one per core)
+  --keep-going     don't end at the first seed that fails
+  --seed N         run this one only and say what it did; a failure is shrunk to the faults it needs
+  --trace          with --seed: all of the trace, and no shrinking
+  --plant BUG      with a bug planted, to see it found: one of ${plants.map((plant) => plant.name).join(', ')}
+  --help           this text; the rest is in docs/simulation.md
+`;
+
+interface Arguments {
+  readonly seeds: number;
+  readonly from: number;
+  readonly workers: number | undefined;
+  readonly keepGoing: boolean;
+  readonly seed: number | undefined;
+  readonly trace: boolean;
+  readonly plant: Plant | undefined;
+}
+
+const MAX_SEED = 2 ** 32 - 1;
+
+/** Throws RangeError for what is no whole number from 0 up. */
+function wholeNumber(name: string, text: string): number {
+  const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (number <= MAX_SEED) return number;
+  throw new RangeError(`--${name} takes a whole number up to ${MAX_SEED}, not ${JSON.stringify(text)}`);
+}
+
+function readArguments(): Arguments | 'help' {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '1000' },
+      from: { type: 'string', default: '1' },
+      workers: { type: 'string' },
+      'keep-going': { type: 'boolean', default: false },
+      seed: { type: 'string' },
+      trace: { type: 'boolean', default: false },
+      plant: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) return 'help';
+  return {
+    seeds: wholeNumber('seeds', values.seeds),
+    from: wholeNumber('from', values.from),
+    workers: values.workers === undefined ? undefined : wholeNumber('workers', values.workers),
+    keepGoing: values['keep-going'],
+    seed: values.seed === undefined ? undefined : wholeNumber('seed', values.seed),
+    trace: values.trace,
+    plant: plantNamed(values.plant),
+  };
+}
+
+async function main(): Promise<number> {
+  try {
+    const given = readArguments();
+    if (given === 'help') return say(process.stdout, help, 0);
+    return given.seed === undefined ? await runMany(given) : await runOne(given.seed, given);
+  } catch (error) {
+    const isUsage = error instanceof RangeError || error instanceof TypeError;
+    if (!isUsage) throw error;
+    return say(process.stderr, `${error.message}\n\n${help}`, 2);
+  }
+}
+
+async function runOne(seed: number, { plant, trace }: Pick<Arguments, 'plant' | 'trace'>): Promise<number> {
+  const outcome = await simulate(seed, { keepTrace: true, plant });
+  if (outcome.findings.length > 0) {
+    const told = trace ? outcome : await shrink(outcome, plant);
+    return say(process.stdout, describeFailure(told, { whole: trace }), 1);
+  }
+  const lines = trace ? `${JSON.stringify(outcome.setup)}\n${outcome.trace.join('\n')}\n` : '';
+  const counts = JSON.stringify(outcome.counts);
+  return say(
+    process.stdout,
+    `${lines}seed ${seed}, commit ${commit()}: nothing is wrong. ${outcome.digest} ${counts}\n`,
+    0,
+  );
+}
+
+async function runMany(given: Arguments): Promise<number> {
+  const startedAt = performance.now();
+  const failed: SeedReport[] = [];
+  const totals = { seeds: 0, acks: 0, leaders: 0, virtualMs: 0, slowestMs: 0 };
+  await runSeeds({
+    from: given.from,
+    count: given.seeds,
+    plant: given.plant?.name,
+    workers: given.workers,
+    onSeed: (report) => {
+      totals.seeds += 1;
+      totals.acks += report.counts.acks;
+      totals.leaders += report.counts.leaders;
+      totals.virtualMs += report.counts.virtualMs;
+      totals.slowestMs = Math.max(totals.slowestMs, report.counts.livelyAfterMs);
+      if (report.findings.length > 0) {
+        failed.push(report);
+        process.stdout.write(
+          `seed ${report.seed}: ${report.findings[0]?.rule}: ${report.findings[0]?.detail}\n`,
+        );
+      } else if (totals.seeds % 500 === 0) process.stderr.write(`${totals.seeds} seeds\n`);
+      return failed.length > 0 && !given.keepGoing;
+    },
+  });
+  const tookS = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const hours = (totals.virtualMs / 3_600_000).toFixed(1);
+  process.stdout.write(
+    `${totals.seeds} seeds in ${tookS} s: ${hours} hours of virtual time, ${totals.acks} messages acknowledged, ` +
+      `${totals.leaders} terms of leadership, everybody served again at most ${totals.slowestMs} ms after the last fault; ` +
+      `${failed.length} failed\n`,
+  );
+  const [first] = failed.sort((a, b) => a.seed - b.seed);
+  return first === undefined ? 0 : runOne(first.seed, { plant: given.plant, trace: false });
+}
+
+function say(stream: NodeJS.WriteStream, text: string, code: number): number {
+  stream.write(text);
+  return code;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,74 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Assignment, SeedReport } from './messages.ts';
+
+export interface RunSeedsOptions {
+  readonly from: number;
+  readonly count: number;
+  readonly plant?: string | undefined;
+  /** Processes; default one per core. */
+  readonly workers?: number | undefined;
+  /** Told of every seed, in no order. True ends the run. */
+  readonly onSeed: (report: SeedReport) => boolean;
+}
+
+/** Small enough that no worker sits idle for long at the end. */
+const CHUNK = 16;
+const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
+
+/** Runs a range of seeds on all cores. Rejects when a worker dies, naming the seeds it had. */
+export async function runSeeds(options: RunSeedsOptions): Promise<void> {
+  const end = options.from + options.count;
+  let next = options.from;
+  let enough = false;
+  const take = (): Assignment | undefined => {
+    if (enough || next >= end) return undefined;
+    const assignment = { from: next, count: Math.min(CHUNK, end - next), plant: options.plant };
+    next += CHUNK;
+    return assignment;
+  };
+  const onSeed = (report: SeedReport): boolean => {
+    if (!enough) enough = options.onSeed(report);
+    return enough;
+  };
+  const workers = Math.min(options.workers ?? availableParallelism(), Math.ceil(options.count / CHUNK));
+  await Promise.all(Array.from({ length: workers }, () => work(take, onSeed)));
+}
+
+/** One process, fed until there is nothing left to do. */
+async function work(
+  take: () => Assignment | undefined,
+  onSeed: (report: SeedReport) => boolean,
+): Promise<void> {
+  const worker = fork(WORKER, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  try {
+    await feed(worker, take, onSeed);
+  } finally {
+    worker.kill('SIGKILL');
+  }
+}
+
+function feed(
+  worker: ChildProcess,
+  take: () => Assignment | undefined,
+  onSeed: (report: SeedReport) => boolean,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let current: Assignment | undefined;
+    const goOn = (): void => {
+      current = take();
+      if (current === undefined) resolve();
+      else worker.send(current);
+    };
+    worker.once('error', reject);
+    worker.once('exit', (code) =>
+      reject(new Error(`a worker ended with ${code} while at seeds ${JSON.stringify(current)}`)),
+    );
+    worker.on('message', (message: SeedReport | 'done') => {
+      if (message === 'done') goOn();
+      else if (onSeed(message)) resolve();
+    });
+    goOn();
+  });
+}
