@@ -5,7 +5,7 @@ import {
   FramingError,
   type MessagePlace,
 } from '@message-vault/framing';
-import { damagedAt, LogError } from '../errors.ts';
+import { damagedAt, isLogError, LogError } from '../errors.ts';
 import type { HeaderSource } from './headers.ts';
 import type { Looks } from './looks.ts';
 import type { RunIndex } from './runs.ts';
@@ -91,7 +91,10 @@ export class Places {
   /** The error for an offset there is nothing at, saying what there is. */
   async outOfRange(offset: number, what = `offset ${offset}`): Promise<LogError> {
     const { segments, end, looks } = this.#options;
-    await looks.toEnd();
+    await looks.toEnd().catch((error: unknown) => {
+      // Damage elsewhere does not make this offset any better.
+      if (!isLogError(error, 'damaged')) throw error;
+    });
     const earliestOffset = encodeOffset(segments.earliestPage, 0);
     const nextOffset = encodeOffset(end.page, 0);
     const message = `${what} is not one of this stream: it has offsets from ${earliestOffset} up to ${nextOffset}`;

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { PAGE_BYTES } from '@message-vault/framing';
 import type { CacheEntry, ChunkCache } from './chunk-cache.ts';
 import type { PageSource } from './page-source.ts';
@@ -66,7 +67,8 @@ export class ReadAhead {
     let begun: BegunCommit | undefined;
     if (stop.kind === 'partial') {
       const rest = walked.bytes.subarray((walk.page - walked.page) * PAGE_BYTES);
-      begun = { bytes: new Uint8Array(stop.header.byteLength), filled: rest.byteLength };
+      // Filled in full before anybody looks at it.
+      begun = { bytes: Buffer.allocUnsafeSlow(stop.header.byteLength), filled: rest.byteLength };
       begun.bytes.set(rest);
     }
     this.#add(walk.page, { begun, raw });
