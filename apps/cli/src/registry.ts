@@ -3,6 +3,7 @@ import { drillCommand } from './commands/drill.ts';
 import { namesCommand } from './commands/names.ts';
 import { publishCommand } from './commands/publish.ts';
 import { readCommand } from './commands/read.ts';
+import { repairCommand } from './commands/repair.ts';
 import { statsCommand } from './commands/stats.ts';
 import { tailCommand } from './commands/tail.ts';
 import type { CommandModule } from './context.ts';
@@ -15,5 +16,6 @@ export const commands: readonly CommandModule[] = [
   namesCommand,
   statsCommand,
   clusterCommand,
+  repairCommand,
   drillCommand,
 ];

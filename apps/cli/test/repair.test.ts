@@ -1,0 +1,44 @@
+import { azureStorage, type Storage } from '@message-vault/storage';
+import { startAzurite } from '@message-vault/storage/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mvault } from './support/mvault.ts';
+
+let azurite: Awaited<ReturnType<typeof startAzurite>>;
+let storage: Storage;
+
+beforeAll(async () => {
+  azurite = await startAzurite();
+  storage = azureStorage({ connectionString: azurite.connectionString });
+});
+
+afterAll(async () => {
+  await storage.close();
+  await azurite.stop();
+});
+
+const repair = (...args: string[]) =>
+  mvault(['repair', ...args], { env: { MVAULT_STORAGE: azurite.connectionString } });
+
+describe('mvault repair', () => {
+  it('shows what the records say, and changes nothing without --yes', async () => {
+    const { code, stdout } = await repair('--epoch', '17');
+    expect([code, stdout.toString()]).toEqual([0, 'leader        (not there)\nleader-claim  (not there)\n']);
+    expect(await storage.documents.get('leader')).toBeUndefined();
+  });
+
+  it('writes a leader document above the epoch that is remembered, in the name of a person', async () => {
+    const { code, stdout } = await repair('--epoch', '17', '--person', 'ann', '--yes', '--json');
+    const answer: { leader: string } = JSON.parse(stdout.toString());
+    const stored = await storage.documents.get('leader');
+    expect([code, JSON.parse(answer.leader)]).toEqual([
+      0,
+      JSON.parse(new TextDecoder().decode(stored?.body)),
+    ]);
+    expect(JSON.parse(answer.leader)).toMatchObject({ epoch: 1017, nodeId: 'ann' });
+  });
+
+  it('does nothing when the highest epoch is not given', async () => {
+    const { code, stderr } = await repair('--yes');
+    expect([code, stderr]).toEqual([2, 'mvault: --yes needs --epoch\n']);
+  });
+});
