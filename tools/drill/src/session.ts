@@ -36,6 +36,7 @@ export interface SessionResult {
 }
 
 const MAX_RUNS = 200;
+const GIVEN_UP = 'given up before it was done';
 
 /** Throws DrillError `no_such_drill`, naming those there are. */
 export function drillNamed(name: string): Drill {
@@ -77,9 +78,9 @@ async function runDrill(drill: Drill, options: SessionOptions, folder: string): 
   if (skipped !== undefined) return report;
   try {
     await runAll(drill, options, { dir: join(folder, name), runs });
-    return report;
+    return { ...report, broken: options.signal.aborted ? GIVEN_UP : undefined };
   } catch (error) {
-    if (options.signal.aborted) return report;
+    if (options.signal.aborted) return { ...report, broken: GIVEN_UP };
     // The others can still be run; that this one could not is no less bad than a run that failed.
     if (isExpected(error)) return { ...report, broken: error.message };
     throw error;

@@ -122,7 +122,7 @@ export class Watch {
 }
 
 /** What the node at `url` says now; undefined when it does not answer in time. */
-export async function look(url: string, signal: AbortSignal): Promise<NodeView | undefined> {
+async function look(url: string, signal: AbortSignal): Promise<NodeView | undefined> {
   try {
     const response = await fetch(`${url}/-/cluster`, {
       headers: { accept: 'application/json' },

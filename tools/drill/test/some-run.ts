@@ -3,7 +3,7 @@ import { type Observed, type RunResult, resultOf } from '../src/run/result.ts';
 import type { LeaderPeriod } from '../src/watch.ts';
 
 /** A fault at 10 s, healed at 12 s, the end at 14 s; an acknowledgement every 10 ms but for 0.8 s after the fault. */
-export function someTimes(): Observed['times'] {
+function someTimes(): Observed['times'] {
   const acks = Array.from({ length: 400 }, (_, index) => 9_000 + index * 10).filter(
     (at) => at <= 10_000 || at >= 10_800,
   );

@@ -47,7 +47,7 @@ export function summarize(session: {
 }
 
 /** Nothing went wrong; a drill that was skipped passes too. */
-export function passed({ broken, runs }: Pick<DrillReport, 'broken' | 'runs'>): boolean {
+function passed({ broken, runs }: Pick<DrillReport, 'broken' | 'runs'>): boolean {
   return broken === undefined && runs.every(({ ok }) => ok);
 }
 

@@ -32,7 +32,7 @@ interface RoleChange {
   readonly reason: string;
 }
 
-export const BUCKET_MS = 50;
+const BUCKET_MS = 50;
 export const BEFORE_MS = 1000;
 
 export interface Seen {
