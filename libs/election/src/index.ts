@@ -4,10 +4,9 @@ export { createElection } from './election.ts';
 export { ElectionError, type ElectionErrorCode } from './errors.ts';
 export type { HandoverResult } from './handover.ts';
 export { testify } from './neighbours.ts';
-export type { Election, ElectionOptions } from './options.ts';
+export type { Election, ElectionEvents, ElectionOptions } from './options.ts';
 export type {
   ClusterHint,
-  ElectionEvents,
   ProbePort,
   ProbeResult,
   StorageSightings,

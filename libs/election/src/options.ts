@@ -1,10 +1,28 @@
 import type { Leadership } from '@message-vault/log';
 import type { Runtime } from '@message-vault/runtime';
 import type { DocumentStore, LeaseStore } from '@message-vault/storage';
+import type { AlarmCode } from './alarms.ts';
 import type { HandoverResult } from './handover.ts';
-import type { ClusterHint, ElectionEvents, ProbePort, StorageSightings, WitnessAnswer } from './ports.ts';
+import type { ClusterHint, ProbePort, StorageSightings, WitnessAnswer } from './ports.ts';
 import type { ElectionSettings } from './settings.ts';
 import type { ElectionState } from './state.ts';
+
+/** What the election asks of the node it runs in. */
+export interface ElectionEvents {
+  /** This node leads from now on, until `stepDown`. A rejection ends the term. */
+  lead(leadership: Leadership): Promise<void> | void;
+  /**
+   * Finish what is in flight and hold what comes new; the term ends when this settles, either way. Followed by exactly one of
+   * `stepDown` (forward what is held to the new leader) and `lead` (nobody took over: go on, under a new epoch).
+   */
+  drain(): Promise<void>;
+  /** This node does not lead any more. */
+  stepDown(reason: string): void;
+  /** Something a person should know began. */
+  alarm(code: AlarmCode, message: string): void;
+  /** Role, leader or alarms are not what they were. */
+  changed(state: ElectionState): void;
+}
 
 export interface ElectionOptions {
   /** Unique in the cluster. */

@@ -1,7 +1,4 @@
-import type { Leadership } from '@message-vault/log';
-import type { AlarmCode } from './alarms.ts';
 import type { Role } from './roles.ts';
-import type { ElectionState } from './state.ts';
 
 /** What became of asking a node for its health. */
 export interface ProbeResult {
@@ -57,21 +54,4 @@ export interface StorageSightings {
   readonly lastSilenceAt: number;
   /** When the longest-running call in flight was sent; undefined when none is. */
   readonly oldestPendingAt?: number | undefined;
-}
-
-/** What the election asks of the node it runs in. */
-export interface ElectionEvents {
-  /** This node leads from now on, until `stepDown`. A rejection ends the term. */
-  lead(leadership: Leadership): Promise<void> | void;
-  /**
-   * Finish what is in flight and hold what comes new; the term ends when this settles, either way. Followed by exactly one of
-   * `stepDown` (forward what is held to the new leader) and `lead` (nobody took over: go on, under a new epoch).
-   */
-  drain(): Promise<void>;
-  /** This node does not lead any more. */
-  stepDown(reason: string): void;
-  /** Something a person should know began. */
-  alarm(code: AlarmCode, message: string): void;
-  /** Role, leader or alarms are not what they were. */
-  changed(state: ElectionState): void;
 }

@@ -26,11 +26,7 @@ export type LateCode = Extract<StorageErrorCode, 'unavailable' | 'outcome_unknow
  * Runs one storage call and gives it up, as `late`, after the timeout or when `stop` is aborted. The store is told by its
  * signal; that it listens is not relied on.
  */
-export function timed<T>(
-  calls: Calls,
-  late: LateCode,
-  run: (options: CallOptions) => Promise<T>,
-): Promise<T> {
+function timed<T>(calls: Calls, late: LateCode, run: (options: CallOptions) => Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const controller = new AbortController();
     const giveUp = (why: string): void => {
@@ -64,7 +60,7 @@ export function timedWrite<T>(calls: Calls, run: (options: CallOptions) => Promi
 }
 
 /** True for what may be gone at the next try. */
-export function isPassing(error: unknown): error is StorageError {
+function isPassing(error: unknown): error is StorageError {
   return isStorageError(error, 'unavailable', 'throttled', 'outcome_unknown', 'unauthorized');
 }
 

@@ -18,7 +18,7 @@ export interface WindowBounds {
  * The latest producers are remembered however long they are silent, so that a wall clock that jumps ahead can't make a
  * stream forget who is publishing to it right now.
  */
-export const ALWAYS_REMEMBERED = 64;
+const ALWAYS_REMEMBERED = 64;
 
 /**
  * What the stream remembers of its producers: per producer its epoch and its last answers.
