@@ -1,7 +1,6 @@
 import { type ForwardAnswer, ForwardError, type ForwardRequest } from '@message-vault/http';
 import type { LeaderDocument } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
-import { isStorageError } from '@message-vault/storage';
 import type { LeaderView } from './leader-view.ts';
 import type { Peers } from './peers.ts';
 
@@ -19,6 +18,10 @@ export interface ForwarderOptions {
   ) => void;
 }
 
+/** Between the moment a node stands in the records as the leader and the one it leads, a few storage calls pass. */
+const BEGINS_WITHIN_MS = 20;
+/** Longest time to look for the leader before what is known has to do. */
+const LOOK_WITHIN_MS = 1000;
 /** The largest problem document of another node that is looked into. */
 const MAX_PROBLEM_BYTES = 64 * 1024;
 
@@ -47,10 +50,11 @@ export class Forwarder {
   async #forward(request: ForwardRequest): Promise<ForwardAnswer> {
     const { peers, runtime } = this.#options;
     const deadline = runtime.monotonic() + this.#options.holdMs;
-    let leader = await this.#leader();
+    let leader = await this.#options.view.latest(LOOK_WITHIN_MS);
     for (;;) {
       if (leader === null || this.#isFormerSelf(leader)) {
-        leader = await this.#next(leader?.epoch ?? 0, deadline, request, undefined);
+        // Its own name may also stand there because it is just about to lead.
+        leader = await this.#next((leader?.epoch ?? 1) - 1, deadline, request, undefined);
       }
       try {
         const answer = await peers.forward(leader.url, request);
@@ -71,17 +75,6 @@ export class Forwarder {
     return leader.url === ownUrl() && !leadsItself();
   }
 
-  /** What is known is good enough while the storage is silent. */
-  async #leader(): Promise<LeaderDocument | null> {
-    const { view } = this.#options;
-    try {
-      return await view.current();
-    } catch (error) {
-      if (!isStorageError(error)) throw error;
-      return view.known;
-    }
-  }
-
   async #next(
     epoch: number,
     deadline: number,
@@ -89,9 +82,18 @@ export class Forwarder {
     why: ForwardError | undefined,
   ): Promise<LeaderDocument> {
     const { view, runtime, counted } = this.#options;
+    const leftMs = (): number => deadline - runtime.monotonic();
     counted('held');
-    const next = await view.waitForNewerThan(epoch, deadline - runtime.monotonic(), request.signal);
-    if (next !== null) return next;
+    let next = await view.waitForNewerThan(epoch, leftMs(), request.signal);
+    while (next !== null && this.#isFormerSelf(next) && leftMs() > 0) {
+      const newer = await view.waitForNewerThan(
+        next.epoch,
+        Math.min(BEGINS_WITHIN_MS, leftMs()),
+        request.signal,
+      );
+      next = newer ?? next;
+    }
+    if (next !== null && !this.#isFormerSelf(next)) return next;
     throw (
       why ?? new ForwardError('no_leader', 'no node leads, and none began to in the time a request may wait')
     );

@@ -84,6 +84,19 @@ test('a request held by the very node that comes to lead next is served there at
   expect(runtime.monotonic()).toBeLessThan(900);
 });
 
+test('a request is not lost on a node that stands in the records a moment before it leads', async () => {
+  let leads = false;
+  const { runtime, storage, forwarder, tried } = forwarding({ 'http://reader': stored }, () => leads);
+  await lead(storage, 'http://a', 1);
+  runtime.setTimer(500, () => void lead(storage, 'http://reader', 2));
+  runtime.setTimer(800, () => {
+    leads = true;
+  });
+  expect((await runtime.run(forwarder.forward(request))).status).toBe(201);
+  expect(tried).toEqual(['http://a', 'http://reader']);
+  expect(runtime.monotonic()).toBeLessThan(1000);
+});
+
 test('a node that the records still name from an earlier life does not send itself anything', async () => {
   const { runtime, storage, forwarder, tried } = forwarding({ 'http://reader': stored, 'http://b': stored });
   await lead(storage, 'http://reader', 1);
