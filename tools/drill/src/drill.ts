@@ -78,11 +78,16 @@ export interface OutsideStage {
   problem(text: string): void;
 }
 
+export interface LateProducer {
+  /** Publishes some messages at once. Resolves when all have come to their end, whichever. */
+  publish(count: number): Promise<void>;
+}
+
 /** What a fault works with that needs a cluster of its own. */
 export interface Stage extends OutsideStage {
   readonly lab: Lab;
-  /** Publishes `count` messages through this one node, as a producer of its own that the history knows of. */
-  publishThrough(url: string, count: number): Promise<void>;
+  /** One more producer, which the history knows of too, that publishes through this one node and when it is told to. */
+  producerThrough(url: string): LateProducer;
 }
 
 /** A fault that has been prepared: whatever it needs to know has been found out. */

@@ -100,16 +100,19 @@ async function freezing(stage: Stage) {
   const { cluster } = stage.lab;
   const frozen = stage.lab.node(rulingNode(stage));
   const refusedBefore = await metricOf(frozen.url, WRITES_REFUSED);
-  let late: Promise<void> = Promise.resolve();
+  // Its connection is there before the node freezes: what it sends then is read as soon as the node wakes up.
+  const late = stage.producerThrough(frozen.url);
+  await late.publish(1);
+  let published: Promise<void> = Promise.resolve();
   return {
     begin: () => cluster.kill(frozen.id, 'SIGSTOP'),
     async end() {
-      late = stage.publishThrough(frozen.url, LATE_MESSAGES);
+      published = late.publish(LATE_MESSAGES);
       await pause(LIE_IN_WAIT_MS, stage.signal);
       await cluster.kill(frozen.id, 'SIGCONT');
     },
     async afterwards() {
-      await late;
+      await published;
       const refused = (await metricOf(frozen.url, WRITES_REFUSED)) - refusedBefore;
       stage.note(`The storage refused ${refused} writes of ${frozen.id} after it woke up.`);
       const now = stage.lab.node(frozen.id);

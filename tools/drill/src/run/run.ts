@@ -133,8 +133,8 @@ export class Run {
     if (drill.notFromOutside === undefined) return drill.prepare(this.#outsideStage());
     if (target.lab === undefined)
       throw new DrillError('bad_option', `${drill.name}: ${drill.notFromOutside}`);
-    const publishThrough: Stage['publishThrough'] = (url, count) => this.#workload.publishThrough(url, count);
-    return drill.prepare({ ...this.#outsideStage(), lab: target.lab, publishThrough });
+    const producerThrough: Stage['producerThrough'] = (url) => this.#workload.producerThrough(url);
+    return drill.prepare({ ...this.#outsideStage(), lab: target.lab, producerThrough });
   }
 
   async #createStream(): Promise<void> {

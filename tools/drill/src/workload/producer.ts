@@ -57,6 +57,11 @@ export class Producer {
   /** Publishes nothing more; resolves when all that was published has come to its end. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    await this.ended();
+  }
+
+  /** All that was published so far has come to its end. */
+  async ended(): Promise<void> {
     await Promise.all(this.#outstanding);
   }
 

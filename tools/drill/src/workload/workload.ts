@@ -1,4 +1,4 @@
-import type { Load } from '../drill.ts';
+import type { LateProducer, Load } from '../drill.ts';
 import type { Recorder } from '../record/recorder.ts';
 import { until } from '../wait.ts';
 import { ReplayConsumer, TailConsumer } from './consumers.ts';
@@ -34,7 +34,7 @@ export class Workload {
   readonly #producers: readonly Producer[];
   readonly #tails: readonly TailConsumer[];
   readonly #replayers: readonly ReplayConsumer[];
-  #late = 0;
+  readonly #late: Producer[] = [];
 
   constructor(options: WorkloadOptions) {
     const { load } = options;
@@ -56,19 +56,23 @@ export class Workload {
     await this.#untilAcked(acks);
   }
 
-  /** Publishes `count` messages through one node, as one more producer; resolves when all have come to their end. */
-  async publishThrough(url: string, count: number): Promise<void> {
+  /** One more producer, that publishes through one node only, and what it is told to. */
+  producerThrough(url: string): LateProducer {
     const { load } = this.#options;
-    const name = `late-producer-${++this.#late}`;
+    const name = `late-producer-${this.#late.length + 1}`;
     const producer = new Producer({ ...this.#options, ...load, name, urls: [url], followLeader: false });
-    for (let sent = 0; sent < count; sent++) producer.publish();
-    await producer.stop();
-    await producer.close();
+    this.#late.push(producer);
+    return {
+      async publish(count) {
+        for (let sent = 0; sent < count; sent++) producer.publish();
+        await producer.ended();
+      },
+    };
   }
 
   /** Nothing new is published; resolves when all that was has come to its end. */
   async stopProducers(): Promise<void> {
-    await Promise.all(this.#producers.map((producer) => producer.stop()));
+    await Promise.all([...this.#producers, ...this.#late].map((producer) => producer.stop()));
   }
 
   /** Waits until every tail has been given what there is, and ends all consumers. */
@@ -91,7 +95,7 @@ export class Workload {
     await Promise.all(
       [...this.#tails, ...this.#replayers]
         .map((consumer) => consumer.stop())
-        .concat(this.#producers.map((producer) => producer.close())),
+        .concat([...this.#producers, ...this.#late].map((producer) => producer.close())),
     );
   }
 
