@@ -11,7 +11,10 @@ export type AlarmCode =
   | 'leader_document_missing'
   /** The leader document, or the claim beside it, can't be read. Fail-stop. */
   | 'leader_document_unreadable'
-  /** The leader's URL leads to this very process, which does not lead: two nodes are configured with one URL. */
+  /**
+   * The leader's URL leads to this very process, which does not lead: two nodes are configured with one URL. In this node's own
+   * name that is at first only the record of its earlier life.
+   */
   | 'url_leads_to_myself'
   /** The election hit a bug and ended. */
   | 'election_failed';

@@ -6,6 +6,7 @@ import { acquireLead, breakLead, type Contender, type Contest } from './contend.
 import { decide, type Observation, type Row } from './decision.ts';
 import type { LeaderRecords, Records } from './leader-records.ts';
 import { LookPace } from './look-pace.ts';
+import { Misdirection } from './misdirection.ts';
 import type { ProbePort } from './ports.ts';
 import { isLeading, Prober, probeWithin } from './prober.ts';
 import type { ElectionSettings } from './settings.ts';
@@ -44,6 +45,7 @@ export class Standby {
   readonly #wake: Wake;
   readonly #turn: Turn;
   readonly #pace: LookPace;
+  readonly #misdirection: Misdirection;
   #lease: Observation['lease'] = 'unknown';
   #leader: LeaderDocument | undefined;
   /** The leader document of an earlier life of this node whose process is certainly gone. */
@@ -53,11 +55,13 @@ export class Standby {
   #row: Row | undefined;
 
   constructor(options: StandbyOptions) {
-    const { runtime, settings, probes } = options;
+    const { nodeId, runtime, settings, probes } = options;
     this.#options = options;
     this.#wake = new Wake(runtime);
     this.#turn = new Turn({ runtime, settings, wantsToLead: options.wantsToLead });
     this.#pace = new LookPace({ runtime, settings });
+    const leaseMs = settings.durationSeconds * 1000;
+    this.#misdirection = new Misdirection({ nodeId, runtime, leaseMs });
     const onChange = (): void => this.#wake.wake();
     this.prober = new Prober({ runtime, probes, settings, instanceId: options.instanceId, onChange });
     this.witnesses = new Witnesses({
@@ -124,6 +128,7 @@ export class Standby {
   pause(): void {
     this.prober.watch(undefined);
     this.witnesses.stop();
+    this.#misdirection.forget();
     this.#options.alarms.clear('cut_off_from_leader', 'url_leads_to_myself', 'storage_unreachable');
     this.#row = undefined;
   }
@@ -206,7 +211,8 @@ export class Standby {
     } else if (seen.probe === 'ok' || seen.leader !== 'other') {
       alarms.clear('cut_off_from_leader');
     }
-    if (this.prober.reachesMyself) {
+    const reachesMyself = seen.leader === 'other' && this.prober.reachesMyself;
+    if (this.#misdirection.isMistake(reachesMyself ? this.#leader : undefined)) {
       alarms.raise(
         'url_leads_to_myself',
         `${url}, the leader's URL, leads to this node, which does not lead`,

@@ -92,6 +92,33 @@ describe('a restarted node', () => {
     expect(await cluster.untilLeads('slave')).toBeLessThan(1200);
   });
 
+  it.each([
+    ['that was stopped in order', true],
+    ['that was killed', false],
+  ])('%s does not take its own former record for two nodes with one URL', async (_, inOrder) => {
+    const cluster = new Cluster();
+    for (const wantsToLead of [true, false]) {
+      const first = cluster.start('node', { wantsToLead });
+      await cluster.untilLeads('node');
+      if (inOrder) await cluster.runtime.run(first.election.stop());
+      first.kill();
+      const again = cluster.start('node', { wantsToLead });
+      await cluster.untilLeads('node');
+      expect(again.events.filter((event) => event.startsWith('alarm'))).toEqual([]);
+      again.kill();
+    }
+  });
+
+  it('raises the alarm at once when the record at its URL is of another node', async () => {
+    const cluster = new Cluster();
+    cluster.start('first', { wantsToLead: true, url: 'http://127.0.0.1' });
+    await cluster.untilLeads('first');
+    cluster.loopback.add('http://127.0.0.1');
+    const second = cluster.start('second', { url: 'http://127.0.0.1' });
+    await cluster.advance(500);
+    expect(second.alarms).toEqual(['url_leads_to_myself']);
+  });
+
   it('stands by when a slave has taken over meanwhile', async () => {
     const { cluster, master, slave } = await pair();
     master.kill();
