@@ -59,8 +59,12 @@ const HOLD_MS = 5000;
 const WITNESS_TIMEOUT_MS = defaultElectionSettings.witnessTimeoutMs;
 /** How old a node's idea of who leads may be when it is asked. */
 const LEADER_MAX_AGE_MS = 1000;
-/** A node whose storage was last heard of longer ago than its last silence, for this long, is not ready. */
-const STORAGE_DOUBT_MS = 3000;
+/** A reader looks for the leader when somebody asks it anything and what it knows is older than this. */
+const LEADER_FRESH_MS = 5000;
+/** Longest time spent on that look where somebody waits for it. */
+const LOOK_WITHIN_MS = 1000;
+/** Storage that is in trouble and gave no answer for this long is silent. */
+const DOUBT_MS = 3000;
 
 /**
  * A node of the cluster without a body: everything but the server it is reached by. It takes time, randomness, storage
@@ -120,7 +124,10 @@ export class Broker implements NodePorts {
   /** The node takes part from now on, and is reached at `url`; it is ready when `ready` says so. */
   start(url: string): void {
     this.#url = url;
-    if (this.#options.config.app === 'reader') return;
+    if (this.#options.config.app === 'reader') {
+      this.#view.freshen(0);
+      return;
+    }
     this.#election = this.#createElection();
     this.#seen = this.#election.state();
     this.#election.start();
@@ -136,6 +143,8 @@ export class Broker implements NodePorts {
   }
 
   status(): NodeStatus {
+    if (this.#election === undefined && this.#url !== '')
+      this.#view.freshen(this.#storageIsSilent() ? DOUBT_MS / 3 : LEADER_FRESH_MS);
     const leader = this.#leader();
     return {
       nodeId: this.#options.config.nodeId,
@@ -148,23 +157,27 @@ export class Broker implements NodePorts {
   }
 
   live(): boolean {
-    return !this.#stopped;
+    return true;
   }
 
   ready(): Readiness {
-    if (this.#stopped) return { ready: false, reason: 'this node is stopping' };
+    // A leader that is asked to stop leads until it has handed over: to say otherwise would have its lease broken.
+    if (this.#stopped && this.#seen?.role !== 'leading' && this.#seen?.role !== 'draining') {
+      return { ready: false, reason: 'this node is stopping' };
+    }
     if (this.#election !== undefined) return this.#election.state().readiness;
-    if (this.#url === '') return { ready: false, reason: 'this node is starting' };
-    const { lastSilenceAt, lastAnswerAt } = this.#observer;
-    const silent =
-      lastSilenceAt > lastAnswerAt && this.#options.runtime.monotonic() - lastSilenceAt < STORAGE_DOUBT_MS;
-    return silent ? { ready: false, reason: 'the storage does not answer' } : { ready: true };
+    if (this.#observer.lastAnswerAt === Number.NEGATIVE_INFINITY) {
+      return { ready: false, reason: 'this node is starting and has not seen the storage yet' };
+    }
+    return this.#storageIsSilent()
+      ? { ready: false, reason: 'the storage does not answer' }
+      : { ready: true };
   }
 
   async cluster(): Promise<ClusterView> {
     const { nodeId } = this.#options.config;
     if (this.#election === undefined) {
-      await this.#view.current();
+      await this.#view.latest(LOOK_WITHIN_MS);
       return { leader: this.#leader() ?? null, self: { nodeId, role: this.#role(), url: this.#url } };
     }
     const { leader: _leader, nodeId: _nodeId, ...self } = this.#election.state();
@@ -174,7 +187,7 @@ export class Broker implements NodePorts {
   async clusterHint(hint: unknown): Promise<boolean> {
     const known = parseHint(hint);
     if (this.#election !== undefined) return this.#election.hint(known);
-    await this.#view.refresh();
+    await this.#view.latest(LOOK_WITHIN_MS, 0);
     return true;
   }
 
@@ -182,7 +195,7 @@ export class Broker implements NodePorts {
   async witness(leaderUrl: string): Promise<boolean> {
     const { peers, runtime } = this.#options;
     if (this.#election !== undefined) return reached(await this.#election.witness(leaderUrl));
-    if (this.#view.known?.url !== leaderUrl) await this.#view.refresh();
+    if (this.#view.known?.url !== leaderUrl) await this.#view.latest(WITNESS_TIMEOUT_MS, 0);
     if (this.#view.known?.url !== leaderUrl)
       throw new HttpProblem('bad_parameter', 'that is not the address of the leader');
     return reached(await testify(peers, runtime, leaderUrl, WITNESS_TIMEOUT_MS));
@@ -326,8 +339,16 @@ export class Broker implements NodePorts {
     if (state.leader !== null) this.#view.learn(state.leader);
   }
 
+  /** One call that failed says little: nothing may have been answered for a while, and something must have been asked. */
+  #storageIsSilent(): boolean {
+    const { lastAnswerAt, lastSilenceAt, oldestPendingAt } = this.#observer;
+    const now = this.#options.runtime.monotonic();
+    const hanging = oldestPendingAt !== undefined && now - oldestPendingAt > DOUBT_MS;
+    return (lastSilenceAt > lastAnswerAt || hanging) && now - lastAnswerAt > DOUBT_MS;
+  }
+
   #role(): string {
-    return this.#seen?.role ?? (this.#options.config.app === 'reader' ? 'reader' : 'starting');
+    return this.#seen?.role ?? (this.#options.config.app === 'reader' ? 'reading' : 'starting');
   }
 
   #leader(): LeaderInfo | undefined {

@@ -87,6 +87,12 @@ const FLAGS = {
     hint: 'SIZE',
     help: 'new streams keep at least this much, e.g. 10GiB',
   },
+  limit: {
+    type: 'string',
+    multiple: true,
+    hint: 'NAME=VALUE',
+    help: 'a limit of docs/http.md, e.g. http.maxBodyBytes=4MiB; repeat for several',
+  },
   'log-level': {
     type: 'string',
     hint: 'LEVEL',
@@ -131,6 +137,7 @@ export function configFromArguments(
     autoCreate: !values['no-auto-create'],
     retentionAgeMs: optional(values['retention-age'], parseDurationMs),
     retentionBytes: optional(values['retention-bytes'], parseSizeBytes),
+    limits: limitsOf(values.limit ?? []),
     logLevel: values['log-level'] ?? env.MVAULT_LOG_LEVEL,
   });
 }
@@ -152,6 +159,26 @@ function parseListen(listen: string | undefined): { host: string; port: number }
     );
   }
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+/** `section.name=value` to `{section: {name: value}}`; whether there is such a limit is for the schema to say. */
+function limitsOf(given: readonly string[]): Record<string, Record<string, number>> {
+  const limits: Record<string, Record<string, number>> = {};
+  for (const text of given) {
+    const { section, name, value } = /^(?<section>\w+)\.(?<name>\w+)=(?<value>.+)$/.exec(text)?.groups ?? {};
+    if (section === undefined || name === undefined || value === undefined) {
+      throw new ConfigError(
+        `--limit takes SECTION.NAME=VALUE, as in http.maxBodyBytes=4MiB, not ${JSON.stringify(text)}`,
+      );
+    }
+    limits[section] = { ...limits[section], [name]: numberOf(name, value) };
+  }
+  return limits;
+}
+
+function numberOf(name: string, value: string): number {
+  if (/^\d+$/.test(value)) return Number(value);
+  return optional(value, name.endsWith('Ms') ? parseDurationMs : parseSizeBytes) ?? Number.NaN;
 }
 
 function optional<Value>(text: string | undefined, parse: (text: string) => Value): Value | undefined {

@@ -109,11 +109,14 @@ async function refusal(
     return { byFormerLeader: false, answer };
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of answer.body) {
-    size += chunk.length;
-    if (size > MAX_PROBLEM_BYTES)
-      throw new ForwardError('outcome_unknown', 'the leader refused at unusual length');
-    chunks.push(chunk);
+  try {
+    for await (const chunk of answer.body) {
+      size += chunk.length;
+      if (size > MAX_PROBLEM_BYTES) throw new RangeError(`longer than ${MAX_PROBLEM_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throw new ForwardError('outcome_unknown', "the leader's refusal did not arrive whole", { cause });
   }
   const body = Buffer.concat(chunks);
   const byFormerLeader = /"code":\s*"(?:not_leader|no_leader)"/.test(body.toString('utf8'));

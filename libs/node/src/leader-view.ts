@@ -1,6 +1,11 @@
-import { LEADER_PATH, type LeaderDocument, parseLeaderDocument } from '@message-vault/metadata';
+import {
+  DocumentError,
+  LEADER_PATH,
+  type LeaderDocument,
+  parseLeaderDocument,
+} from '@message-vault/metadata';
 import { type Runtime, sleep } from '@message-vault/runtime';
-import type { DocumentStore } from '@message-vault/storage';
+import { type DocumentStore, isStorageError } from '@message-vault/storage';
 
 export interface LeaderViewOptions {
   readonly documents: DocumentStore;
@@ -31,12 +36,38 @@ export class LeaderView {
     return this.#known;
   }
 
-  /** Not older than `maxAgeMs`. Null when nobody ever led. Errors: StorageError `unavailable`. */
-  async current(): Promise<LeaderDocument | null> {
-    const age = this.#options.runtime.monotonic() - this.#readAt;
-    return age <= this.#options.maxAgeMs ? this.#known : this.refresh();
+  /** Looks again in the background when what is known is older than `maxAgeMs`. */
+  freshen(maxAgeMs: number): void {
+    if (this.#ageMs > maxAgeMs) void this.#look();
   }
 
+  /**
+   * What is known, not older than `maxAgeMs`, after at most `withinMs` spent on finding out: the storage may be silent for
+   * longer than anybody waits, and then what was known before is the best there is. Null when nobody ever led.
+   */
+  async latest(withinMs: number, maxAgeMs = this.#options.maxAgeMs): Promise<LeaderDocument | null> {
+    if (this.#ageMs <= maxAgeMs) return this.#known;
+    const enough = new AbortController();
+    const late = sleep(this.#options.runtime, withinMs, enough.signal).catch(() => {}); // Aborted by us, below.
+    await Promise.race([this.#look(), late]);
+    enough.abort();
+    return this.#known;
+  }
+
+  get #ageMs(): number {
+    return this.#options.runtime.monotonic() - this.#readAt;
+  }
+
+  /** Storage that does not answer is noted where its calls are watched; here, what is known just stays known. */
+  async #look(): Promise<void> {
+    try {
+      await this.refresh();
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+    }
+  }
+
+  /** Looks now; all who ask at once share one look. Errors: StorageError `unavailable`. */
   refresh(): Promise<LeaderDocument | null> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
@@ -65,15 +96,25 @@ export class LeaderView {
       if (leftMs <= 0) return null;
       await sleep(runtime, Math.min(pauseMs, leftMs), signal);
       // Many wait at once: one look serves them all.
-      if (runtime.monotonic() - this.#readAt >= LOOK_EVERY_MS) await this.refresh();
+      await this.latest(deadline - runtime.monotonic(), LOOK_EVERY_MS);
     }
   }
 
   async #read(): Promise<LeaderDocument | null> {
     const { documents, runtime } = this.#options;
     const stored = await documents.get(LEADER_PATH);
-    this.#known = stored === undefined ? null : parseLeaderDocument(stored.body);
+    this.#known = stored === undefined ? null : (readable(stored.body) ?? this.#known);
     this.#readAt = runtime.monotonic();
     return this.#known;
+  }
+}
+
+/** The nodes that elect raise an alarm for a document that can't be read; here nothing is learned from it. */
+function readable(body: Uint8Array): LeaderDocument | undefined {
+  try {
+    return parseLeaderDocument(body);
+  } catch (error) {
+    if (error instanceof DocumentError) return undefined;
+    throw error;
   }
 }

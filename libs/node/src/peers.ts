@@ -76,7 +76,7 @@ async function askWitness(
 ): Promise<WitnessAnswer> {
   try {
     // The witness needs its own time to try; what is on top of it is for the way there and back.
-    const query = new URLSearchParams({ url: leaderUrl, timeoutMs: String(timeoutMs) });
+    const query = new URLSearchParams({ url: leaderUrl });
     const { status, json } = await fetchJson(agent, `${witnessUrl}/-/cluster/witness?${query}`, {
       timeoutMs: timeoutMs + 100,
     });

@@ -1,6 +1,6 @@
-import { applyRetention } from '@message-vault/log';
+import { applyRetention, isLogError } from '@message-vault/log';
 import type { Runtime, Timer } from '@message-vault/runtime';
-import type { PageStore } from '@message-vault/storage';
+import { isStorageError, type PageStore } from '@message-vault/storage';
 import type { Logger } from '@message-vault/telemetry';
 import type { Catalog, CatalogEntry } from './catalog.ts';
 
@@ -37,7 +37,7 @@ export class RetentionRounds {
     this.#timer = runtime.setTimer(everyMs, () => {
       void this.#round()
         .catch((error: unknown) =>
-          logger.warn({ err: error }, 'a round of retention ended early; the next one goes on'),
+          logger.warn({ error }, 'a round of retention ended early; the next one goes on'),
         )
         .finally(() => {
           if (!this.#stopped.signal.aborted) this.#schedule();
@@ -53,10 +53,24 @@ export class RetentionRounds {
       for (const { name } of page.names) {
         if (this.#stopped.signal.aborted) return;
         const entry = await catalog.lookup(name);
-        if (entry !== undefined) await this.#apply(entry);
+        if (entry !== undefined) await this.#applyOrGoOn(entry);
       }
       cursor = page.cursor;
     } while (cursor !== undefined);
+  }
+
+  /** One stream that can't be tidied up must not keep the others from it. */
+  async #applyOrGoOn(entry: CatalogEntry): Promise<void> {
+    try {
+      await this.#apply(entry);
+    } catch (error) {
+      if (!isStorageError(error) && !isLogError(error)) throw error;
+      const { logger } = this.#options;
+      logger.warn(
+        { error, stream: entry.ref.name },
+        'retention failed for this stream; the next round tries again',
+      );
+    }
   }
 
   async #apply({ ref, document }: CatalogEntry): Promise<void> {

@@ -1,3 +1,4 @@
+import { isStorageError } from '@message-vault/storage';
 import { createLogger, type Logger } from '@message-vault/telemetry';
 import { ConfigError, configFromArguments, type NodeConfig, usage } from './config.ts';
 import { createNode } from './node.ts';
@@ -20,6 +21,7 @@ export async function runBroker(app: NodeConfig['app'], args: readonly string[])
       process.once(signal, () => void stopAndExit(node, logger, signal));
     }
   } catch (error) {
+    if (isStorageError(error, 'invalid_request')) return refuse(app, `--storage: ${error.message}`);
     logger.fatal({ error }, 'could not start');
     process.exitCode = 1;
   }
@@ -32,10 +34,14 @@ function readConfig(app: NodeConfig['app'], args: readonly string[]): NodeConfig
     process.stdout.write(usage(app));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${app}: ${error.message}\n\n${usage(app)}`);
-    process.exitCode = 2;
+    refuse(app, error.message);
   }
   return undefined;
+}
+
+function refuse(app: NodeConfig['app'], message: string): void {
+  process.stderr.write(`${app}: ${message}\n\n${usage(app)}`);
+  process.exitCode = 2;
 }
 
 async function stopAndExit(node: { stop(): Promise<void> }, logger: Logger, signal: string): Promise<void> {

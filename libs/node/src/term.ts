@@ -1,5 +1,5 @@
 import { HttpProblem, type PublishRequest } from '@message-vault/http';
-import type { AppendResult, Leadership } from '@message-vault/log';
+import { type AppendResult, type Leadership, LogError } from '@message-vault/log';
 import type { StreamPolicy } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
 import type { Catalog } from './catalog.ts';
@@ -34,6 +34,7 @@ export class Term {
         `${request.name} has no role, and publishing does not give it one here`,
       );
     }
+    if (known === undefined) refuseWhatAnEmptyStreamWould(request);
     const entry =
       known ??
       (await catalog.ensureStream(request.name, { epoch: this.leadership.epoch, policy: newStreamPolicy }));
@@ -49,6 +50,24 @@ export class Term {
 
   end(): Promise<void> {
     return this.writers.close();
+  }
+}
+
+/** A publish that is going to be refused must not make a stream of the name. */
+function refuseWhatAnEmptyStreamWould({ expectedSequenceNumber, header }: PublishRequest): void {
+  if (expectedSequenceNumber !== undefined && expectedSequenceNumber !== 0) {
+    throw new LogError('sequence_mismatch', 'the next sequence number is 0: nothing was published yet', {
+      expectedSequenceNumber: 0,
+    });
+  }
+  if (header.producer !== undefined && header.producer.sequence !== 0) {
+    throw new LogError(
+      'producer_gap',
+      'this producer has to begin with sequence 0: nothing was published yet',
+      {
+        expectedProducerSequence: 0,
+      },
+    );
   }
 }
 

@@ -11,6 +11,7 @@ import type { Limits } from '@message-vault/metadata';
 import type { Runtime, Timer } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
 import type { CatalogEntry } from './catalog.ts';
+import { Permits } from './permits.ts';
 
 export interface WritersOptions {
   readonly pages: PageStore;
@@ -19,6 +20,9 @@ export interface WritersOptions {
   readonly limits: Limits['writer'];
   readonly onCommit: (entry: CatalogEntry, tail: Tail) => void;
 }
+
+/** Streams recovered at once. */
+const MAX_OPENING = 4;
 
 interface OpenStream {
   readonly entry: CatalogEntry;
@@ -38,6 +42,7 @@ export class Writers {
   readonly #open = new Map<string, OpenStream>();
   /** Writers on their way out. A stream is opened again only when its last writer has let go of it. */
   readonly #leaving = new Map<string, Promise<void>>();
+  readonly #opening = new Permits(MAX_OPENING);
   #sweep: Timer | undefined;
   #closing = false;
 
@@ -110,8 +115,18 @@ export class Writers {
     return stream;
   }
 
+  /** A few at a time: recovering a stream reads megabytes, and after a takeover all of them are wanted at once. */
   async #openWriter(entry: CatalogEntry): Promise<StreamWriter> {
     await this.#leaving.get(entry.ref.streamId);
+    const permit = await this.#opening.take();
+    try {
+      return await this.#recover(entry);
+    } finally {
+      permit.release();
+    }
+  }
+
+  #recover(entry: CatalogEntry): Promise<StreamWriter> {
     const { pages, runtime, leadership, limits, onCommit } = this.#options;
     const { segmentBytes, segmentCommits } = entry.document.policy;
     const settings: Partial<WriterSettings> = {
