@@ -19,7 +19,7 @@ export interface CommandContext {
   /** For people: progress, notices, summaries. */
   readonly err: NodeJS.WriteStream;
   readonly interrupt: Interrupt;
-  /** Fires on Ctrl-C, and when nobody reads the output any more. */
+  /** Fires on Ctrl-C, and when the output takes no more. */
   readonly signal: AbortSignal;
   client(options?: Partial<ClientOptions>): VaultClient;
 }
@@ -65,7 +65,8 @@ export async function runCommand(
     await out.finish();
     process.exitCode = interrupt.exitCode ?? code ?? EXIT.ok;
   } catch (error) {
-    // Whoever stopped us, or stopped listening, knows why.
+    // Whoever stopped us, or stopped listening, knows why. A full disk has told nobody yet.
+    if (out.failure !== undefined && !interrupt.signal.aborted) throw out.failure;
     if (!signal.aborted) throw error;
     process.exitCode = interrupt.exitCode ?? EXIT.ok;
   } finally {

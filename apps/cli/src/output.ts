@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { CommandFailure, EXIT } from './exit.ts';
 
 /**
  * A program's output with back-pressure, that notices when nobody reads it any more (`mvault read … | head`): then
@@ -7,21 +8,26 @@ import type { Writable } from 'node:stream';
 export class Output {
   readonly #stream: Writable;
   readonly #gone = new AbortController();
-  #error: Error | undefined;
+  #failure: CommandFailure | undefined;
 
   constructor(stream: Writable) {
     this.#stream = stream;
     stream.on('error', this.#onError);
   }
 
-  /** Fires when the reader has gone. */
+  /** Why the output could not be written, if it was not for want of a reader: a full disk, say. */
+  get failure(): CommandFailure | undefined {
+    return this.#failure;
+  }
+
+  /** Fires when nothing more can be written: the reader has gone, or there is a `failure`. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
 
-  /** Resolves when the output takes more. Does nothing once the reader has gone; throws when writing failed otherwise. */
+  /** Resolves when the output takes more. Does nothing once the reader has gone; throws the failure if there is one. */
   async write(data: string | Uint8Array): Promise<void> {
-    if (this.#error !== undefined) throw this.#error;
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#gone.signal.aborted || data.length === 0) return;
     if (this.#stream.write(data)) return;
     await new Promise<void>((resolve) => {
@@ -33,18 +39,28 @@ export class Output {
       this.#stream.on('drain', done);
       this.#gone.signal.addEventListener('abort', done);
     });
-    if (this.#error !== undefined) throw this.#error;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') this.#error = error;
+    if (error.code !== 'EPIPE' && this.#failure === undefined) {
+      this.#failure = new CommandFailure(`can't write the output: ${error.message}`, EXIT.failure, {
+        cause: error,
+      });
+    }
     this.#gone.abort(error);
   };
 
-  /** Resolves when everything written has left this process. */
+  /** Resolves when everything written has left this process; throws the failure if there is one. */
   async finish(): Promise<void> {
-    if (this.#gone.signal.aborted) return;
-    await new Promise<void>((resolve) => this.#stream.write('', () => resolve()));
-    if (this.#error !== undefined) throw this.#error;
+    if (!this.#gone.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#stream.write('', (error) => {
+          if (error) this.#onError(error);
+          resolve();
+        });
+      });
+    }
+    if (this.#failure !== undefined) throw this.#failure;
   }
 }

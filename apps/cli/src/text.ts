@@ -1,4 +1,4 @@
-const STEPS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
+const STEPS = ['byte', 'KB', 'MB', 'GB', 'TB'] as const;
 
 /** `532 bytes`, `12.3 MB`: for people, in powers of ten. */
 export function bytesText(bytes: number): string {
@@ -8,7 +8,7 @@ export function bytesText(bytes: number): string {
     value /= 1000;
     step += 1;
   }
-  return `${step === 0 ? value : value.toFixed(1)} ${STEPS[step]}`;
+  return step === 0 ? plural(bytes, STEPS[0]) : `${value.toFixed(1)} ${STEPS[step]}`;
 }
 
 /** `12,345`. */

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createClient } from '@message-vault/client';
+import { type RealNodes, startNodes } from '@message-vault/client/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type RealNodes, startNodes } from './support/real-nodes.ts';
 
 const run = promisify(execFile);
 const page = readFileSync(fileURLToPath(new URL('../../../docs/cli.md', import.meta.url)), 'utf8');

@@ -1,7 +1,7 @@
 import { createClient, type VaultMessage } from '@message-vault/client';
+import { startNodes } from '@message-vault/client/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { messageOutput, type OutputFormat } from '../src/message-output.ts';
-import { startNodes } from './support/real-nodes.ts';
 
 let messages: VaultMessage[];
 

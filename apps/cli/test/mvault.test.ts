@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type VaultClient } from '@message-vault/client';
+import { type RealNodes, startNodes } from '@message-vault/client/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { finished, mvault, type RunOptions, start } from './support/mvault.ts';
-import { type RealNodes, startNodes } from './support/real-nodes.ts';
+import { finished, mvault, mvaultInto, type RunOptions, start } from './support/mvault.ts';
 
 let cluster: RealNodes;
 let client: VaultClient;
@@ -189,6 +189,8 @@ describe('names, stats and cluster', () => {
     const after = await run(['cluster']);
     expect(after.code).toBe(0);
     expect(after.stdout.toString()).toMatch(/^slave-2 leads/);
+    // It probed the leader as long as it stood by: that is no news any more.
+    expect(after.stdout.toString()).toMatch(/^slave-2 +\S+ +leading$/m);
     expect((await run(['cluster', 'handover'])).stdout.toString()).toMatch(/^master-1 leads now/);
   });
 
@@ -252,6 +254,28 @@ describe('how it ends', () => {
     child.stderr.on('data', (chunk) => stderr.push(String(chunk)));
     const code = await new Promise((resolve) => child.once('exit', resolve));
     expect({ code, stderr: stderr.join('') }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('1 and a word on why when the disk is full', async () => {
+    await client.publish('full-disk', ['one', 'two']);
+    const full = openSync('/dev/full', 'w');
+    try {
+      for (const command of [
+        'read full-disk -o values',
+        'stats full-disk',
+        'names',
+        'cluster',
+        'publish full-disk -m three',
+      ]) {
+        expect({ command, ...(await mvaultInto(full, command.split(' '), { env })) }).toEqual({
+          command,
+          code: 1,
+          stderr: expect.stringMatching(/^mvault: can't write the output: ENOSPC.*\n$/),
+        });
+      }
+    } finally {
+      closeSync(full);
+    }
   });
 
   test('Ctrl-C in the middle of a publish: what was acknowledged is told, and is what is there', async () => {

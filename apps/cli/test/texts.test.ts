@@ -77,7 +77,13 @@ describe('--from', () => {
 
 describe('what people read', () => {
   test('sizes, counts and rates', () => {
-    expect([0, 999, 1000, 12_345_678].map(bytesText)).toEqual(['0 bytes', '999 bytes', '1.0 KB', '12.3 MB']);
+    expect([0, 1, 999, 1000, 12_345_678].map(bytesText)).toEqual([
+      '0 bytes',
+      '1 byte',
+      '999 bytes',
+      '1.0 KB',
+      '12.3 MB',
+    ]);
     expect([plural(1, 'message'), plural(12_345, 'message')]).toEqual(['1 message', '12,345 messages']);
     expect(rateText({ messages: 3000, bytes: 6_000_000 }, 2000)).toBe('3.0 MB/s, 1,500 messages/s');
   });

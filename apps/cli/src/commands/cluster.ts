@@ -7,7 +7,7 @@ import {
   withCommonOptions,
 } from '../context.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
-import { columns, printable, timeText } from '../text.ts';
+import { columns, plural, printable, timeText } from '../text.ts';
 
 /** What one node says of the cluster, or why it says nothing. */
 interface NodeReport {
@@ -99,14 +99,19 @@ function remarks(self: Readonly<Record<string, unknown>>): string {
   const said: string[] = [];
   const readiness = asObject(self.readiness);
   if (readiness.ready === false) said.push(`not ready: ${words(readiness.reason)}`);
-  const probe = asObject(self.lastProbe);
-  if (probe.ok === true) said.push('reaches the leader');
-  if (probe.ok === false)
-    said.push(`probe failed ${words(self.probesFailed)} times: ${words(probe.outcome)}`);
+  // Only who stands by probes the leader; what others have is from before they changed their role.
+  if (self.role === 'standby') said.push(...probeRemarks(self));
   const alarms: unknown = self.alarms;
   for (const alarm of Array.isArray(alarms) ? alarms.map(asObject) : [])
     said.push(`ALARM ${words(alarm.code)}: ${words(alarm.message)}`);
   return said.join('; ');
+}
+
+function probeRemarks({ lastProbe, probesFailed }: Readonly<Record<string, unknown>>): string[] {
+  const probe = asObject(lastProbe);
+  if (probe.ok === true) return ['reaches the leader'];
+  if (probe.ok !== false || typeof probesFailed !== 'number' || probesFailed === 0) return [];
+  return [`${plural(probesFailed, 'probe')} in a row failed: ${words(probe.outcome)}`];
 }
 
 function words(value: unknown): string {

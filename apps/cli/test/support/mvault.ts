@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../bin/mvault.js', import.meta.url));
@@ -42,4 +43,23 @@ export function mvault(args: readonly string[], options: RunOptions = {}): Promi
   child.stdin.on('error', () => {});
   child.stdin.end(options.input ?? '');
   return finished(child);
+}
+
+/** As `mvault`, with its output going to an open file. */
+export async function mvaultInto(
+  file: number,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Omit<Finished, 'stdout'>> {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, MVAULT_URLS: '', ...options.env },
+    stdio: ['ignore', file, 'pipe'],
+  });
+  let stderr = '';
+  child.stderr?.on('data', (chunk) => {
+    stderr += String(chunk);
+  });
+  const [code] = await once(child, 'close');
+  return { code, stderr };
 }
