@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { NameError } from '@message-vault/metadata';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { sendError } from './answer.ts';
 import { BodyReader, ClientGone } from './body.ts';
@@ -111,6 +112,7 @@ function expressRoutes(context: HttpContext, events: EventStreams, bodies: BodyR
   app.use(nodeRoutes(context, bodies));
   app.use('/-', (req) => {
     exchangeOf(req).exchange.route = 'unknown';
+    if (req.method === 'POST') throw reservedName(req.originalUrl);
     throw new HttpProblem('no_such_resource', 'this node has nothing at this path');
   });
   app.use(nameRoutes(context, events));
@@ -122,6 +124,15 @@ function expressRoutes(context: HttpContext, events: EventStreams, bodies: BodyR
   };
   app.use(onError);
   return app;
+}
+
+/** Who posts to what is not there means to publish. */
+function reservedName(url: string): NameError {
+  const [path] = url.split('?', 1);
+  return new NameError(
+    `${JSON.stringify(path)} is the node's own, nothing can be published to it`,
+    'a name whose segments are not "-"',
+  );
 }
 
 function fail(context: HttpContext, exchange: Exchange, error: unknown): void {

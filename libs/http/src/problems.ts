@@ -60,6 +60,8 @@ export interface Recovery {
   readonly offset?: number | undefined;
   readonly earliestOffset?: number | undefined;
   readonly nextOffset?: number | undefined;
+  readonly earliestSequenceNumber?: number | undefined;
+  readonly nextSequenceNumber?: number | undefined;
   /** The limit that was exceeded, in the unit `detail` names. */
   readonly limit?: number | undefined;
   /** Methods or media types that would do. */
@@ -192,15 +194,15 @@ function forwardProblem(error: ForwardError): HttpProblem {
 }
 
 /**
- * Runs `frame`; what framing refuses is the client's doing. `limit` finds which limit of the format a batch that is too
- * large exceeds.
+ * Runs `frame`; what framing refuses is the client's doing. `limit` finds which limit of the format is exceeded by what
+ * is too large.
  */
-export function refusingBadBatches<T>(frame: () => T, limit: () => number): T {
+export function refusingBadBatches<T>(frame: () => T, limit: (error: FramingError) => number): T {
   try {
     return frame();
   } catch (error) {
     if (!(error instanceof FramingError)) throw error;
-    if (error.code === 'too_large') throw tooLarge(error.message, limit());
+    if (error.code === 'too_large') throw tooLarge(error.message, limit(error));
     throw new HttpProblem('bad_batch', error.message, {}, { cause: error });
   }
 }

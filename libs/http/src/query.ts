@@ -30,6 +30,17 @@ export class Query {
     return value;
   }
 
+  /** A number from 0 to `max`, with or without a fraction. */
+  decimal(name: string, max: number): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = /^\d{1,9}(?:\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value <= max)) {
+      throw badParameter(name, `is ${JSON.stringify(text)}: expected a number from 0 to ${max}`);
+    }
+    return value;
+  }
+
   /** A bound the client sets, from 1; what is more than `max` counts as `max`. */
   bound(name: string, max: number): number | undefined {
     const asked = this.integer(name, { min: 1, max: Number.MAX_SAFE_INTEGER });

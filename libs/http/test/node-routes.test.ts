@@ -3,6 +3,8 @@ import { type AccessQuestion, HttpProblem } from '../src/index.ts';
 import { json, problem, publishValues } from './support/requests.ts';
 import { startNode } from './support/test-node.ts';
 
+const getPage = async (url: string) => json<{ names?: unknown[]; cursor: string }>(await fetch(url));
+
 const get = async (url: string): Promise<unknown> => json(await fetch(url));
 
 describe('the root', () => {
@@ -86,7 +88,8 @@ describe('the cluster', () => {
     const refused = await fetch(`${url}/-/cluster/handover`, { method: 'POST' });
     expect(await problem(refused, 409, 'not_possible')).toMatchObject({ detail: 'there is no standby' });
     const leader = { nodeId: 'other', url: 'http://127.0.0.1:1', epoch: 8, since: 1 };
-    node.handoverResult = { done: true, leader };
+    const document = { version: 1, ...leader };
+    node.handoverResult = { done: true, leader: document };
     const done = await fetch(`${url}/-/cluster/handover`, { method: 'POST' });
     expect({ status: done.status, body: await json(done) }).toEqual({ status: 200, body: { leader } });
   });
@@ -121,11 +124,29 @@ describe('names', () => {
       names: ['b/1', 'b/2'].map(stream),
       cursor: null,
     });
-    expect(await get(`${url}/-/names?limit=3`)).toEqual({
-      names: ['a', 'b/1', 'b/2'].map(stream),
-      cursor: 'b/2',
+    const first = await getPage(`${url}/-/names?limit=3`);
+    expect(first.names).toEqual(['a', 'b/1', 'b/2'].map(stream));
+    const rest = await get(`${url}/-/names?limit=3&cursor=${first.cursor}`);
+    expect(rest).toEqual({ names: [stream('c')], cursor: null });
+  });
+
+  it('are listed on only from a cursor this very listing has given, which says nothing of the storage', async () => {
+    const { url } = await startNode();
+    for (const name of ['a', 'a/1', 'a/2', 'b']) await publishValues(url, name, [1]);
+    const names = await getPage(`${url}/-/names?limit=1`);
+    const children = await getPage(`${url}/a/-/children?limit=1`);
+    expect(await get(`${url}/a/-/children?cursor=${children.cursor}`)).toMatchObject({
+      children: [{ name: 'a/2' }],
     });
-    expect(await get(`${url}/-/names?limit=3&cursor=b/2`)).toEqual({ names: [stream('c')], cursor: null });
+    for (const { cursor } of [names, children]) expect(cursor).toMatch(/^[A-Za-z0-9_-]+$/);
+    const wrong = ['%00', '%01', 'garbage', 'a', 'names%2Fa!', `${names.cursor}A`, `x${names.cursor}`];
+    for (const cursor of [...wrong, children.cursor]) {
+      await problem(await fetch(`${url}/-/names?cursor=${cursor}`), 400, 'bad_parameter');
+    }
+    for (const cursor of [...wrong, names.cursor]) {
+      await problem(await fetch(`${url}/a/-/children?cursor=${cursor}`), 400, 'bad_parameter');
+    }
+    await problem(await fetch(`${url}/-/names?prefix=a&cursor=${names.cursor}`), 400, 'bad_parameter');
   });
 
   it('are not listed for a prefix no name has, nor for a limit that is none', async () => {
@@ -214,6 +235,13 @@ describe('what belongs to a stream', () => {
     for (const path of ['head', 'locks/1', 'subscriptions']) {
       await problem(await fetch(`${url}/orders/-/${path}`, { method: 'POST' }), 409, 'wrong_role');
       await problem(await fetch(`${url}/other/-/${path}`, { method: 'POST' }), 404, 'no_such_name');
+    }
+    for (const path of ['head', 'locks/1', 'subscriptions', 'subscriptions/1']) {
+      const options = await fetch(`${url}/orders/-/${path}`, { method: 'OPTIONS' });
+      expect({ status: options.status, allow: options.headers.get('allow') }).toEqual({
+        status: 204,
+        allow: 'OPTIONS',
+      });
     }
     await problem(await fetch(`${url}/orders/-/nonsense`), 404, 'no_such_resource');
     await problem(await fetch(`${url}/-/nonsense`), 404, 'no_such_resource');

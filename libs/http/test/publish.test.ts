@@ -203,6 +203,21 @@ describe('publishing CloudEvents', () => {
     'ce-time': event.time,
   };
 
+  it('has the extension partitionkey as its key in binary mode as in structured, unless the request names another', async () => {
+    const { url } = await startNode();
+    const headers = { ...ceHeaders, 'ce-partitionkey': 'p%201' };
+    const structured = { 'content-type': 'application/cloudevents+json' };
+    const body = JSON.stringify({ ...event, partitionkey: 'p 1' });
+    for (const init of [
+      { headers, body: 'x' },
+      { headers: structured, body },
+    ])
+      expect((await fetch(`${url}/orders`, { method: 'POST', ...init })).status).toBe(201);
+    expect((await fetch(`${url}/orders?key=q`, { method: 'POST', headers, body: 'x' })).status).toBe(201);
+    const { messages } = await read(url, '/orders');
+    expect(messages.map(({ key }) => key)).toEqual(['p 1', 'p 1', 'q']);
+  });
+
   it('keeps attributes as ce- headers and the data as the value', async () => {
     const { url } = await startNode();
     await publish(

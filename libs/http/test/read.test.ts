@@ -32,6 +32,7 @@ describe('where a read starts', () => {
     ['?from=last:0', []],
     ['?from=last:99', [0, 1, 2, 3, 4, 5, 6, 7, 8]],
     ['?from=time:2020-01-01T00:00:00Z', [0, 1, 2, 3, 4, 5, 6, 7, 8]],
+    ['?from=time:1969-12-31T23:59:59Z', [0, 1, 2, 3, 4, 5, 6, 7, 8]],
     ['?from=time:0', [0, 1, 2, 3, 4, 5, 6, 7, 8]],
     ['?from=time:2199-01-01T00:00:00.5%2B01:00', []],
     ['?from=time:2199-01-01T00:00:00+01:00', []],
@@ -90,6 +91,23 @@ describe('where a read starts', () => {
     });
     await problem(await fetch(`${url}/orders?from=seq:10`), 416, 'offset_out_of_range');
     await problem(await fetch(`${url}/orders?from=${nextOffset + 7}`), 416, 'offset_out_of_range');
+  });
+
+  it('is refused by sequence number beyond the tail in sequence numbers, as a read and as an event stream', async () => {
+    const { url, commits } = await startWithMessages();
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const response = await fetch(`${url}/orders?from=seq:12`, { headers: { accept } });
+      const refused = await problem(response, 416, 'offset_out_of_range');
+      expect(refused).toMatchObject({
+        earliestOffset: 0,
+        nextOffset: commits[2]?.nextOffset,
+        earliestSequenceNumber: 0,
+        nextSequenceNumber: 9,
+      });
+      expect(refused).not.toHaveProperty('offset');
+      expect(refused.detail).toMatch(/no sequence number 12.* 9 is the next/);
+      expect(refused.detail).not.toMatch(/offset/);
+    }
   });
 
   it('is refused for a name nothing was published to', async () => {
@@ -164,6 +182,9 @@ describe('how far a read reaches', () => {
     'maxBytes=0',
     'wait=-1',
     'wait=61',
+    'wait=60.001',
+    'wait=.5',
+    'wait=1e1',
     'wait=x',
     'limit=1&limit=2',
   ])('is refused for %s', async (query) => {
@@ -288,7 +309,7 @@ describe('waiting for news', () => {
 
   it('answers with nothing when the time is over, and at once when there is something', async () => {
     const { url } = await startWithMessages();
-    expect(await read(url, '/orders?from=latest&wait=1')).toMatchObject({ messages: [], upToDate: true });
+    expect(await read(url, '/orders?from=latest&wait=0.2')).toMatchObject({ messages: [], upToDate: true });
     expect(values(await read(url, '/orders?from=last:1&wait=60'))).toEqual([8]);
   });
 

@@ -1,4 +1,5 @@
-import { encodeBatch, MAX_BATCH_BYTES } from '@message-vault/framing';
+import { crc32 } from 'node:zlib';
+import { encodeBatch, MAX_BATCH_BYTES, MAX_RECORDS_BYTES } from '@message-vault/framing';
 import { defaultStreamPolicy } from '@message-vault/metadata';
 import { describe, expect, it } from 'vitest';
 import { expectRefused, type Refusal } from './support/refusals.ts';
@@ -12,6 +13,35 @@ function changed(at: number, byte: number): Uint8Array<ArrayBuffer> {
   const bytes = Uint8Array.from(batch);
   bytes[at] = byte;
   return bytes;
+}
+
+function withU32(at: number, value: number): Uint8Array<ArrayBuffer> {
+  const bytes = Buffer.from(batch);
+  bytes.writeUInt32LE(value, at);
+  return bytes;
+}
+
+/** A record as no encoder of ours would write it (docs/format.md), with texts of the sizes given. */
+function record(sizes: { key?: number; headers?: number; name?: number; value?: number }): Buffer {
+  const { key = -1, headers = 0, name = 0, value = 0 } = sizes;
+  const field = (size: number): Buffer => Buffer.concat([varint(size), Buffer.alloc(size, 'x')]);
+  const texts = name === 0 ? [Buffer.alloc(headers * 2)] : [field(name), field(value)];
+  const keyText = Buffer.alloc(Math.max(key, 0), 'k');
+  const body = Buffer.concat([Buffer.of(1), varint(key + 1), keyText, varint(headers), ...texts]);
+  return Buffer.concat([varint(body.length), body]);
+}
+
+function varint(value: number): Buffer {
+  return value < 128 ? Buffer.of(value) : Buffer.concat([Buffer.of((value & 127) | 128), varint(value >> 7)]);
+}
+
+/** A batch of one record, with length and CRC as they must be. */
+function withRecord(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  const whole = Buffer.concat([batch.subarray(0, 56), bytes]);
+  whole.writeUInt32LE(whole.length, 8);
+  whole.writeUInt32LE(bytes.length, 20);
+  whole.writeUInt32LE(crc32(whole.subarray(16)), 12);
+  return whole;
 }
 
 const refusals: readonly Refusal[] = [
@@ -224,6 +254,20 @@ describe('a publish with a wrong batch, type or header is refused, says what was
     const { url } = await startNode();
     const init = { method: 'POST', headers: BATCH_JSON, body: JSON.stringify({ messages: [message] }) };
     expect(await problem(await fetch(`${url}/orders`, init), 413, 'too_large')).toMatchObject({ limit });
+  });
+
+  it.each([
+    ['bytes of records', MAX_RECORDS_BYTES, withU32(20, MAX_RECORDS_BYTES + 1)],
+    ['bytes of a batch', MAX_BATCH_BYTES, withU32(8, MAX_BATCH_BYTES + 1)],
+    ['bytes of a key', 1024, withRecord(record({ key: 1025 }))],
+    ['headers', 128, withRecord(record({ headers: 129 }))],
+    ['bytes of a header name', 256, withRecord(record({ headers: 1, name: 257 }))],
+    ['bytes of a header value', 8192, withRecord(record({ headers: 1, name: 1, value: 8193 }))],
+  ])('tells the limit a binary batch exceeds: %s, %i', async (_what, limit, body) => {
+    const { url } = await startNode();
+    const response = await fetch(`${url}/orders`, { method: 'POST', headers: BATCH, body });
+    const refused = await problem(response, 413, 'too_large');
+    expect(refused).toMatchObject({ limit, detail: expect.stringContaining(`the limit is ${limit}`) });
   });
 
   it('tells the next sequence number to the one who expected another', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRaw, publishValues, sendRaw } from './support/requests.ts';
+import { parseRaw, problem, publishValues, sendRaw } from './support/requests.ts';
 import { startNode } from './support/test-node.ts';
 
 describe('what is not a name', () => {
@@ -32,6 +32,21 @@ describe('what is not a name', () => {
     }
     expect(node.names.size).toBe(0);
   });
+
+  it.each(['/-', '/-/', '/-/x', '/-/names/x', '/%2D/x'])(
+    '%s is not published to, and is no resource either',
+    async (path) => {
+      const { url, node } = await startNode();
+      const { detail } = await problem(
+        await fetch(url + path, { method: 'POST', body: 'x' }),
+        400,
+        'bad_name',
+      );
+      expect(detail).toMatch(/expected/);
+      await problem(await fetch(url + path), 404, 'no_such_resource');
+      expect(node.names.size).toBe(0);
+    },
+  );
 
   it('takes a harmless escape for the character it stands for', async () => {
     const { url, node } = await startNode();

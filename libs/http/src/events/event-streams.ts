@@ -3,7 +3,7 @@ import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { HttpProblem } from '../problems.ts';
 import { Query } from '../query.ts';
 import { EVENT_STREAM } from '../read/formats.ts';
-import { parsePosition } from '../read/position.ts';
+import { parsePosition, resolvePosition } from '../read/position.ts';
 import { EventConsumer } from './event-consumer.ts';
 import { TailHub } from './tail-hub.ts';
 
@@ -38,7 +38,7 @@ export class EventStreams {
     const { reader, release } = ports.acquireReader(name);
     try {
       const signal = endSignal(this.#context, exchange);
-      const from = await reader.resolve(position, signal);
+      const from = await resolvePosition(reader, position, signal);
       const consumer = this.#begin(exchange, name.name, { from, limit });
       try {
         await consumer.run(reader, () => this.#hub(name), signal);

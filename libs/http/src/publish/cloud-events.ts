@@ -13,6 +13,8 @@ import { isJson, parseMediaType } from './media-type.ts';
  */
 
 const PREFIX = 'ce-';
+/** The extension whose value is the key as well. */
+const KEY = 'partitionkey';
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
 const ATTRIBUTE = /^[a-z0-9]+$/;
 const TIME = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
@@ -67,6 +69,11 @@ export function binaryEventHeaders(headers: IncomingHttpHeaders): MessageHeader[
   return attributes;
 }
 
+/** The key of an event in binary mode, by its message headers. */
+export function keyOfEvent(headers: readonly MessageHeader[]): string | undefined {
+  return headers.find(([name]) => name === PREFIX + KEY)?.[1];
+}
+
 /** Values with characters that headers can't have come percent-encoded (HTTP binding, 3.1.3.2). */
 function decodeHeader(value: string): string {
   if (!value.includes('%')) return value;
@@ -88,7 +95,7 @@ function messageOfEvent(event: unknown, source: string | undefined, where: strin
   const { contentType, ...value } = eventData(event, source, where);
   const headers: MessageHeader[] = [...attributes].map(([name, text]) => [PREFIX + name, text]);
   if (contentType !== undefined) headers.push(['content-type', contentType]);
-  return { key: attributes.get('partitionkey'), headers, ...value };
+  return { key: attributes.get(KEY), headers, ...value };
 }
 
 function attributeText(name: string, value: unknown, where: string): string {

@@ -4,16 +4,21 @@ import {
   decodeBatch,
   decodeBatchHeader,
   encodeBatch,
+  type FramingError,
   MAX_BATCH_BYTES,
   MAX_HEADER_NAME_BYTES,
   MAX_HEADER_VALUE_BYTES,
   MAX_HEADERS,
   MAX_KEY_BYTES,
+  MAX_RECORDS_BYTES,
   type Message,
   type ProducerIdentity,
 } from '@message-vault/framing';
 import { MAX_MESSAGE_BYTES } from '@message-vault/metadata';
 import { HttpProblem, refusingBadBatches } from '../problems.ts';
+
+/** Place of the bytes of records in a batch header (docs/format.md). */
+const RECORDS_BYTES_AT = 20;
 
 /** A batch ready to be appended. */
 export interface Framed {
@@ -44,15 +49,19 @@ function exceededLimit(messages: readonly Message[]): number {
   return MAX_BATCH_BYTES;
 }
 
+/** Framing says which limit of a record is exceeded; what it says of a whole batch is known by its field. */
+function statedLimit({ at, message }: FramingError): number {
+  const [, stated] = /at most (\d+) allowed/.exec(message) ?? [];
+  if (stated !== undefined) return Number(stated);
+  return at === RECORDS_BYTES_AT ? MAX_RECORDS_BYTES : MAX_BATCH_BYTES;
+}
+
 /**
  * A batch the producer has framed itself: checked and passed on as it is. What the headers say of the producer has to
  * agree with the batch, since nobody but the producer writes into it. Throws HttpProblem.
  */
 export function checkFramed(batch: Uint8Array, producer: ProducerIdentity | undefined): Framed {
-  const header = refusingBadBatches(
-    () => checkBatch(batch),
-    () => MAX_BATCH_BYTES,
-  );
+  const header = refusingBadBatches(() => checkBatch(batch), statedLimit);
   if (producer !== undefined && !sameProducer(producer, header.producer)) {
     throw new HttpProblem(
       'bad_header',

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Message, MessageHeader, ValueKind } from '@message-vault/framing';
 import { parseJson } from '../json.ts';
-import { binaryEventHeaders, isBinaryEvent } from './cloud-events.ts';
+import { binaryEventHeaders, isBinaryEvent, keyOfEvent } from './cloud-events.ts';
 import { isJson, isText, type MediaType } from './media-type.ts';
 
 /** A body that is the value of one message, as it is. Throws `bad_body` when it claims to be JSON and is not. */
@@ -11,9 +11,9 @@ export function singleMessage(
   type: MediaType | undefined,
   headers: IncomingHttpHeaders,
 ): Message {
-  const kept: MessageHeader[] = isBinaryEvent(headers) ? binaryEventHeaders(headers) : [];
-  if (type !== undefined) kept.push(['content-type', type.text]);
-  return { key: undefined, value: bytes, kind: kindOf(bytes, type), headers: kept };
+  const event = isBinaryEvent(headers) ? binaryEventHeaders(headers) : [];
+  const kept: MessageHeader[] = type === undefined ? event : [...event, ['content-type', type.text]];
+  return { key: keyOfEvent(event), value: bytes, kind: kindOf(bytes, type), headers: kept };
 }
 
 function kindOf(bytes: Uint8Array, type: MediaType | undefined): ValueKind {

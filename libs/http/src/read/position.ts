@@ -1,4 +1,5 @@
-import type { Position } from '@message-vault/log';
+import { isLogError, type Position, type StreamReader } from '@message-vault/log';
+import { HttpProblem } from '../problems.ts';
 import { badParameter } from '../query.ts';
 
 const EXPECTED =
@@ -25,6 +26,34 @@ export function parsePosition(text: string | undefined): Position {
   }
 }
 
+/** The offset of a position. Who asks by sequence number is told what is there in sequence numbers. */
+export async function resolvePosition(
+  reader: StreamReader,
+  position: Position,
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    return await reader.resolve(position, signal);
+  } catch (error) {
+    if (!('sequenceNumber' in position) || !isLogError(error, 'offset_out_of_range')) throw error;
+    throw await noSuchSequenceNumber(reader, position.sequenceNumber, signal);
+  }
+}
+
+async function noSuchSequenceNumber(
+  reader: StreamReader,
+  asked: number,
+  signal: AbortSignal,
+): Promise<HttpProblem> {
+  const bounds = await reader.bounds(signal);
+  const { earliestOffset, nextOffset, earliestSequenceNumber, nextSequenceNumber } = bounds;
+  return new HttpProblem(
+    'offset_out_of_range',
+    `the stream has no sequence number ${asked}: it has those from ${earliestSequenceNumber}, and ${nextSequenceNumber} is the next one`,
+    { earliestOffset, nextOffset, earliestSequenceNumber, nextSequenceNumber },
+  );
+}
+
 /** Positions that lead to the same messages for ever, as long as those are there. */
 export function isFixed(position: Position): boolean {
   return 'offset' in position || 'sequenceNumber' in position;
@@ -41,8 +70,9 @@ function timestamp(value: string, text: string): number {
   // In a query a plus sign means a space; clients forget to escape the one of a time zone.
   const instant = value.replace(' ', '+');
   const ms = RFC3339.test(instant) ? Date.parse(instant) : Number.NaN;
-  if (!(ms >= 0)) throw nonsense(text);
-  return ms;
+  if (Number.isNaN(ms)) throw nonsense(text);
+  // No message is older than 1970, so from any time before it means from the first.
+  return Math.max(ms, 0);
 }
 
 function nonsense(text: string): Error {

@@ -5,7 +5,7 @@ import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { Query } from '../query.ts';
 import { answeredByETag, tagRange } from './caching.ts';
 import type { ReadFormat } from './formats.ts';
-import { isFixed, parsePosition } from './position.ts';
+import { isFixed, parsePosition, resolvePosition } from './position.ts';
 import { findRange, type MessageRange, type RangeRequest } from './range.ts';
 import { Sink } from './sink.ts';
 
@@ -30,7 +30,7 @@ export function parseReadRequest(context: HttpContext, query: string): ReadReque
     position: parsePosition(parameters.text('from')),
     limit: limit ?? (given ? read.maxMessages : read.defaultMessages),
     maxBytes: maxBytes ?? (given ? read.maxBytes : read.defaultBytes),
-    waitMs: (parameters.integer('wait', { min: 0, max: read.maxWaitSeconds }) ?? 0) * 1000,
+    waitMs: (parameters.decimal('wait', read.maxWaitSeconds) ?? 0) * 1000,
   };
 }
 
@@ -45,7 +45,7 @@ export async function readMessages(
   try {
     const signal = endSignal(context, exchange);
     const { request, format } = ask;
-    const from = await reader.resolve(request.position, signal);
+    const from = await resolvePosition(reader, request.position, signal);
     const { limit, maxBytes } = request;
     const { stepBytes } = context.options.limits.read;
     const wanted: RangeRequest = {

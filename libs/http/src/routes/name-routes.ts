@@ -7,7 +7,7 @@ import { HttpProblem } from '../problems.ts';
 import { EVENT_STREAM, READ_TYPES, readFormat } from '../read/formats.ts';
 import { parseReadRequest, readMessages } from '../read/read.ts';
 import { sendChildren } from './listings.ts';
-import { methodNotAllowed, resource } from './resource.ts';
+import { type Handler, methodNotAllowed, resource, sendAllowed } from './resource.ts';
 import { sendAccess, sendPolicy, sendStats, sendStatsAsHeaders } from './stream-info.ts';
 
 /** `/{name}` and what is below `/{name}/-/`, but for publishing, which is dispatched before Express. */
@@ -76,7 +76,8 @@ function messages(context: HttpContext, router: Router, events: EventStreams): v
 
 /** What belongs to roles a name here does not have, and what belongs to none. */
 function otherRoles(context: HttpContext, router: Router): void {
-  const refuse = async (req: Request): Promise<void> => {
+  const refuse: Handler = async (req, res) => {
+    if (req.method === 'OPTIONS') return sendAllowed(res, ['OPTIONS']);
     const { target, known } = await openName(context, req, 'other_role', 'read');
     const { name, role } = known();
     throw new HttpProblem(

@@ -96,7 +96,8 @@ function cluster(context: HttpContext, router: Router, bodies: BodyReader): void
         return await forward(context, exchange, exchangeOf(req).target.url, bodies);
       const result = await ports.handover();
       if (!result.done) throw new HttpProblem('not_possible', result.reason);
-      sendJson(exchange, 200, JSON.stringify({ leader: result.leader }));
+      const { nodeId, url, epoch, since } = result.leader;
+      sendJson(exchange, 200, JSON.stringify({ leader: { nodeId, url, epoch, since } }));
     },
   });
 }

@@ -13,11 +13,16 @@ export function resource(router: Router, path: string, methods: Methods): void {
     const handler = handlerOf(methods, req.method);
     if (handler !== undefined) return await handler(req, res);
     if (req.method !== 'OPTIONS') throw methodNotAllowed(req.method, allowed);
-    res.setHeader('Allow', allowed.join(', '));
-    res.statusCode = 204;
-    res.end();
+    sendAllowed(res, allowed);
   };
   router.all(path, dispatch);
+}
+
+/** The answer to OPTIONS. */
+export function sendAllowed(res: Response, allowed: readonly string[]): void {
+  res.setHeader('Allow', allowed.join(', '));
+  res.statusCode = 204;
+  res.end();
 }
 
 export function methodNotAllowed(method: string, allowed: readonly string[]): HttpProblem {
