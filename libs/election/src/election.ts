@@ -181,11 +181,16 @@ class ElectionDriver implements Election {
     }
   }
 
-  #conclude(contest: Contest | undefined): void {
+  /** True when a term began with it; it may be over already. */
+  #conclude(contest: Contest | undefined): boolean {
     if (contest?.kind === 'refused') this.#refuse(contest.code, contest.message);
-    if (contest?.kind !== 'won') return;
-    if (this.#stopping === undefined && contest.keeper.isHeld) this.#begin(contest.keeper, contest.leader);
-    else this.#discard(contest.keeper);
+    if (contest?.kind !== 'won') return false;
+    if (this.#stopping === undefined && contest.keeper.isHeld) {
+      this.#begin(contest.keeper, contest.leader);
+      return true;
+    }
+    this.#discard(contest.keeper);
+    return false;
   }
 
   #discard(keeper: LeaseKeeper): void {
@@ -316,8 +321,9 @@ class ElectionDriver implements Election {
   async #nobodyTookOver(purpose: 'planned' | 'final'): Promise<HandoverResult> {
     const reason = 'nobody took over';
     const contest = purpose === 'planned' ? await acquireLead(this.#contender, this.#epoch) : undefined;
-    this.#conclude(contest);
+    if (this.#conclude(contest)) return { done: false, reason };
     if (this.#roles.role === 'draining') this.#stepAside(reason);
+    else this.#options.events.stepDown(contest?.kind === 'refused' ? contest.message : reason);
     return { done: false, reason };
   }
 
