@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { VaultDirectory } from './directory.ts';
+import { ClusterError } from './errors.ts';
 import type { Cluster } from './handle.ts';
 import type { ClusterOptions } from './options.ts';
 import {
@@ -15,6 +16,9 @@ import { freePorts, requireFree } from './ports.ts';
 import { RunningCluster } from './running-cluster.ts';
 import { planStorage } from './storage-plan.ts';
 
+/** The ports of processes that were ended become free a moment later: the last of their threads takes them along. */
+const PORTS_FREE_WITHIN_MS = 5_000;
+
 /**
  * Starts storage and nodes as processes of their own on 127.0.0.1, and resolves when all are ready.
  * Throws ClusterError, with everything stopped again, when that can't be.
@@ -27,17 +31,27 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const directory = await VaultDirectory.take(dir, options.say ?? (() => {}));
   const cluster = new RunningCluster(directory, storage, nodes, options);
   const abandon = (): void => void cluster.stop();
-  options.signal?.addEventListener('abort', abandon);
+  const { signal } = options;
+  signal?.addEventListener('abort', abandon);
   try {
-    await requireFree(ports, storage.program !== undefined);
+    const withinMs = directory.endedLeftovers ? PORTS_FREE_WITHIN_MS : 0;
+    await requireFree(ports, storage.program !== undefined, { withinMs, signal });
+    // Asked for before there was anything to stop, it was heard by nobody.
+    if (signal?.aborted) throw new ClusterError('not_ready', 'Nothing was started: a stop was asked for.');
     await cluster.start();
     return cluster;
   } catch (error) {
     await cluster.stop();
     throw error;
   } finally {
-    options.signal?.removeEventListener('abort', abandon);
+    signal?.removeEventListener('abort', abandon);
   }
+}
+
+/** Throws the ClusterError `bad_option` that `startCluster` would, without starting anything. */
+export function checkOptions(options: ClusterOptions): void {
+  const counts = countsOf(options);
+  if (options.portBase !== 'free') planPorts(counts, options.portBase);
 }
 
 async function nodePlans(options: ClusterOptions, ports: Ports, connection: string): Promise<NodePlan[]> {

@@ -21,11 +21,14 @@ const FOUND_WITHIN_MS = 15_000;
 /** The folder of one cluster, held by one process at a time. */
 export class VaultDirectory {
   readonly path: string;
+  /** Whether processes of a crashed run were ended to take it. */
+  readonly endedLeftovers: boolean;
   readonly #lock: Lock;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, lock: Lock) {
+  private constructor(path: string, lock: Lock, endedLeftovers: boolean) {
     this.path = path;
+    this.endedLeftovers = endedLeftovers;
     this.#lock = lock;
   }
 
@@ -35,11 +38,12 @@ export class VaultDirectory {
    */
   static async take(path: string, say: (line: string) => void): Promise<VaultDirectory> {
     const lock: Lock = { owner: await identify(process.pid), started: [] };
+    let ended = 0;
     try {
       await mkdir(join(path, 'logs'), { recursive: true });
       // Twice: the first may find what a crashed run left.
       if (!(await createExclusively(lockPath(path), lock))) {
-        await clearCrashedRun(path, say);
+        ended = await clearCrashedRun(path, say);
         if (!(await createExclusively(lockPath(path), lock))) throw alreadyRunning(path, undefined);
       }
     } catch (error) {
@@ -48,7 +52,7 @@ export class VaultDirectory {
         cause: error,
       });
     }
-    return new VaultDirectory(path, lock);
+    return new VaultDirectory(path, lock, ended > 0);
   }
 
   /** Writes down a process that was started, so that it is found again should we crash. */
@@ -100,7 +104,8 @@ async function createExclusively(path: string, content: Lock): Promise<boolean> 
   }
 }
 
-async function clearCrashedRun(path: string, say: (line: string) => void): Promise<void> {
+/** How many processes it ended. */
+async function clearCrashedRun(path: string, say: (line: string) => void): Promise<number> {
   const lock = await readLock(lockPath(path));
   if (lock && (await stillRuns(lock.owner))) throw alreadyRunning(path, lock.owner.pid);
   const left = lock ? await filterRunning(lock.started) : [];
@@ -110,6 +115,7 @@ async function clearCrashedRun(path: string, say: (line: string) => void): Promi
   }
   await rm(clusterPath(path), { force: true });
   await rm(lockPath(path), { force: true });
+  return left.length;
 }
 
 /** Undefined for a lock cut off by a crash while it was written. */

@@ -1,18 +1,23 @@
 import { relative, resolve } from 'node:path';
 import type { Cluster } from './handle.ts';
+import type { StorageChoice } from './options.ts';
 
 /** What a person sees when the cluster is up: what runs where, and what to try next. */
-export function introduction(cluster: Cluster): string {
-  const { storage, nodes } = cluster;
+export function introduction(cluster: Cluster, storage: StorageChoice): string {
+  const { nodes } = cluster;
   const rows = [
-    { id: storage.pid === null ? 'storage' : 'azurite', url: storage.url, pid: storage.pid ?? '' },
+    {
+      id: typeof storage === 'object' ? 'storage' : 'azurite',
+      url: cluster.storage.url,
+      pid: cluster.storage.pid ?? '',
+    },
     ...nodes.map(({ id, url, pid }) => ({ id, url, pid })),
   ];
   const width = Math.max(...rows.map(({ url }) => url.length));
   const table = rows.map(({ id, url, pid }) =>
     `  ${id.padEnd(10)} ${url.padEnd(width)}  ${pid && `pid ${pid}`}`.trimEnd(),
   );
-  return ['', ...table, '', ...suggestions(cluster), ''].join('\n');
+  return ['', ...table, '', ...suggestions(cluster), '', ending(cluster, storage), ''].join('\n');
 }
 
 function suggestions(cluster: Cluster): string[] {
@@ -28,13 +33,27 @@ function suggestions(cluster: Cluster): string[] {
     `  seq 1000 | npx mvault publish orders${url}`,
     `  npx mvault tail orders${url}`,
     `  npx mvault cluster${url}`,
-    '',
-    `Logs are in ${shown(cluster.dir)}/logs. Ctrl-C stops everything; the data stays.`,
   ];
 }
 
+function ending(cluster: Cluster, storage: StorageChoice): string {
+  const end =
+    storage === 'memory'
+      ? 'Ctrl-C stops everything, and the data, in memory only, is gone then.'
+      : 'Ctrl-C stops everything; the data stays.';
+  return `Logs are in ${shown(cluster.dir)}/logs. ${end}`;
+}
+
+/** The last line: what is left after the stop. */
+export function farewell(cluster: Cluster, storage: StorageChoice): string {
+  const dir = shown(cluster.dir);
+  if (storage === 'memory') return `Stopped. The data is gone; the logs are kept in ${dir}.`;
+  if (storage === 'azurite') return `Stopped. Data and logs are kept in ${dir}.`;
+  return `Stopped. The data stays in its storage; the logs are kept in ${dir}.`;
+}
+
 /** A folder as somebody in the working directory would type it. */
-export function shown(dir: string): string {
+function shown(dir: string): string {
   const path = relative(process.cwd(), dir);
   return path === '' ? '.' : path.startsWith('..') ? dir : path;
 }

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
-import { startCluster } from './cluster.ts';
+import { checkOptions, startCluster } from './cluster.ts';
 import { ClusterError } from './errors.ts';
 import type { Cluster } from './handle.ts';
-import { introduction, shown } from './introduction.ts';
+import { farewell, introduction } from './introduction.ts';
 import { type ClusterOptions, parseStorageChoice } from './options.ts';
+import { stopSignals } from './stop-signals.ts';
 
 const help = `npm start [-- OPTIONS]
 
@@ -37,17 +38,22 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 function readOptions(): ClusterOptions | 'help' {
   const { values } = parseFlags();
   if (values.help) return 'help';
-  return {
+  const options: ClusterOptions = {
     say,
     restart: values.restart ?? false,
     ...(values.dir === undefined ? {} : { dir: values.dir }),
-    ...(values['port-base'] === undefined ? {} : { portBase: Number(values['port-base']) }),
-    ...(values.slaves === undefined ? {} : { slaves: Number(values.slaves) }),
-    ...(values.readers === undefined ? {} : { readers: Number(values.readers) }),
+    ...(values['port-base'] === undefined ? {} : { portBase: wholeNumber(values['port-base']) }),
+    ...(values.slaves === undefined ? {} : { slaves: wholeNumber(values.slaves) }),
+    ...(values.readers === undefined ? {} : { readers: wholeNumber(values.readers) }),
     ...(values.storage === undefined ? {} : { storage: parseStorageChoice(values.storage) }),
     ...(values.redis === undefined ? {} : { redisUrl: values.redis }),
   };
+  checkOptions(options);
+  return options;
 }
+
+/** Not a number for whatever is not written as one; an empty text, too, which otherwise counts as 0. */
+const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
 
 function parseFlags() {
   try {
@@ -60,7 +66,8 @@ function parseFlags() {
 
 async function run(options: ClusterOptions): Promise<void> {
   const stop = stopSignals();
-  say('Starting Azurite and the nodes …');
+  const { storage = 'azurite' } = options;
+  say(typeof storage === 'object' ? 'Starting the nodes …' : 'Starting Azurite and the nodes …');
   const cluster = await startCluster({ ...options, signal: stop.asked }).catch((error: unknown) => {
     if (stop.asked.aborted && error instanceof ClusterError) return undefined;
     throw error;
@@ -69,33 +76,12 @@ async function run(options: ClusterOptions): Promise<void> {
     say('Stopped before everything had started.');
     return;
   }
-  say(introduction(cluster));
+  say(introduction(cluster, storage));
   await stop.first;
   say('\nStopping: the nodes first, then the storage …');
-  stop.onSecond(() => killNodes(cluster));
+  stop.onImpatience(() => killNodes(cluster));
   await cluster.stop();
-  say(`Stopped. Data and logs are kept in ${shown(cluster.dir)}.`);
-}
-
-/** Ctrl-C, a closed terminal or SIGTERM. */
-function stopSignals(): { asked: AbortSignal; first: Promise<void>; onSecond(act: () => void): void } {
-  const controller = new AbortController();
-  let second = (): void => {};
-  const first = new Promise<void>((resolve) => {
-    const heard = (): void => {
-      if (controller.signal.aborted) second();
-      controller.abort();
-      resolve();
-    };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, heard);
-  });
-  return {
-    asked: controller.signal,
-    first,
-    onSecond(act) {
-      second = act;
-    },
-  };
+  say(farewell(cluster, storage));
 }
 
 /** Nodes may be killed at any time. Azurite may not: it would forget what it acknowledged in its last seconds. */

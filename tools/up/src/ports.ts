@@ -4,16 +4,31 @@ import type { Ports } from './plan.ts';
 
 const HOST = '127.0.0.1';
 
+export interface Patience {
+  /** How long a port may still be taken. Default: not at all. */
+  readonly withinMs?: number;
+  /** Ends the wait early. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Throws ClusterError `port_taken` when somebody listens on a port of the plan, naming all of them and a way out. */
-export async function requireFree(ports: Ports, withAzurite: boolean): Promise<void> {
+export async function requireFree(
+  ports: Ports,
+  withAzurite: boolean,
+  { withinMs = 0, signal }: Patience = {},
+): Promise<void> {
   const wanted = [
     ...(withAzurite
       ? [namedPort('Azurite, blobs', ports.blob), namedPort('Azurite, queues', ports.queue)]
       : []),
     ...ports.nodes.map((node) => namedPort(node.id, node.port)),
   ];
-  const free = await Promise.all(wanted.map(({ port }) => isFree(port)));
-  const taken = wanted.filter((_, index) => !free[index]);
+  const deadline = performance.now() + withinMs;
+  let taken = await takenOf(wanted);
+  while (taken.length > 0 && performance.now() < deadline && !signal?.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    taken = await takenOf(taken);
+  }
   if (taken.length === 0) return;
   const list = taken.map(({ port, what }) => `  ${port}  (wanted for ${what})`).join('\n');
   throw new ClusterError(
@@ -23,7 +38,17 @@ export async function requireFree(ports: Ports, withAzurite: boolean): Promise<v
   );
 }
 
-const namedPort = (what: string, port: number): { what: string; port: number } => ({ what, port });
+interface NamedPort {
+  readonly what: string;
+  readonly port: number;
+}
+
+const namedPort = (what: string, port: number): NamedPort => ({ what, port });
+
+async function takenOf(wanted: readonly NamedPort[]): Promise<NamedPort[]> {
+  const free = await Promise.all(wanted.map(({ port }) => isFree(port)));
+  return wanted.filter((_, index) => !free[index]);
+}
 
 async function isFree(port: number): Promise<boolean> {
   try {

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Cluster, type ClusterFile, type ClusterOptions, startCluster } from '../src/index.ts';
 import { freePorts } from '../src/ports.ts';
-import { identify, stillRuns } from '../src/process-identity.ts';
+import { identify, type ProcessIdentity, stillRuns } from '../src/process-identity.ts';
 
 /** For what happens in its own time, on a machine that may be busy. */
 const patience = { timeout: 15_000 };
@@ -238,6 +238,31 @@ describe('after a crash of the one who started it', () => {
     expect(cluster.nodes.map(({ alive }) => alive)).toEqual([true, true]);
   });
 
+  it('the next start waits until the ports of what it ended are free, too', async () => {
+    const dir = await emptyDir();
+    const [base = 0] = await freePorts(1);
+    const left = await slowToLetGo(base);
+    await writeLockOfCrashedRun(dir, left);
+    const cluster = await start(await standIns({ dir, portBase: base - 1, slaves: 0, readers: 0 }));
+    expect(await stillRuns(left)).toBe(false);
+    expect(cluster.nodes.map(({ alive }) => alive)).toEqual([true]);
+  });
+
+  it('is heard when asked to stop while it still ends what was left, and starts nothing', async () => {
+    const dir = await emptyDir();
+    const left = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    onTestFinished(() => void left.kill('SIGKILL'));
+    await writeLockOfCrashedRun(dir, await identify(left.pid ?? 0));
+    const asked = new AbortController();
+    const say = vi.fn(() => asked.abort());
+    await expect(startCluster(await standIns({ dir, say, signal: asked.signal }))).rejects.toMatchObject({
+      code: 'not_ready',
+    });
+    expect(say).toHaveBeenCalledWith(expect.stringContaining('left 1 processes behind'));
+    expect(existsSync(join(dir, 'logs', 'master-1.log'))).toBe(false);
+    expect(existsSync(join(dir, 'up.lock'))).toBe(false);
+  });
+
   it('a lock that was cut off, or names a process long gone, holds nobody up', async () => {
     const dir = await emptyDir();
     await writeFile(join(dir, 'up.lock'), '{"owner":{"pi');
@@ -249,6 +274,28 @@ describe('after a crash of the one who started it', () => {
     await (await start(await standIns({ dir }))).stop();
   });
 });
+
+async function writeLockOfCrashedRun(dir: string, left: ProcessIdentity): Promise<void> {
+  const owner = { pid: process.pid, startedAt: '1' };
+  await writeFile(join(dir, 'up.lock'), JSON.stringify({ owner, started: [left] }));
+}
+
+/** A process that is gone at once when asked, while something of it holds `port` for a moment longer. */
+async function slowToLetGo(port: number): Promise<ProcessIdentity> {
+  const rest = `
+    require('node:net').createServer().listen(${port}, '127.0.0.1', () => console.log('listening'));
+    process.stdin.on('end', () => setTimeout(() => process.exit(), 1000)).resume();
+  `;
+  const script = `
+    require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(rest)}], {
+      stdio: ['pipe', 'inherit', 'ignore'],
+    });
+  `;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  return identify(child.pid ?? 0);
+}
 
 /** A process of its own that has started a cluster in `dir`. */
 async function crashingRun(dir: string, portBase: number): Promise<ChildProcess> {
