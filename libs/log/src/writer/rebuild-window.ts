@@ -6,6 +6,7 @@ import {
   decodeBatchHeader,
   decodeCommitHeader,
   FramingError,
+  NO_PAGE,
   PAGE_BYTES,
 } from '@message-vault/framing';
 import { damagedAt } from '../errors.ts';
@@ -14,7 +15,7 @@ import type { Calls } from './calls.ts';
 import { endAfter, follows } from './log-end.ts';
 import { LogSpan, type SpanPlace } from './log-span.ts';
 import { ProducerWindow } from './producer-window.ts';
-import { checkpointLevel, type WriterSettings } from './settings.ts';
+import { CHECKPOINT_DISTANCES, type WriterSettings } from './settings.ts';
 
 /** Small batches are read with what comes after them, large ones by their headers alone. */
 const AHEAD_BYTES = 256 * 1024;
@@ -22,10 +23,14 @@ const SMALL_BATCH_BYTES = 64 * 1024;
 const HEADERS_ONLY_BYTES = 1024;
 /** Commits whose batch headers are fetched at the same time. */
 const PARALLEL_COMMITS = 8;
+/** The skip pointer to the latest earlier commit that carries a checkpoint under one of the settings there can be. */
+const CLOSEST_LEVEL = 1;
+/** The most commits from one checkpoint to the next, whatever the settings were. */
+const MAX_SINCE_CHECKPOINT = Math.max(...CHECKPOINT_DISTANCES);
 
 /**
- * The dedupe window as it is behind `last`: the newest checkpoint, and every batch after it. At most `checkpointEvery`
- * commits are looked at, mostly from what recovery has read already, and of large batches only the headers.
+ * The dedupe window as it is behind `last`: the newest checkpoint, and every batch after it. At most as many
+ * commits are looked at as lie between two checkpoints, mostly from what recovery has read already, and of large batches only the headers.
  */
 export async function rebuildWindow(
   calls: Calls,
@@ -33,15 +38,9 @@ export async function rebuildWindow(
   last: CommitHeader,
   settings: WriterSettings,
 ): Promise<ProducerWindow> {
-  const commits = await commitsSinceCheckpoint(calls, place, last, settings.checkpointEvery);
-  const [first] = commits;
-  if (first === undefined || first.checkpointBytes === 0) {
-    throw damagedAt(
-      first?.page ?? last.page,
-      'the commit that must carry the producer checkpoint carries none',
-    );
-  }
-  const window = await readCheckpoint(calls, place, first, settings);
+  const newest = await newestCheckpoint(calls, place, last);
+  const commits = await commitsSince(calls, place, newest, last);
+  const window = await readCheckpoint(calls, place, newest, settings);
   for (let at = 0; at < commits.length; at += PARALLEL_COMMITS) {
     const some = commits.slice(at, at + PARALLEL_COMMITS);
     const batches = await Promise.all(some.map((commit) => batchHeaders(calls, place, commit)));
@@ -52,35 +51,55 @@ export async function rebuildWindow(
   return window;
 }
 
-/** Headers from the commit with the newest checkpoint to `last`. */
-async function commitsSinceCheckpoint(
+/**
+ * The newest commit with a checkpoint. Which commits carry one is not asked of the settings: an earlier leader may have
+ * had others. Every commit that may carry one is on the way of CLOSEST_LEVEL, and of MAX_SINCE_CHECKPOINT
+ * commits in a row one carries it under all of them: that bounds the way back.
+ */
+async function newestCheckpoint(calls: Calls, place: SpanPlace, last: CommitHeader): Promise<CommitHeader> {
+  const span = new LogSpan(calls, place);
+  let header = last;
+  while (header.checkpointBytes === 0) {
+    const page = header.skips[CLOSEST_LEVEL] ?? NO_PAGE;
+    if (page === NO_PAGE || header.page <= page || header.number % MAX_SINCE_CHECKPOINT === 0) {
+      throw damagedAt(header.page, 'the log does not lead to a producer checkpoint');
+    }
+    header = await headerAt(span, place, page, HEADERS_ONLY_BYTES);
+  }
+  return header;
+}
+
+/** Headers from `first` to `last`. */
+async function commitsSince(
   calls: Calls,
   place: SpanPlace,
+  first: CommitHeader,
   last: CommitHeader,
-  checkpointEvery: number,
 ): Promise<CommitHeader[]> {
-  const skip = last.skips[checkpointLevel(checkpointEvery)];
-  let page = last.number % checkpointEvery === 0 ? last.page : (skip ?? -1);
-  if (page < 0) throw damagedAt(last.page, 'the last commit does not lead to a producer checkpoint');
   const span = new LogSpan(calls, place);
-  const commits: CommitHeader[] = [];
-  while (page <= last.page && commits.length < checkpointEvery) {
-    const before = commits.at(-1);
-    const ahead =
-      before === undefined || before.byteLength < SMALL_BATCH_BYTES ? AHEAD_BYTES : HEADERS_ONLY_BYTES;
-    const bytes = await span.bytes(page * PAGE_BYTES, COMMIT_HEADER_BYTES, ahead);
-    const header = decoded(page, () =>
-      decodeCommitHeader(bytes, 0, { page, streamId: place.stream.streamId }),
-    );
-    if (before !== undefined && !follows(endAfter(before), header)) {
-      throw damagedAt(page, 'a commit does not follow the one before it');
+  const commits = [first];
+  let before = first;
+  while (before.page < last.page && commits.length < MAX_SINCE_CHECKPOINT) {
+    const ahead = before.byteLength < SMALL_BATCH_BYTES ? AHEAD_BYTES : HEADERS_ONLY_BYTES;
+    const header = await headerAt(span, place, before.page + before.pages, ahead);
+    if (!follows(endAfter(before), header)) {
+      throw damagedAt(header.page, 'a commit does not follow the one before it');
     }
     commits.push(header);
-    page += header.pages;
+    before = header;
   }
-  if (commits.at(-1)?.page !== last.page)
-    throw damagedAt(last.page, 'the way to the last commit does not add up');
+  if (before.page !== last.page) throw damagedAt(last.page, 'the way to the last commit does not add up');
   return commits;
+}
+
+async function headerAt(
+  span: LogSpan,
+  { stream }: SpanPlace,
+  page: number,
+  aheadBytes: number,
+): Promise<CommitHeader> {
+  const bytes = await span.bytes(page * PAGE_BYTES, COMMIT_HEADER_BYTES, aheadBytes);
+  return decoded(page, () => decodeCommitHeader(bytes, 0, { page, streamId: stream.streamId }));
 }
 
 async function readCheckpoint(

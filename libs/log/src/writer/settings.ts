@@ -57,7 +57,7 @@ export function writerSettings(given: Partial<WriterSettings> = {}): WriterSetti
   const { maxCommitBytes, maxProducers } = settings;
   invariant(maxCommitBytes % PAGE_BYTES === 0, 'maxCommitBytes must be whole pages');
   invariant(maxCommitBytes <= MAX_COMMIT_BYTES, 'maxCommitBytes must be at most what one Put Page takes');
-  invariant(checkpointLevel(settings.checkpointEvery) > 0, 'checkpointEvery must be 8, 64 or 512');
+  invariant(CHECKPOINT_DISTANCES.includes(settings.checkpointEvery), 'checkpointEvery must be 8, 64 or 512');
   invariant(maxProducers <= MAX_CHECKPOINT_PRODUCERS, 'maxProducers is above what a checkpoint holds');
   const fullCheckpoint = CHECKPOINT_HEADER_BYTES + maxProducers * CHECKPOINT_PRODUCER_BYTES;
   invariant(
@@ -67,7 +67,5 @@ export function writerSettings(given: Partial<WriterSettings> = {}): WriterSetti
   return settings;
 }
 
-/** Which skip pointer leads to the latest commit with a checkpoint; -1 when none does. */
-export function checkpointLevel(checkpointEvery: number): number {
-  return [8, 64, 512].indexOf(checkpointEvery) + 1 || -1;
-}
+/** What `checkpointEvery` can be: distances of which every larger one is a multiple of every smaller one. */
+export const CHECKPOINT_DISTANCES: readonly number[] = [8, 64, 512];
