@@ -90,7 +90,10 @@ export class Batch {
   }
 }
 
-/** Frames as many waiting messages as fit one batch. Undefined when nobody waits for any. */
+/**
+ * Frames as many waiting messages as fit one batch. Undefined when nobody waits for any, or when they can't be framed
+ * (the caller changed them meanwhile, say), which ends their calls.
+ */
 export function sealBatch(
   queue: PartQueue,
   settings: BatchSettings,
@@ -104,6 +107,19 @@ export function sealBatch(
     maxMessages: settings.maxBatchMessages,
     codec: settings.codec,
   });
-  const parts = queue.fill(builder, settings.maxBatchBytes - BATCH_HEADER_BYTES);
-  return new Batch(builder.finish(producer), parts, producer.sequence);
+  const parts: Part[] = [];
+  try {
+    queue.fill(builder, settings.maxBatchBytes - BATCH_HEADER_BYTES, parts);
+    return new Batch(builder.finish(producer), parts, producer.sequence);
+  } catch (cause) {
+    const stuck = queue.first();
+    for (const part of stuck === undefined ? parts : [...parts, stuck]) failUnframed(part, cause);
+    return undefined;
+  }
+}
+
+function failUnframed({ call, from }: Part, cause: unknown): void {
+  const message = `the messages can't be framed: ${cause instanceof Error ? cause.message : String(cause)}`;
+  // Of a call that is larger than a batch, some messages may be on their way.
+  call.fail({ code: 'invalid_argument', message, outcome: from > 0 ? 'unknown' : 'not_stored', cause });
 }

@@ -1,12 +1,13 @@
 import type { Message } from '@message-vault/framing';
 import { randomUuid } from '@message-vault/runtime';
+import { wholeNumber } from '../checks.ts';
 import { abortedError, VaultClientError } from '../errors.ts';
 import type { ClientContext } from '../exchange.ts';
 import { LeaderScout } from '../leader-scout.ts';
 import { MAX_MESSAGE_RECORD_BYTES, type OutgoingMessage, recordBytes, toWireMessage } from '../messages.ts';
 import { Admission } from './admission.ts';
 import { PublishCall, type PublishResult } from './call.ts';
-import type { ProducerSource } from './identity.ts';
+import { type ProducerEpochs, producerEpochs } from './identity.ts';
 import { type PublishSettings, StreamPublisher } from './stream-publisher.ts';
 
 export interface PublishOptions {
@@ -34,7 +35,7 @@ export class Publisher {
   readonly #settings: PublisherSettings;
   readonly #admission: Admission;
   readonly #scout: LeaderScout;
-  readonly #producer: ProducerSource;
+  readonly #producer: ProducerEpochs;
   readonly #streams = new Map<string, StreamPublisher>();
   /** Calls whose callers still wait. */
   readonly #open = new Set<PublishCall>();
@@ -46,8 +47,11 @@ export class Publisher {
     this.#settings = settings;
     this.#admission = new Admission(settings.maxBufferBytes);
     this.#scout = new LeaderScout(context);
-    let epoch = settings.producer?.epoch ?? 0;
-    this.#producer = { id: settings.producer?.id ?? randomUuid(context.runtime), nextEpoch: () => epoch++ };
+    const { producer } = settings;
+    this.#producer =
+      producer === undefined
+        ? producerEpochs(randomUuid(context.runtime))
+        : producerEpochs(producer.id, producer.epoch);
   }
 
   publish(
@@ -87,7 +91,10 @@ export class Publisher {
     if (wire.length === 0) throw new VaultClientError('invalid_argument', 'there is no message to publish');
     const size = measure(wire);
     const { expectedSequenceNumber } = options;
-    if (expectedSequenceNumber !== undefined) this.#checkFitsOneBatch(wire.length, size.bytes);
+    if (expectedSequenceNumber !== undefined) {
+      wholeNumber('expectedSequenceNumber', expectedSequenceNumber, 0, Number.MAX_SAFE_INTEGER);
+      this.#checkFitsOneBatch(wire.length, size.bytes);
+    }
     const deadline = this.#context.runtime.monotonic() + this.#settings.deliveryTimeoutMs;
     return new PublishCall({ stream, messages: wire, ...size, deadline, expectedSequenceNumber });
   }
@@ -153,7 +160,12 @@ export class Publisher {
 
   #forgetIdleStreams(): void {
     if (this.#streams.size < MAX_REMEMBERED_STREAMS) return;
-    for (const [name, stream] of this.#streams) if (stream.idle) this.#streams.delete(name);
+    for (const [name, stream] of this.#streams) {
+      if (!stream.idle) continue;
+      this.#streams.delete(name);
+      // Should it come again, it must not repeat an identity it has used.
+      this.#producer.beginAt(stream.nextEpoch);
+    }
   }
 }
 

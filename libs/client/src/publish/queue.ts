@@ -50,11 +50,10 @@ export class PartQueue {
   }
 
   /**
-   * Moves as many messages as fit to `builder` and answers whose they are. A record above `ordinaryBytes` is taken
+   * Moves as many messages as fit to `builder` and adds whose they are to `taken`. A record above `ordinaryBytes` is taken
    * only as the first of a batch, which was then made large enough for it.
    */
-  fill(builder: BatchBuilder, ordinaryBytes: number): Part[] {
-    const taken: Part[] = [];
+  fill(builder: BatchBuilder, ordinaryBytes: number, taken: Part[]): void {
     const group = this.first()?.group;
     for (let part = this.first(); part !== undefined && part.group === group; part = this.first()) {
       const before = builder.byteLength;
@@ -68,7 +67,6 @@ export class PartQueue {
       }
       this.#drop(part);
     }
-    return taken;
   }
 
   /** Takes the calls out that are overdue at `now`; a call's parts stand together, and deadlines come in order. */

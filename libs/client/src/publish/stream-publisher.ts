@@ -3,9 +3,9 @@ import { Backoff } from '../backoff.ts';
 import { type ClientContext, exchange } from '../exchange.ts';
 import type { LeaderScout } from '../leader-scout.ts';
 import { type Batch, type BatchSettings, sealBatch } from './batch.ts';
-import type { Part, PublishCall } from './call.ts';
+import type { Part, PublishCall, PublishFailure } from './call.ts';
 import { afterMicrotasks } from './give-way.ts';
-import { BatchNumbers, type ProducerSource } from './identity.ts';
+import { BatchNumbers, type ProducerEpochs } from './identity.ts';
 import { Linger } from './linger.ts';
 import { type Again, isAboutMessages, judge, type Outcome, type Refusal } from './outcome.ts';
 import { PartQueue } from './queue.ts';
@@ -26,7 +26,7 @@ export interface StreamPublisherOptions {
   readonly lane: number;
   readonly context: ClientContext;
   readonly settings: PublishSettings;
-  readonly producer: ProducerSource;
+  readonly producer: ProducerEpochs;
   readonly scout: LeaderScout;
 }
 
@@ -35,6 +35,10 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 /** How often leadership is looked into while an answer is overdue. */
 const STALLED_TICK_MS = 100;
 const MAX_RETRY_AFTER_MS = 5000;
+const EPOCHS_USED_UP: Omit<PublishFailure, 'outcome'> = {
+  code: 'producer_fenced',
+  message: 'this client has used up the epochs of its fixed producer: make another with a higher epoch',
+};
 
 /**
  * The one owner of what this client publishes to one stream: frames waiting messages into batches, keeps a window of
@@ -65,7 +69,8 @@ export class StreamPublisher {
   #broken = false;
   /** Recoveries since a batch was last stored. */
   #fruitless = 0;
-  #fenced: Refusal | undefined;
+  /** Why nothing can be published here any more. */
+  #fenced: Omit<PublishFailure, 'outcome'> | undefined;
   #pumpScheduled = false;
   #flushing = false;
   #backoffTimer: Timer | undefined;
@@ -81,6 +86,11 @@ export class StreamPublisher {
 
   get idle(): boolean {
     return this.#window.length === 0 && this.#queue.first() === undefined;
+  }
+
+  /** The first of the producer's epochs that this stream has not used. */
+  get nextEpoch(): number {
+    return this.#numbers.nextEpoch;
   }
 
   add(call: PublishCall): void {
@@ -131,8 +141,16 @@ export class StreamPublisher {
   #seal(): Batch | undefined {
     if (!this.#readyToSeal()) return undefined;
     const identity = this.#numbers.next(this.#window.length);
+    if (identity === undefined) {
+      this.#fenced = EPOCHS_USED_UP;
+      this.#failFenced();
+      return undefined;
+    }
     const batch = sealBatch(this.#queue, this.#options.settings, identity);
-    if (batch === undefined) return undefined;
+    if (batch === undefined) {
+      if (this.#queue.first() !== undefined) this.#schedulePump();
+      return undefined;
+    }
     this.#numbers.advance();
     this.#window.push(batch);
     this.#linger.reset();
@@ -252,10 +270,13 @@ export class StreamPublisher {
     this.#broken = false;
     this.#recovering = false;
     this.#probing = false;
-    if (this.#fenced !== undefined) {
-      for (const call of this.#queue.takeAll()) call.fail({ ...this.#fenced, outcome: 'not_stored' });
-    }
+    this.#failFenced();
     this.#schedulePump();
+  }
+
+  #failFenced(): void {
+    if (this.#fenced === undefined) return;
+    for (const call of this.#queue.takeAll()) call.fail({ ...this.#fenced, outcome: 'not_stored' });
   }
 
   #delayBefore(last: Again | undefined): number {

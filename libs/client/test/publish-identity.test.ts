@@ -1,0 +1,69 @@
+import { decodeBatchHeader } from '@message-vault/framing';
+import { describe, expect, test } from 'vitest';
+import { type ClientOptions, createClient } from '../src/index.ts';
+import { type ProducerEpochs, producerEpochs } from '../src/publish/identity.ts';
+import { setUp, URLS } from './support/virtual-cluster.ts';
+
+const ID = '0b7e9b1e-50a7-4b8e-9c52-0a8a2f3f1c11';
+
+describe('a fixed producer identity', () => {
+  test('a run under the next epoch is never taken for a repeat of the run before, which began new epochs itself', async () => {
+    const { runtime, cluster, transport, client } = setUp({}, { producer: { id: ID, epoch: 1 } });
+    for (const name of ['first', 'second', 'third'])
+      await runtime.run(client.publish(name, `${name} of run 1`));
+    const successor = createClient({ urls: URLS, runtime, transport, producer: { id: ID, epoch: 2 } });
+    await runtime.run(successor.publish('second', 'second of run 2'));
+    await runtime.run(successor.publish('third', 'third of run 2'));
+    expect(cluster.stream('second').values).toEqual(['second of run 1', 'second of run 2']);
+    expect(cluster.stream('third').values).toEqual(['third of run 1', 'third of run 2']);
+  });
+
+  test('the epoch on the wire is the given one times 65,536 plus what the client adds itself', async () => {
+    const { runtime, cluster, client } = setUp({}, { producer: { id: ID, epoch: 3 } });
+    const epochs: (number | undefined)[] = [];
+    cluster.intercept = (_url, { body }) => {
+      epochs.push(decodeBatchHeader(body ?? new Uint8Array()).producer?.epoch);
+      return undefined;
+    };
+    await runtime.run(client.publish('orders', 'a'));
+    await runtime.run(client.publish('others', 'a'));
+    await runtime.advance(20 * 60_000);
+    await runtime.run(client.publish('orders', 'b'));
+    expect(epochs).toEqual([196_608, 196_608, 196_609]);
+  });
+
+  test.each([-1, 0.5, 65_536, Number.NaN])('the epoch %d is refused before anything is sent', (epoch) => {
+    const options: ClientOptions = { urls: URLS, producer: { id: ID, epoch } };
+    expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+  });
+
+  test('a stream that was forgotten begins above every epoch it may have used', () => {
+    const epochs: ProducerEpochs = producerEpochs(ID, 7);
+    epochs.beginAt(5);
+    epochs.beginAt(2);
+    expect(epochs.first).toBe(5);
+    expect(epochs.at(epochs.first)).toBe(7 * 65_536 + 5);
+  });
+
+  test('a client that has used up its epochs says so and sends nothing, rather than use the next run’s', async () => {
+    const epochs = producerEpochs(ID, 7);
+    expect(epochs.at(65_535)).toBe(8 * 65_536 - 1);
+    expect(epochs.at(65_536)).toBeUndefined();
+
+    const { runtime, cluster, client } = setUp(
+      {},
+      { producer: { id: ID, epoch: 7 }, deliveryTimeoutMs: 3_600_000 },
+    );
+    const gap = { status: 409, code: 'producer_gap', expectedProducerSequence: -1 };
+    cluster.intercept = (url) => cluster.problem(url, gap);
+    const published = client.publish('orders', 'a').catch((reason: unknown) => reason);
+    expect(await runtime.run(published)).toMatchObject({
+      code: 'producer_fenced',
+      outcome: 'not_stored',
+      message: expect.stringContaining('higher epoch'),
+    });
+    cluster.intercept = undefined;
+    await expect(client.publish('orders', 'b')).rejects.toMatchObject({ code: 'producer_fenced' });
+    expect(cluster.stream('orders').values).toEqual([]);
+  });
+});
