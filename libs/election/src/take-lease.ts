@@ -44,18 +44,20 @@ export async function takeLease(
 }
 
 /**
- * Ends whatever lease is in force. Breaking twice does nothing more, so an unknown outcome is simply tried again.
- * Rejects with the last StorageError.
+ * Ends whatever lease is in force. Breaking twice does nothing more, so an unknown outcome is simply tried again,
+ * as long as `may` says so; false when it did not any more. Rejects with the last StorageError.
  */
-export async function breakLease(calls: StorageCalls, lease: string): Promise<void> {
-  for (let tries = 1; ; tries++) {
+export async function breakLease(calls: StorageCalls, lease: string, may: () => boolean): Promise<boolean> {
+  for (let tries = 1; may(); tries++) {
     try {
-      return await calls.break(lease);
+      await calls.break(lease);
+      return true;
     } catch (error) {
-      if (isStorageError(error, 'not_found')) return;
+      if (isStorageError(error, 'not_found')) return true;
       if (tries === TRIES || !isSilence(error)) throw error;
     }
   }
+  return false;
 }
 
 /** Lets go of a lease, trying again while the outcome is unknown. False when it may still be held. */
