@@ -90,6 +90,64 @@ describe('a fixed producer identity', () => {
   });
 });
 
+describe('what is believed of an answer', () => {
+  test('an answer for another number of messages is no success, and what follows has a new epoch', async () => {
+    const { runtime, cluster, client } = setUp();
+    cluster.intercept = (url, request) => {
+      cluster.intercept = undefined;
+      const answer = { count: 3, firstOffset: 0, nextOffset: 65_536, firstSequenceNumber: 0, timestamp: 1 };
+      const { headers } = cluster.problem(url, { status: 200, code: request.method });
+      return { status: 200, headers, body: Buffer.from(JSON.stringify(answer)) };
+    };
+    const published = client.publish('orders', 'a').catch((reason: unknown) => reason);
+    expect(await runtime.run(published)).toMatchObject({ code: 'bad_answer', outcome: 'unknown' });
+    await runtime.run(client.publish('orders', 'b'));
+    expect(cluster.stream('orders').values).toEqual(['b']);
+  });
+
+  test('a gap told of while the batch before was late is asked about again before anything is given up', async () => {
+    const { runtime, cluster, client } = setUp(
+      { latencyMs: () => 20 },
+      { maxBatchBytes: 2000, maxInFlight: 3 },
+    );
+    const seen = new Map<number, number>();
+    cluster.intercept = (url, { body }) => {
+      const sequence = decodeBatchHeader(body ?? new Uint8Array()).producer?.sequence ?? -1;
+      const times = (seen.get(sequence) ?? 0) + 1;
+      seen.set(sequence, times);
+      // All at first without a word of what came of them; later the third overtakes the second.
+      if (times === 1 && sequence < 3) return cluster.problem(url, { status: 503, code: 'outcome_unknown' });
+      if (sequence === 2 && times === 2)
+        return cluster.problem(url, { status: 409, code: 'producer_gap', expectedProducerSequence: 1 });
+      return undefined;
+    };
+    const values = ['0', '1', '2', '3'].map((value) => value.padEnd(1500));
+    await runtime.run(Promise.all(values.map((value) => client.publish('orders', value))));
+    expect(cluster.stream('orders').values).toEqual(values);
+  });
+
+  test('neither a failing onRetry nor a transport that throws stops a delivery', async () => {
+    const { runtime, cluster, transport } = setUp();
+    let throws = 2;
+    const careless: Transport = {
+      send: (request) => {
+        if (throws-- > 0) throw new RangeError('no such socket');
+        return transport.send(request);
+      },
+      close: () => Promise.resolve(),
+    };
+    let told = 0;
+    const onRetry = (): void => {
+      told += 1;
+      throw new Error('the log is full');
+    };
+    const client = createClient({ urls: URLS, runtime, transport: careless, onRetry });
+    await runtime.run(client.publish('orders', 'a'));
+    expect(told).toBe(2);
+    expect(cluster.stream('orders').values).toEqual(['a']);
+  });
+});
+
 function streamPublisher(
   runtime: VirtualRuntime,
   transport: Transport,

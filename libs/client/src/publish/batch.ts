@@ -25,6 +25,8 @@ export class Batch {
   readonly expectedSequenceNumber: number | undefined;
   /** An attempt waits for its answer. */
   underWay = false;
+  /** No batch before it was under way when it was last sent: what the node said of it was not about those. */
+  sentFirst = false;
   /** On the monotonic clock: when it was last sent. */
   sentAt = 0;
   /** An attempt ended without a trustworthy answer: from then on only an answer to the same identity can tell. */
@@ -39,6 +41,10 @@ export class Batch {
     // Calls come in the order of their deadlines.
     this.deadline = parts[0]?.call.deadline ?? 0;
     this.expectedSequenceNumber = parts[0]?.call.expectedSequenceNumber;
+  }
+
+  get count(): number {
+    return this.parts.reduce((sum, { from, to }) => sum + to - from, 0);
   }
 
   /** Gives every call its share of the answer. */
@@ -67,8 +73,8 @@ export class Batch {
 
   /** The node will never take it. */
   refuse(detail: Refusal): void {
-    const outcome =
-      detail.code === 'position_forgotten' ? 'stored' : this.mayBeStored ? 'unknown' : 'not_stored';
+    const mayBeStored = this.mayBeStored || detail.code === 'bad_answer';
+    const outcome = detail.code === 'position_forgotten' ? 'stored' : mayBeStored ? 'unknown' : 'not_stored';
     this.fail({ ...detail, outcome });
   }
 

@@ -9,6 +9,8 @@ export type Outcome =
   | { readonly kind: 'stored'; readonly answer: PublishAnswer }
   /** Stored, but the node no longer remembers where. */
   | { readonly kind: 'forgotten'; readonly detail: Refusal }
+  /** The answer to another batch: the node takes this one for something it is not. */
+  | { readonly kind: 'mistaken'; readonly detail: Refusal }
   /** Certainly not stored by this attempt, and repeating it would not help. */
   | { readonly kind: 'refused'; readonly detail: Refusal }
   | Again;
@@ -56,15 +58,16 @@ export function isAboutMessages(refusal: Refusal): boolean {
   return refusal.status === 400 || refusal.status === 413 || refusal.status === 422;
 }
 
-export function judge(exchanged: Exchanged): Outcome {
-  if (exchanged.kind === 'answer') return judgeAnswer(exchanged.response, exchanged.problem);
+/** `count`: messages of the batch. */
+export function judge(exchanged: Exchanged, count: number): Outcome {
+  if (exchanged.kind === 'answer') return judgeAnswer(exchanged.response, exchanged.problem, count);
   const { error } = exchanged;
   const why = error.sent ? 'no_answer' : 'unreachable';
   return { kind: 'again', why, mayBeStored: error.sent, reason: error.message, cause: error };
 }
 
-function judgeAnswer(response: TransportResponse, problem: Problem | undefined): Outcome {
-  if (response.status === 200 || response.status === 201) return judgeSuccess(response);
+function judgeAnswer(response: TransportResponse, problem: Problem | undefined, count: number): Outcome {
+  if (response.status === 200 || response.status === 201) return judgeSuccess(response, count);
   const { status } = response;
   const known = againByCode[problem?.code ?? ''];
   const code = refusalCode(status, problem);
@@ -86,9 +89,10 @@ function judgeAnswer(response: TransportResponse, problem: Problem | undefined):
 }
 
 /** A success nobody can read is no answer: the repeat is recognised, and answered again. */
-function judgeSuccess(response: TransportResponse): Outcome {
+function judgeSuccess(response: TransportResponse, count: number): Outcome {
   try {
-    return { kind: 'stored', answer: parsePublishAnswer(response) };
+    const answer = parsePublishAnswer(response);
+    return answer.count === count ? { kind: 'stored', answer } : mistaken(response.status, answer, count);
   } catch (cause) {
     if (!isVaultClientError(cause)) throw cause;
     return {
@@ -100,4 +104,10 @@ function judgeSuccess(response: TransportResponse): Outcome {
       status: response.status,
     };
   }
+}
+
+function mistaken(status: number, answer: PublishAnswer, count: number): Outcome {
+  const message = `not known whether the messages are stored: ${count} were sent, and the answer is for ${answer.count}`;
+  const detail = { code: 'bad_answer', message, status, problem: undefined } as const;
+  return { kind: 'mistaken', detail: { ...detail, expectedSequenceNumber: undefined } };
 }

@@ -1,6 +1,6 @@
 import type { Timer } from '@message-vault/runtime';
 import { Backoff } from '../backoff.ts';
-import { type ClientContext, exchange } from '../exchange.ts';
+import { type ClientContext, exchange, type RetryNotice } from '../exchange.ts';
 import type { LeaderScout } from '../leader-scout.ts';
 import { type Batch, type BatchSettings, sealBatch } from './batch.ts';
 import type { Part, PublishCall, PublishFailure } from './call.ts';
@@ -67,6 +67,8 @@ export class StreamPublisher {
   #probing = false;
   /** A batch of the window was refused for good: those behind it were not stored and need a new epoch. */
   #broken = false;
+  /** An answer was for another batch: what else is sent under this epoch may be mistaken, too. */
+  #mistaken = false;
   /** Recoveries since a batch was last stored. */
   #fruitless = 0;
   /** Why nothing can be published here any more. */
@@ -179,6 +181,7 @@ export class StreamPublisher {
       this.#targetEpoch = context.nodes.leader?.epoch ?? -1;
     }
     batch.underWay = true;
+    batch.sentFirst = this.#inFlight === 0;
     batch.sentAt = context.runtime.monotonic();
     this.#inFlight += 1;
     const attempt = exchange(context, {
@@ -192,7 +195,7 @@ export class StreamPublisher {
       maxResponseBytes: MAX_ANSWER_BYTES,
       signal: this.#flight.signal,
     });
-    void attempt.then((exchanged) => this.#ended(batch, judge(exchanged)));
+    void attempt.then((exchanged) => this.#ended(batch, judge(exchanged, batch.count)));
   }
 
   #ended(batch: Batch, outcome: Outcome): void {
@@ -231,8 +234,9 @@ export class StreamPublisher {
       batch.refuse(detail);
       this.#window.remove(batch);
     }
-    if (!certain) return;
-    this.#broken = true;
+    if (kind === 'mistaken') this.#mistaken = true;
+    else if (certain) this.#broken = true;
+    else return;
     this.#recovering = true;
   }
 
@@ -240,7 +244,7 @@ export class StreamPublisher {
   #recover(): void {
     this.#giveUpOverdue();
     const { head } = this.#window;
-    if (head === undefined || this.#broken || hasLostPredecessor(head)) {
+    if (head === undefined || this.#broken || this.#mistaken || hasLostPredecessor(head)) {
       this.#startOver();
       return;
     }
@@ -248,7 +252,7 @@ export class StreamPublisher {
     this.#fruitless += 1;
     const { context, stream } = this.#options;
     const reason = head.last?.reason ?? 'no answer';
-    context.onRetry({ operation: `publish ${stream}`, url: this.#target, delayMs, reason });
+    tellOfRetry(context, { operation: `publish ${stream}`, url: this.#target, delayMs, reason });
     this.#backoffTimer = context.runtime.setTimer(delayMs, () => {
       this.#backoffTimer = undefined;
       this.#recovering = false;
@@ -268,6 +272,7 @@ export class StreamPublisher {
     this.#queue.putBack(again);
     this.#numbers.endEpoch();
     this.#broken = false;
+    this.#mistaken = false;
     this.#recovering = false;
     this.#probing = false;
     this.#failFenced();
@@ -358,8 +363,22 @@ function headersOf({ expectedSequenceNumber: expected }: Batch): Readonly<Record
     : { ...BATCH_TYPE, 'expected-sequence-number': String(expected) };
 }
 
-/** The node waits for a batch that is not coming any more: one given up, or all of them, when it forgot this producer. */
+/**
+ * The node waits for a batch that is not coming any more: one given up, or all of them, when it forgot this producer.
+ * Batches sent behind others are told of a gap when one of those is late, which says nothing of what came of it.
+ */
 function hasLostPredecessor(head: Batch): boolean {
-  const expected = head.last?.why === 'gap' ? head.last.expectedProducerSequence : undefined;
+  if (!head.sentFirst || head.last?.why !== 'gap') return false;
+  const { expectedProducerSequence: expected } = head.last;
   return expected !== undefined && expected < head.sequence;
+}
+
+/** What the program does with the news is its own affair: its failure must not stop the delivery. */
+function tellOfRetry(context: ClientContext, notice: RetryNotice): void {
+  try {
+    const told: unknown = context.onRetry(notice);
+    if (told instanceof Promise) told.catch(() => {});
+  } catch {
+    // Nobody here could do anything about it.
+  }
 }
