@@ -86,8 +86,11 @@ export interface LateProducer {
 /** What a fault works with that needs a cluster of its own. */
 export interface Stage extends OutsideStage {
   readonly lab: Lab;
-  /** One more producer, which the history knows of too, that publishes through this one node and when it is told to. */
-  producerThrough(url: string): LateProducer;
+  /**
+   * One more producer, which the history knows of too, that publishes through this one node and when it is told to. To a
+   * stream beside the run's own: `side` tells several apart.
+   */
+  producerThrough(url: string, side: string): LateProducer;
 }
 
 /** A fault that has been prepared: whatever it needs to know has been found out. */

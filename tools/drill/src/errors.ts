@@ -1,3 +1,6 @@
+import { isVaultClientError } from '@message-vault/client';
+import { isLogError } from '@message-vault/log';
+import { isStorageError } from '@message-vault/storage';
 import { ClusterError } from '@message-vault/up';
 
 export type DrillErrorCode =
@@ -21,7 +24,13 @@ export class DrillError extends Error {
   }
 }
 
-/** Whether `error` is a failure that its message explains to whoever typed the command. */
-export function isExpected(error: unknown): error is DrillError | ClusterError {
-  return error instanceof DrillError || error instanceof ClusterError;
+/** Whether `error` is a failure that its message explains, and no bug of the drill. */
+export function isExpected(error: unknown): error is Error {
+  return (
+    error instanceof DrillError ||
+    error instanceof ClusterError ||
+    isVaultClientError(error) ||
+    isLogError(error) ||
+    isStorageError(error)
+  );
 }

@@ -1,4 +1,4 @@
-import type { InsideDrill, Stage } from '../drill.ts';
+import type { Fault, InsideDrill, Stage } from '../drill.ts';
 import { metricOf } from '../metrics.ts';
 import { pause } from '../wait.ts';
 import { BY_ITS_PROCESS, first, killing, NO_GAP, none, one, rulingNode, standbys } from './parts.ts';
@@ -6,10 +6,6 @@ import { BY_ITS_PROCESS, first, killing, NO_GAP, none, one, rulingNode, standbys
 const LATE_MESSAGES = 5;
 /** Enough for a request to lie in the socket of a process that does not run. */
 const LIE_IN_WAIT_MS = 200;
-const WRITES_REFUSED = {
-  name: 'mvault_storage_calls_total',
-  having: /operation="writePages".*outcome="(epoch_fenced|etag_mismatch)"/,
-} as const;
 
 const afterTakeover = { until: 'takeover', thenMs: 1000 } as const;
 
@@ -96,31 +92,64 @@ export const freezeMasterPastLease: InsideDrill = {
   hold: { until: 'time', forMs: 18_000 },
 };
 
-async function freezing(stage: Stage) {
+/**
+ * What a leader does when it wakes up depends on what it has in hand: a commit under way in the busy stream, whose answer
+ * came too late; a publish to a stream that its successor has opened meanwhile, which the storage refuses; and one to a
+ * stream that nobody has touched since, where its write lands, and has to be found by its successor.
+ */
+async function freezing(stage: Stage): Promise<Fault> {
   const { cluster } = stage.lab;
   const frozen = stage.lab.node(rulingNode(stage));
-  const refusedBefore = await metricOf(frozen.url, WRITES_REFUSED);
-  // Its connection is there before the node freezes: what it sends then is read as soon as the node wakes up.
-  const late = stage.producerThrough(frozen.url);
-  await late.publish(1);
-  let published: Promise<void> = Promise.resolve();
+  const writesBefore = await unansweredWrites(frozen.url);
+  const opened = stage.producerThrough(frozen.url, 'opened');
+  const untouched = stage.producerThrough(frozen.url, 'untouched');
+  // Their connections are there before the node freezes: what they send then is read as soon as it wakes up.
+  await Promise.all([opened.publish(1), untouched.publish(1)]);
+  let late: Promise<unknown> = Promise.resolve();
   return {
     begin: () => cluster.kill(frozen.id, 'SIGSTOP'),
     async end() {
-      published = late.publish(LATE_MESSAGES);
+      const successor = stage.lab.node(rulingNode(stage));
+      await stage.producerThrough(successor.url, 'opened').publish(1);
+      late = Promise.all([opened.publish(LATE_MESSAGES), untouched.publish(LATE_MESSAGES)]);
       await pause(LIE_IN_WAIT_MS, stage.signal);
       await cluster.kill(frozen.id, 'SIGCONT');
     },
     async afterwards() {
-      await published;
-      const refused = (await metricOf(frozen.url, WRITES_REFUSED)) - refusedBefore;
-      stage.note(`The storage refused ${refused} writes of ${frozen.id} after it woke up.`);
+      await late;
+      noteWrites(stage, frozen.id, writesBefore, await unansweredWrites(frozen.url));
       const now = stage.lab.node(frozen.id);
       if (!now.alive || now.pid !== frozen.pid) stage.problem(`${frozen.id} did not stay up`);
       const role = stage.watch.viewOf(frozen.url)?.role;
       if (role !== 'standby') stage.problem(`${frozen.id} should be a standby, and is ${role}`);
     },
   };
+}
+
+interface UnansweredWrites {
+  readonly refused: number;
+  readonly givenUp: number;
+}
+
+async function unansweredWrites(url: string): Promise<UnansweredWrites> {
+  const count = (outcomes: string): Promise<number> =>
+    metricOf(url, {
+      name: 'mvault_storage_calls_total',
+      having: new RegExp(`operation="writePages".*outcome="(${outcomes})"`),
+    });
+  const [refused, givenUp] = await Promise.all([
+    count('epoch_fenced|etag_mismatch'),
+    count('outcome_unknown'),
+  ]);
+  return { refused, givenUp };
+}
+
+function noteWrites(stage: Stage, id: string, before: UnansweredWrites, after: UnansweredWrites): void {
+  const refused = after.refused - before.refused;
+  const givenUp = after.givenUp - before.givenUp;
+  stage.note(
+    `When it woke up, the storage refused ${refused} writes of ${id}; ${givenUp} were given up unanswered, because it stepped down first.`,
+  );
 }
 
 export const secondContender: InsideDrill = {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Drill, Fault, Load, OutsideStage, Stage } from '../drill.ts';
-import { DrillError } from '../errors.ts';
+import { DrillError, isExpected } from '../errors.ts';
 import type { Lab } from '../lab/lab.ts';
 import { createStream } from '../lab/streams.ts';
 import { Recorder } from '../record/recorder.ts';
@@ -75,7 +75,7 @@ export class Run {
       await pause(random() * SPREAD_MS, signal);
       await this.#disturb();
     } catch (error) {
-      if (signal.aborted || !(error instanceof DrillError)) throw error;
+      if (signal.aborted || !isExpected(error)) throw error;
       this.#problems.push(error.message);
     } finally {
       target.watch.recordTo(() => {});
@@ -133,7 +133,8 @@ export class Run {
     if (drill.notFromOutside === undefined) return drill.prepare(this.#outsideStage());
     if (target.lab === undefined)
       throw new DrillError('bad_option', `${drill.name}: ${drill.notFromOutside}`);
-    const producerThrough: Stage['producerThrough'] = (url) => this.#workload.producerThrough(url);
+    const producerThrough: Stage['producerThrough'] = (url, side) =>
+      this.#workload.producerThrough(url, side);
     return drill.prepare({ ...this.#outsideStage(), lab: target.lab, producerThrough });
   }
 
@@ -195,16 +196,27 @@ export class Run {
 
   /** Brings all that is under way to its end, and reads everything once more. */
   async #finish(): Promise<void> {
-    const { drill, target, stream, signal } = this.#options;
-    const options = { stream, signal, recorder: this.#recorder };
+    const { drill, target, signal } = this.#options;
     await this.#workload.stopProducers();
-    const nextOffset = target.lab
-      ? await readStorage(target.lab.storage, options)
-      : await readThroughNodes(target.urls, options);
-    await this.#workload.stopConsumers(nextOffset);
-    if (drill.staysDown) return;
-    for (const view of target.watch.views) {
-      await readFromNode(view.url, { ...options, consumer: `in the end from ${view.nodeId}` });
+    const ends: number[] = [];
+    for (const stream of this.#workload.streams) {
+      const options = { stream, signal, recorder: this.#recorder };
+      const read = target.lab
+        ? readStorage(target.lab.storage, options)
+        : readThroughNodes(target.urls, options);
+      ends.push(await read);
+    }
+    await this.#workload.stopConsumers(ends[0] ?? 0);
+    if (!drill.staysDown) await this.#readFromEveryNode();
+  }
+
+  async #readFromEveryNode(): Promise<void> {
+    const { target, signal } = this.#options;
+    for (const { url, nodeId } of target.watch.views) {
+      for (const stream of this.#workload.streams) {
+        const consumer = `in the end from ${nodeId}`;
+        await readFromNode(url, { stream, signal, recorder: this.#recorder, consumer });
+      }
     }
   }
 

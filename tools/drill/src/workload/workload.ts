@@ -35,6 +35,7 @@ export class Workload {
   readonly #tails: readonly TailConsumer[];
   readonly #replayers: readonly ReplayConsumer[];
   readonly #late: Producer[] = [];
+  readonly #sideStreams = new Set<string>();
 
   constructor(options: WorkloadOptions) {
     const { load } = options;
@@ -56,12 +57,26 @@ export class Workload {
     await this.#untilAcked(acks);
   }
 
-  /** One more producer, that publishes through one node only, and what it is told to. */
-  producerThrough(url: string): LateProducer {
+  /** The streams that were published to, the run's own first. */
+  get streams(): readonly string[] {
+    return [this.#options.stream, ...this.#sideStreams];
+  }
+
+  /** One more producer, that publishes through one node only, to a stream beside, and what it is told to. */
+  producerThrough(url: string, side: string): LateProducer {
     const { load } = this.#options;
+    const stream = `${this.#options.stream}-${side}`;
     const name = `late-producer-${this.#late.length + 1}`;
-    const producer = new Producer({ ...this.#options, ...load, name, urls: [url], followLeader: false });
+    const producer = new Producer({
+      ...this.#options,
+      ...load,
+      urls: [url],
+      followLeader: false,
+      stream,
+      name,
+    });
     this.#late.push(producer);
+    this.#sideStreams.add(stream);
     return {
       async publish(count) {
         for (let sent = 0; sent < count; sent++) producer.publish();
