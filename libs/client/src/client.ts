@@ -1,4 +1,5 @@
 import { NameError, parseName, parseNamePrefix } from '@message-vault/metadata';
+import { wholeNumber } from './checks.ts';
 import { VaultClientError } from './errors.ts';
 import type { ClientContext } from './exchange.ts';
 import type { OutgoingMessage, VaultMessage } from './messages.ts';
@@ -21,7 +22,8 @@ import {
   type StreamStats,
 } from './questions.ts';
 import { type ReadChunk, readChunks } from './read/chunks.ts';
-import { type Place, type ReadFrom, startOf, toPlace } from './read/start.ts';
+import { type Place, type ReadFrom, type Start, startOf, toPlace } from './read/start.ts';
+import { whenThere } from './read/when-there.ts';
 import { undiciTransport } from './undici-transport.ts';
 
 export interface ReadOptions extends CallOptions {
@@ -38,13 +40,20 @@ export interface TailOptions extends ReadOptions {
   readonly from?: ReadFrom | undefined;
   /** How long a node keeps the request when there is no news, 1 to 60 s. Default 10 s. */
   readonly waitSeconds?: number | undefined;
-  /** After the first answer: how long all nodes may fail before the tail does. Default: for ever. */
+  /**
+   * How long the stream may not exist, and after the first answer, how long all nodes may fail before the tail does.
+   * Default: for ever.
+   */
   readonly giveUpAfterMs?: number | undefined;
+  /** Told once when there is no such stream yet, so that its first publish is waited for. */
+  readonly onAbsent?: (() => void) | undefined;
 }
 
 const DEFAULT_CHUNK_BYTES = 4 * 1024 * 1024;
+const MAX_CHUNK_BYTES = 1024 * 1024 * 1024;
 const DEFAULT_WAIT_SECONDS = 10;
 const MAX_WAIT_SECONDS = 60;
+const BEGINNING: Place = { at: 'earliest' };
 const MAX_CONNECTIONS_PER_NODE = 256;
 const CONNECT_TIMEOUT_MS = 1000;
 
@@ -68,7 +77,6 @@ export class VaultClient {
     this.#publisher = new Publisher(this.#context, {
       ...settings,
       lanes: settings.publishConnections,
-      producer: options.producer,
     });
   }
 
@@ -101,12 +109,18 @@ export class VaultClient {
    */
   readChunks(stream: string, options: ReadOptions = {}): AsyncGenerator<ReadChunk, void, undefined> {
     const waits = { waitSeconds: 0, giveUpLaterMs: this.#settings.giveUpAfterMs };
-    return this.#chunks(checkedName(stream), toPlace(options.from ?? 'earliest'), options, waits);
+    return this.#chunks(
+      checkedName(stream),
+      toPlace(options.from ?? 'earliest'),
+      checkedRead(options),
+      waits,
+    );
   }
 
   /**
    * The messages from `from` on, and those to come, until the signal fires or the loop is left. Whatever becomes of
-   * single nodes, it goes on where it was: no gap, no repeat.
+   * single nodes, it goes on where it was: no gap, no repeat. A stream that does not exist yet is waited for and shown
+   * from its beginning, whatever `from` says of a tail there was not.
    */
   tail(stream: string, options: TailOptions = {}): AsyncGenerator<VaultMessage, void, undefined> {
     return flatten(this.tailChunks(stream, options), options.limit);
@@ -114,15 +128,10 @@ export class VaultClient {
 
   /** As `tail`, as many messages at a time as have come. An empty chunk says that there is no news. */
   tailChunks(stream: string, options: TailOptions = {}): AsyncGenerator<ReadChunk, void, undefined> {
-    const { waitSeconds = DEFAULT_WAIT_SECONDS, giveUpAfterMs = Number.POSITIVE_INFINITY } = options;
-    if (!Number.isInteger(waitSeconds) || waitSeconds < 1 || waitSeconds > MAX_WAIT_SECONDS) {
-      throw new VaultClientError(
-        'invalid_argument',
-        `waitSeconds is a whole number from 1 to ${MAX_WAIT_SECONDS}`,
-      );
-    }
-    const waits = { waitSeconds, giveUpLaterMs: giveUpAfterMs };
-    return this.#chunks(checkedName(stream), toPlace(options.from ?? 'latest'), options, waits);
+    const { waitSeconds = DEFAULT_WAIT_SECONDS } = options;
+    wholeNumber('waitSeconds', waitSeconds, 1, MAX_WAIT_SECONDS);
+    const waits = { waitSeconds, giveUpLaterMs: checkedPatience(options.giveUpAfterMs) };
+    return this.#tailed(checkedName(stream), toPlace(options.from ?? 'latest'), checkedRead(options), waits);
   }
 
   /** As `read`, but from the storage itself: a node is asked for access only. Errors: also `unsupported`. */
@@ -132,7 +141,7 @@ export class VaultClient {
 
   /** As `readChunks`, from the storage itself. */
   readDirectChunks(stream: string, options: ReadOptions = {}): AsyncGenerator<ReadChunk, void, undefined> {
-    return this.#directChunks(checkedName(stream), toPlace(options.from ?? 'earliest'), options);
+    return this.#directChunks(checkedName(stream), toPlace(options.from ?? 'earliest'), checkedRead(options));
   }
 
   stats(stream: string, options: CallOptions = {}): Promise<StreamStats> {
@@ -170,6 +179,26 @@ export class VaultClient {
     return this.close();
   }
 
+  async *#tailed(
+    stream: string,
+    place: Place,
+    options: TailOptions,
+    waits: { waitSeconds: number; giveUpLaterMs: number },
+  ): AsyncGenerator<ReadChunk, void, undefined> {
+    const asking = this.#asking(options);
+    const wait = {
+      giveUpAfterMs: waits.giveUpLaterMs,
+      onAbsent: options.onAbsent,
+      signal: asking.signal,
+    };
+    const bounds = () => askStats(this.#context, stream, asking);
+    const found = await whenThere(this.#context, wait, bounds);
+    // Nothing is behind the tail of a stream that was not there: what made it is news.
+    const from = found.waited && ('at' in place || 'last' in place) ? BEGINNING : place;
+    const start = await startOf(from, () => Promise.resolve(found.answer));
+    yield* this.#read(stream, start, options, waits);
+  }
+
   async *#chunks(
     stream: string,
     place: Place,
@@ -178,14 +207,23 @@ export class VaultClient {
   ): AsyncGenerator<ReadChunk, void, undefined> {
     const asking = this.#asking(options);
     const start = await startOf(place, () => askStats(this.#context, stream, asking));
-    yield* readChunks(this.#context, {
+    yield* this.#read(stream, start, options, waits);
+  }
+
+  #read(
+    stream: string,
+    start: Start,
+    options: ReadOptions,
+    waits: { waitSeconds: number; giveUpLaterMs: number },
+  ): AsyncGenerator<ReadChunk, void, undefined> {
+    return readChunks(this.#context, {
       stream,
       start,
       maxBytes: options.maxBytes ?? DEFAULT_CHUNK_BYTES,
       limit: options.limit,
       waitSeconds: waits.waitSeconds,
       giveUpAfterMs: { first: this.#settings.giveUpAfterMs, later: waits.giveUpLaterMs },
-      signal: asking.signal,
+      signal: this.#signal(options.signal),
     });
   }
 
@@ -220,12 +258,12 @@ function contextOf(options: ClientOptions, settings: ResolvedOptions): ClientCon
       pipelining: 4 * settings.maxInFlight,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
     });
-  const headers = options.headers ?? {};
+  const { urls, headers, followLeader } = settings;
   return {
     runtime,
     transport,
     pulse: new Pulse({ runtime, transport, headers }),
-    nodes: new NodeDirectory({ runtime, urls: options.urls, followLeader: options.followLeader ?? true }),
+    nodes: new NodeDirectory({ runtime, urls, followLeader }),
     headers,
     attemptTimeoutMs: settings.attemptTimeoutMs,
     backoff: { initialMs: settings.backoffInitialMs, maxMs: settings.backoffMaxMs },
@@ -246,6 +284,23 @@ async function* flatten(
       if (left <= 0) return;
     }
   }
+}
+
+/** What a read is asked for is checked when it is made, not when its first message is awaited. */
+function checkedRead<Options extends ReadOptions>(options: Options): Options {
+  const { limit, maxBytes = 1 } = options;
+  if (limit !== undefined && limit !== Number.POSITIVE_INFINITY)
+    wholeNumber('limit', limit, 0, Number.MAX_SAFE_INTEGER);
+  wholeNumber('maxBytes', maxBytes, 1, MAX_CHUNK_BYTES);
+  return options;
+}
+
+function checkedPatience(giveUpAfterMs = Number.POSITIVE_INFINITY): number {
+  if (giveUpAfterMs >= 0) return giveUpAfterMs;
+  throw new VaultClientError(
+    'invalid_argument',
+    `giveUpAfterMs is a number of milliseconds, not ${giveUpAfterMs}`,
+  );
 }
 
 function checkedName(name: string): string {

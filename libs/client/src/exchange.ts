@@ -52,12 +52,18 @@ export async function exchange(context: ClientContext, request: ExchangeRequest)
     const problem = response.status >= 400 ? parseProblem(response) : undefined;
     learnLeader(nodes, response, problem);
     return { kind: 'answer', response, problem };
-  } catch (error) {
-    if (!(error instanceof TransportError)) throw error;
+  } catch (cause) {
+    const error = toTransportError(cause);
     if (error.code !== 'aborted' && error.code !== 'closed' && error.code !== 'too_large')
       nodes.failed(request.url);
     return { kind: 'failure', error };
   }
+}
+
+/** A transport that breaks its word must not bring down who publishes: nothing is known of such a request. */
+function toTransportError(cause: unknown): TransportError {
+  if (cause instanceof TransportError) return cause;
+  return new TransportError('lost', `the transport failed: ${String(cause)}`, { sent: true, cause });
 }
 
 /** Every answer names the leader and its epoch in headers; a problem of kind `not_leader` names it in its body too. */

@@ -90,7 +90,7 @@ const KINDS: ReadonlySet<unknown> = new Set<ValueKind>(['bytes', 'text', 'json']
 
 /** What is sent for `message`. Errors: `invalid_argument`, `too_large`. */
 export function toWireMessage(message: OutgoingMessage): Message {
-  if (typeof message === 'string') return { value: Buffer.from(message), kind: 'text', headers: NO_HEADERS };
+  if (typeof message === 'string') return { value: encodeText(message), kind: 'text', headers: NO_HEADERS };
   if (message instanceof Uint8Array) return { value: message, kind: 'bytes', headers: NO_HEADERS };
   if (typeof message !== 'object' || message === null || !('value' in message)) {
     throw invalid('a message is a string, a Uint8Array or an object with a `value`');
@@ -109,10 +109,16 @@ export function toWireMessage(message: OutgoingMessage): Message {
 
 function encodeValue(value: OutgoingRecord['value']): { bytes: Uint8Array; natural: ValueKind } {
   if (value instanceof Uint8Array) return { bytes: value, natural: 'bytes' };
-  if (typeof value === 'string') return { bytes: Buffer.from(value), natural: 'text' };
+  if (typeof value === 'string') return { bytes: encodeText(value), natural: 'text' };
   const json = stringify(value);
   if (json === undefined) throw invalid('the value has no JSON form');
   return { bytes: Buffer.from(json), natural: 'json' };
+}
+
+/** Half a character would be stored as another one: what is read must be what was published. */
+function encodeText(text: string): Uint8Array {
+  if (!text.isWellFormed()) throw invalid('the value is not a string of Unicode text');
+  return Buffer.from(text);
 }
 
 function stringify(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import type { Runtime } from '@message-vault/runtime';
-import { VaultClientError } from './errors.ts';
+import { usableNodeUrl } from './node-url.ts';
 
 export interface KnownLeader {
   readonly url: string;
@@ -32,12 +32,11 @@ export class NodeDirectory {
   #readCursor: number;
   #leader: KnownLeader | undefined;
 
+  /** `urls`: at least one, checked, no two the same. */
   constructor(options: { runtime: Runtime; urls: readonly string[]; followLeader: boolean }) {
     this.#runtime = options.runtime;
     this.#followLeader = options.followLeader;
-    const urls = new Set(options.urls.map(nodeUrl));
-    if (urls.size === 0) throw new VaultClientError('invalid_argument', 'at least one node URL is needed');
-    this.#nodes = [...urls].map((url) => ({ url, failures: 0, suspectUntil: 0 }));
+    this.#nodes = options.urls.map((url) => ({ url, failures: 0, suspectUntil: 0 }));
     this.#configured = this.#nodes.length;
     // Readers are many and equal: each client starts at another, so that they share the load.
     this.#readCursor = Math.floor(this.#runtime.random() * this.#nodes.length);
@@ -101,8 +100,9 @@ export class NodeDirectory {
 
   /** Takes note of who is said to lead. */
   learnLeader(url: string, epoch: number): void {
-    if (!isHttpUrl(url) || !Number.isSafeInteger(epoch)) return;
-    const leader = { url: nodeUrl(url), epoch };
+    const usable = usableNodeUrl(url);
+    if (usable === undefined || !Number.isSafeInteger(epoch)) return;
+    const leader = { url: usable, epoch };
     if (this.#leader !== undefined && !this.#isNews(leader, this.#leader)) return;
     this.#leader = leader;
     if (this.#find(leader.url) === undefined) this.#remember(leader.url);
@@ -141,16 +141,4 @@ export class NodeDirectory {
     if (node === undefined) throw new RangeError('a directory of no nodes');
     return node;
   }
-}
-
-/** A node's URL as it is compared and used: no slash at the end. Error: `invalid_argument`. */
-function nodeUrl(text: string): string {
-  if (!isHttpUrl(text))
-    throw new VaultClientError('invalid_argument', `${JSON.stringify(text)} is no http or https URL`);
-  return text.replace(/\/+$/, '');
-}
-
-function isHttpUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && (url.protocol === 'http:' || url.protocol === 'https:');
 }

@@ -6,7 +6,16 @@ import {
 } from '@message-vault/framing';
 import type { Runtime } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
-import { VaultClientError } from './errors.ts';
+import {
+  checkedFlag,
+  checkedHeaders,
+  checkedProducer,
+  checkedUrls,
+  checkFunction,
+  type FixedProducer,
+  oneOf,
+  wholeNumber,
+} from './checks.ts';
 import type { RetryNotice } from './exchange.ts';
 import type { Transport } from './transport.ts';
 
@@ -14,7 +23,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 export interface ClientOptions {
-  /** Base URLs of nodes, any of them; the client finds the leader and the others' whereabouts by itself. */
+  /** URLs of nodes, any of them, as `http://HOST:PORT`: the client finds the leader and the others by itself. */
   readonly urls: readonly string[];
   /** Compression of published batches. Default `none`. */
   readonly codec?: BatchCodec | undefined;
@@ -46,8 +55,11 @@ export interface ClientOptions {
   readonly backoffMaxMs?: number | undefined;
   /** Publish straight to the leader once it is known. Default true; false where only the given URLs can be reached. */
   readonly followLeader?: boolean | undefined;
-  /** A fixed identity: a program that starts again under its old id takes a higher epoch. Default: a new id per client. */
-  readonly producer?: { readonly id: string; readonly epoch: number } | undefined;
+  /**
+   * A fixed identity: a UUID and an epoch from 0 to 2³²−1. A program that starts again under its old id takes a higher
+   * epoch. Default: a new id per client.
+   */
+  readonly producer?: FixedProducer | undefined;
   /** Sent with every request, `authorization` for one. Names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Told of everything that has to be tried again. */
@@ -60,8 +72,12 @@ export interface ClientOptions {
   readonly openPages?: ((containerSasUrl: string) => PageStore) | undefined;
 }
 
-/** The same with all defaults. */
+/** The same, checked, with all defaults. */
 export interface ResolvedOptions {
+  readonly urls: readonly string[];
+  readonly followLeader: boolean;
+  readonly producer: FixedProducer | undefined;
+  readonly headers: Readonly<Record<string, string>>;
   readonly codec: BatchCodec;
   readonly lingerMs: number;
   readonly maxBatchBytes: number;
@@ -97,16 +113,17 @@ const numbers = {
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const pick = (name: keyof typeof numbers): number => {
     const { fallback, min, max } = numbers[name];
-    const value = options[name] ?? fallback;
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new VaultClientError(
-      'invalid_argument',
-      `${name} is a whole number from ${min} to ${max}, not ${value}`,
-    );
+    return wholeNumber(name, options[name] ?? fallback, min, max);
   };
+  checkFunction('onRetry', options.onRetry);
+  checkFunction('openPages', options.openPages);
   return {
-    codec: options.codec ?? 'none',
-    whenBufferFull: options.whenBufferFull ?? 'wait',
+    urls: checkedUrls(options.urls),
+    followLeader: checkedFlag('followLeader', options.followLeader, true),
+    producer: checkedProducer(options.producer),
+    headers: checkedHeaders(options.headers),
+    codec: oneOf('codec', options.codec, ['none', 'zstd']),
+    whenBufferFull: oneOf('whenBufferFull', options.whenBufferFull, ['wait', 'reject']),
     lingerMs: pick('lingerMs'),
     maxBatchBytes: pick('maxBatchBytes'),
     maxBatchMessages: pick('maxBatchMessages'),

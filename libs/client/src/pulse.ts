@@ -1,5 +1,5 @@
 import type { Runtime, Timer } from '@message-vault/runtime';
-import { type Transport, TransportError } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** How often a node that owes an answer is asked whether it lives. */
 const EVERY_MS = 2000;
@@ -76,7 +76,6 @@ export class Pulse {
       // Whatever the answer: it is one.
       if (attended.waiting > 0) this.#schedule(url, attended);
     } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
       this.#forget(url, attended);
       attended.dead.abort(error);
     }

@@ -45,8 +45,13 @@ export function undiciTransport(options: UndiciTransportOptions): Transport {
       if (closed)
         return Promise.reject(new TransportError('closed', 'the transport is closed', { sent: false }));
       const exchange = new Exchange(request);
-      if (request.lane === undefined) exchange.dispatchOn(poolOf(request.url));
-      else laneOf(request.url, request.lane).dispatch(exchange);
+      try {
+        if (request.lane === undefined) exchange.dispatchOn(poolOf(request.url));
+        else laneOf(request.url, request.lane).dispatch(exchange);
+      } catch (cause) {
+        // undici refuses what it is given (a URL it has no use for) right away: to the caller that is a failed request.
+        exchange.onResponseError(undefined, cause instanceof Error ? cause : new Error(String(cause)));
+      }
       return exchange.answer;
     },
     async close() {

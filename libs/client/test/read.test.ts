@@ -72,6 +72,46 @@ describe('messages', () => {
   });
 });
 
+describe('a tail of a stream that does not exist yet', () => {
+  for (const from of ['latest', 'earliest', { last: 1 }, 0] as const) {
+    test(`from ${JSON.stringify(from)} shows it from its beginning, with what made it`, async () => {
+      const { runtime, client } = setUp();
+      let absent = 0;
+      const onAbsent = () => {
+        absent += 1;
+      };
+      const seen = collect(client.tail('later', { from, limit: 3, onAbsent }));
+      await runtime.advance(10 * 60_000);
+      expect(absent).toBe(1);
+      await runtime.run(client.publish('later', ['first', 'second']));
+      await runtime.run(client.publish('later', 'third'));
+      expect(await runtime.run(seen)).toEqual(['first', 'second', 'third']);
+    });
+  }
+
+  test('asks about once a second', async () => {
+    const { runtime, transport, client } = setUp();
+    const stop = new AbortController();
+    const seen = collect(client.tail('never', { signal: stop.signal })).catch((reason: unknown) => reason);
+    await runtime.advance(60_000);
+    expect(transport.sent).toBeGreaterThan(50);
+    expect(transport.sent).toBeLessThan(150);
+    stop.abort();
+    expect(await runtime.run(seen)).toMatchObject({ code: 'aborted' });
+  });
+
+  test('gives up when it is told to; a read does not wait at all', async () => {
+    const { runtime, client } = setUp();
+    const tailed = collect(client.tail('never', { giveUpAfterMs: 5000 })).catch((reason: unknown) => reason);
+    expect(await runtime.run(tailed)).toMatchObject({ code: 'not_found' });
+    const before = runtime.monotonic();
+    expect(before).toBeGreaterThanOrEqual(5000);
+    const read = collect(client.read('never')).catch((reason: unknown) => reason);
+    expect(await runtime.run(read)).toMatchObject({ code: 'not_found' });
+    expect(runtime.monotonic() - before).toBeLessThan(100);
+  });
+});
+
 describe('reading', () => {
   const starts: readonly (readonly [title: string, from: ReadFrom, first: number])[] = [
     ['the earliest message', 'earliest', 0],

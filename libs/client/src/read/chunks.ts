@@ -1,6 +1,7 @@
 import { MAX_COMMIT_BYTES } from '@message-vault/framing';
 import { badAnswer } from '../answers.ts';
 import { ask, pause, type Question } from '../ask.ts';
+import type { VaultClientError } from '../errors.ts';
 import type { ClientContext } from '../exchange.ts';
 import type { VaultMessage } from '../messages.ts';
 import type { TransportResponse } from '../transport.ts';
@@ -104,10 +105,16 @@ function chunkQuestion(context: ClientContext, request: ChunkRequest, start: Sta
     stallTimeoutMs: waitSeconds === 0 ? attemptTimeoutMs : waitTimeoutMs,
     giveUpAfterMs: request.giveUpAfterMs[turn],
     signal: request.signal,
-    // We have been there before: a node that says there is nothing yet has not looked lately.
-    mayPass: ({ code, nextOffset = Number.POSITIVE_INFINITY }) =>
-      turn === 'later' && code === 'offset_out_of_range' && nextOffset < Number(start.from),
+    mayPass: (error) => isOutdated(error, request, start, turn),
   };
+}
+
+/** What is known to be there, a node that says there is nothing yet has not looked for lately. */
+function isOutdated(error: VaultClientError, request: ChunkRequest, start: Start, turn: Turn): boolean {
+  const { code, nextOffset = Number.POSITIVE_INFINITY } = error;
+  // A tail begins only when the stream has been seen.
+  if (code === 'not_found') return turn === 'later' || request.waitSeconds > 0;
+  return turn === 'later' && code === 'offset_out_of_range' && nextOffset < Number(start.from);
 }
 
 function chunkQuery(request: ChunkRequest, start: Start, turn: Turn, waitSeconds: number): URLSearchParams {
