@@ -145,6 +145,19 @@ describe('tail', () => {
     expect(Buffer.concat(seen).toString()).toBe('old\nnew\nnewer\n');
   });
 
+  test('waits for a stream that does not exist yet, and prints it from its first message on', async () => {
+    const child = start(['tail', 'yet-to-come', '--limit', '3', '--output', 'values', '--verbose'], { env });
+    const done = finished(child);
+    await new Promise((resolve) => child.stderr.once('data', resolve));
+    await client.publish('yet-to-come', ['one', 'two']);
+    await client.publish('yet-to-come', 'three');
+    expect(await done).toMatchObject({
+      code: 0,
+      stdout: Buffer.from('one\ntwo\nthree\n'),
+      stderr: 'mvault: there is no yet-to-come yet; waiting for its first message\n',
+    });
+  });
+
   test('Ctrl-C ends it with 130 and no complaint, SIGTERM with 143', async () => {
     await client.publish('endless', 'x');
     for (const [signal, code] of [
@@ -241,6 +254,21 @@ describe('how it ends', () => {
       code: 1,
       stderr: expect.stringMatching(/line 2 has more than .*; 1 message acknowledged/),
     });
+  });
+
+  test('1 for a line whose key is too long, after what is before it', async () => {
+    const lines = Array.from(
+      { length: 1000 },
+      (_, index) => `{"id":"${index === 500 ? 'k'.repeat(2000) : index}"}\n`,
+    );
+    const long = await run(['publish', 'long-key', '--key-field', 'id'], { input: lines.join('') });
+    expect(long).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/line 501 has a id of more than 1024 bytes.*; 500 messages acknowledged/),
+    });
+    expect((await run(['read', 'long-key', '-o', 'values'])).stdout.toString()).toBe(
+      lines.slice(0, 500).join(''),
+    );
   });
 
   test('0 and silence when the reader of its output has enough', async () => {

@@ -14,7 +14,6 @@ import {
 import { CommandFailure, EXIT, exitCodeOf, UsageError } from '../exit.ts';
 import { type LineFormat, LineMessages } from '../publish/line-messages.ts';
 import { LinePublisher, type LinePublishing } from '../publish/line-publisher.ts';
-import { LineTooLong } from '../publish/lines.ts';
 import { Progress, rateText } from '../publish/progress.ts';
 import { bytesText, plural } from '../text.ts';
 
@@ -258,7 +257,7 @@ function notices(context: CommandContext, { messages, options }: Conclusion): vo
 
 function failure({ error, acknowledged }: LinePublishing): CommandFailure {
   const text = error instanceof Error ? error.message : String(error);
-  const code = error instanceof LineTooLong || !isVaultClientError(error) ? EXIT.failure : exitCodeOf(error);
+  const code = isVaultClientError(error) ? exitCodeOf(error) : EXIT.failure;
   return new CommandFailure(`${text}; ${plural(acknowledged.messages, 'message')} acknowledged`, code, {
     cause: error,
   });

@@ -15,10 +15,12 @@ import { parseLimit } from './read.ts';
 interface TailCommandOptions extends CommonOptions, OutputOptions {
   readonly from: ReadFrom;
   readonly limit?: number;
+  readonly verbose?: true;
 }
 
 const HELP = `
 Goes on where it was when a node dies or the leader changes: nothing is missed, nothing printed twice. Ends with Ctrl-C.
+A stream that does not exist yet is waited for, and shown from its beginning.
 `;
 
 export const tailCommand: CommandModule = {
@@ -29,6 +31,7 @@ export const tailCommand: CommandModule = {
       .option('--from <place>', FROM_HELP, parseFrom, 'latest')
       .option('--limit <count>', 'stop after so many messages', parseLimit)
       .addOption(outputOption())
+      .option('--verbose', 'say on standard error what is waited for, as on a terminal')
       .addHelpText('after', HELP)
       .action((name: string, options: TailCommandOptions) =>
         runCommand(options, (context) => tail(context, name, options)),
@@ -42,7 +45,11 @@ async function tail(context: CommandContext, name: string, options: TailCommandO
   if (format === 'json')
     throw new UsageError('a tail has no end, so it is no JSON document: use --output ndjson');
   const output = messageOutput(format);
-  const chunks = context.client().tailChunks(name, { from, limit, signal: context.signal });
+  const onAbsent = (): void => {
+    if (options.verbose || context.err.isTTY)
+      context.err.write(`mvault: there is no ${name} yet; waiting for its first message\n`);
+  };
+  const chunks = context.client().tailChunks(name, { from, limit, onAbsent, signal: context.signal });
   for await (const messages of limited(chunks, limit)) {
     for (const piece of output.render(messages)) await context.out.write(piece);
   }

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { OutgoingRecord } from '@message-vault/client';
-import type { Line } from './lines.ts';
+import { MAX_KEY_BYTES } from '@message-vault/framing';
+import { type Line, UnusableLine } from './lines.ts';
 
 /** On the last message of an input that did not end in a line feed, so that reading it back can leave it out again. */
 export const UNTERMINATED_HEADER = 'mvault-unterminated';
@@ -24,6 +25,7 @@ export interface LineRules {
 /** Makes a message of every line: the value is the line, byte for byte. Counts what was not as asked for. */
 export class LineMessages {
   readonly #rules: LineRules;
+  #lines = 0;
   /** Lines that were to be JSON and are not; empty lines aside. */
   notJson = 0;
   /** Lines without a usable key in the key field. */
@@ -33,7 +35,9 @@ export class LineMessages {
     this.#rules = rules;
   }
 
+  /** Throws UnusableLine. */
   of(line: Line): OutgoingRecord {
+    this.#lines += 1;
     const { headers } = this.#rules;
     const marked = line.terminated ? headers : [...headers, [UNTERMINATED_HEADER, '1'] as const];
     const message = { value: line.bytes, headers: marked };
@@ -55,9 +59,18 @@ export class LineMessages {
         ? Object.entries(value).find(([name]) => name === keyField)?.[1]
         : undefined;
     if (typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean')
-      return String(found);
+      return this.#usableKey(String(found));
     this.withoutKey += 1;
     return undefined;
+  }
+
+  #usableKey(key: string): string {
+    const field = `has a ${this.#rules.keyField}`;
+    if (!key.isWellFormed())
+      throw new UnusableLine(this.#lines, `${field} that is no Unicode text, as a key must be`);
+    if (Buffer.byteLength(key) > MAX_KEY_BYTES)
+      throw new UnusableLine(this.#lines, `${field} of more than ${MAX_KEY_BYTES} bytes, and a key can't`);
+    return key;
   }
 }
 

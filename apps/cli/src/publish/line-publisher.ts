@@ -86,10 +86,19 @@ export class LinePublisher {
     }
   }
 
+  /** Publishes `lines` up to the first no message can be made of. Throws UnusableLine for that. */
   #publish(lines: readonly Line[]): void {
+    const batch: OutgoingRecord[] = [];
+    try {
+      for (const line of lines) batch.push(this.#options.messages.of(line));
+    } finally {
+      this.#send(lines.slice(0, batch.length), batch);
+    }
+  }
+
+  #send(lines: readonly Line[], batch: readonly OutgoingRecord[]): void {
     if (lines.length === 0) return;
-    const { client, stream, messages, abandon } = this.#options;
-    const batch: OutgoingRecord[] = lines.map((line) => messages.of(line));
+    const { client, stream, abandon } = this.#options;
     // The line feeds count: people compare with the size of their file.
     const bytes = lines.reduce((sum, line) => sum + line.bytes.byteLength + (line.terminated ? 1 : 0), 0);
     this.#read += lines.length;

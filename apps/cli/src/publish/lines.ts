@@ -7,15 +7,13 @@ export interface Line {
   readonly terminated: boolean;
 }
 
-/** A line has more bytes than allowed. */
-export class LineTooLong extends Error {
-  override readonly name = 'LineTooLong';
-  /** From 1. */
-  readonly lineNumber: number;
+/** No message can be made of a line. */
+export class UnusableLine extends Error {
+  override readonly name = 'UnusableLine';
 
-  constructor(lineNumber: number, maxBytes: number) {
-    super(`line ${lineNumber} has more than ${maxBytes} bytes, and a message can't`);
-    this.lineNumber = lineNumber;
+  /** `lineNumber` is counted from 1; `why` goes on after it. */
+  constructor(lineNumber: number, why: string) {
+    super(`line ${lineNumber} ${why}`);
   }
 }
 
@@ -28,7 +26,7 @@ export class LineSplitter {
   #rest: Uint8Array[] = [];
   #restBytes = 0;
   #lines = 0;
-  #tooLong: LineTooLong | undefined;
+  #tooLong: UnusableLine | undefined;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -36,7 +34,7 @@ export class LineSplitter {
 
   /**
    * The lines that `piece` completes; views of it where possible. A line that is too long is told of by the next call,
-   * which throws LineTooLong: the lines before it are given first.
+   * which throws UnusableLine: the lines before it are given first.
    */
   push(piece: Uint8Array): Line[] {
     if (this.#tooLong !== undefined) throw this.#tooLong;
@@ -55,7 +53,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** What is left when the input has ended: a line without a line feed, or nothing. Throws LineTooLong. */
+  /** What is left when the input has ended: a line without a line feed, or nothing. Throws UnusableLine. */
   end(): Line[] {
     if (this.#tooLong !== undefined) throw this.#tooLong;
     return this.#restBytes === 0 ? [] : [{ bytes: this.#complete(new Uint8Array()), terminated: false }];
@@ -72,7 +70,8 @@ export class LineSplitter {
 
   #isTooLong(moreBytes: number): boolean {
     if (this.#restBytes + moreBytes <= this.#maxBytes) return false;
-    this.#tooLong = new LineTooLong(this.#lines + 1, this.#maxBytes);
+    const why = `has more than ${this.#maxBytes} bytes, and a message can't`;
+    this.#tooLong = new UnusableLine(this.#lines + 1, why);
     return true;
   }
 }
