@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
+import { keptSeeds } from './many/kept.ts';
 import type { SeedReport } from './many/messages.ts';
 import { runSeeds } from './many/pool.ts';
 import { commit, describeFailure } from './many/report.ts';
 import { shrink } from './many/shrink.ts';
 import { type Plant, plantNamed, plants } from './plants/index.ts';
+import type { Setup } from './run/setup.ts';
 import { simulate } from './run/simulate.ts';
 
 const help = `npm run sim -- [OPTION…]
@@ -16,7 +18,8 @@ What happens in a run is its seed's doing: the same seed does the same, bit for 
   --workers N      processes (default one per core)
   --keep-going     don't end at the first seed that fails
   --seed N         run this one only and say what it did; a failure is shrunk to the faults it needs
-  --trace          with --seed: all of the trace, and no shrinking
+  --kept N         run the Nth of the runs that once failed (seeds.json; the first is 1)
+  --trace          with --seed or --kept: all of the trace, and no shrinking
   --plant BUG      with a bug planted, to see it found: one of ${plants.map((plant) => plant.name).join(', ')}
   --help           this text; the rest is in docs/simulation.md
 `;
@@ -26,7 +29,7 @@ interface Arguments {
   readonly from: number;
   readonly workers: number | undefined;
   readonly keepGoing: boolean;
-  readonly seed: number | undefined;
+  readonly one: { readonly seed: number; readonly setup: Setup | undefined } | undefined;
   readonly trace: boolean;
   readonly plant: Plant | undefined;
 }
@@ -48,6 +51,7 @@ function readArguments(): Arguments | 'help' {
       workers: { type: 'string' },
       'keep-going': { type: 'boolean', default: false },
       seed: { type: 'string' },
+      kept: { type: 'string' },
       trace: { type: 'boolean', default: false },
       plant: { type: 'string' },
       help: { type: 'boolean' },
@@ -59,17 +63,27 @@ function readArguments(): Arguments | 'help' {
     from: wholeNumber('from', values.from),
     workers: values.workers === undefined ? undefined : wholeNumber('workers', values.workers),
     keepGoing: values['keep-going'],
-    seed: values.seed === undefined ? undefined : wholeNumber('seed', values.seed),
+    one: oneRun(values),
     trace: values.trace,
     plant: plantNamed(values.plant),
   };
+}
+
+/** The one run that is asked for, if it is one. Throws RangeError. */
+function oneRun(values: { seed?: string; kept?: string }): Arguments['one'] {
+  if (values.seed !== undefined) return { seed: wholeNumber('seed', values.seed), setup: undefined };
+  if (values.kept === undefined) return undefined;
+  const all = keptSeeds();
+  const kept = all[wholeNumber('kept', values.kept) - 1];
+  if (kept === undefined) throw new RangeError(`--kept takes a number from 1 to ${all.length}`);
+  return kept;
 }
 
 async function main(): Promise<number> {
   try {
     const given = readArguments();
     if (given === 'help') return say(process.stdout, help, 0);
-    return given.seed === undefined ? await runMany(given) : await runOne(given.seed, given);
+    return given.one === undefined ? await runMany(given) : await runOne(given.one, given);
   } catch (error) {
     const isUsage = error instanceof RangeError || error instanceof TypeError;
     if (!isUsage) throw error;
@@ -77,8 +91,11 @@ async function main(): Promise<number> {
   }
 }
 
-async function runOne(seed: number, { plant, trace }: Pick<Arguments, 'plant' | 'trace'>): Promise<number> {
-  const outcome = await simulate(seed, { keepTrace: true, plant });
+async function runOne(
+  { seed, setup }: NonNullable<Arguments['one']>,
+  { plant, trace }: Pick<Arguments, 'plant' | 'trace'>,
+): Promise<number> {
+  const outcome = await simulate(seed, { keepTrace: true, plant, change: setup && (() => setup) });
   if (outcome.findings.length > 0) {
     const told = trace ? outcome : await shrink(outcome, plant);
     return say(process.stdout, describeFailure(told, { whole: trace }), 1);
@@ -124,7 +141,8 @@ async function runMany(given: Arguments): Promise<number> {
       `${failed.length} failed\n`,
   );
   const [first] = failed.sort((a, b) => a.seed - b.seed);
-  return first === undefined ? 0 : runOne(first.seed, { plant: given.plant, trace: false });
+  if (first === undefined) return 0;
+  return runOne({ seed: first.seed, setup: undefined }, { plant: given.plant, trace: false });
 }
 
 function say(stream: NodeJS.WriteStream, text: string, code: number): number {

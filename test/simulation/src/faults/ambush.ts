@@ -74,6 +74,8 @@ export class Ambushes implements CallWatcher {
   readonly #random: SeededRandom;
   readonly #effects: AmbushEffects;
   readonly #armed = new Set<Armed>();
+  /** How many have struck. */
+  sprung = 0;
 
   constructor(world: World, effects: AmbushEffects) {
     this.#world = world;
@@ -132,6 +134,7 @@ export class Ambushes implements CallWatcher {
       armed.left -= 1;
       if (armed.left > 0) continue;
       this.#armed.delete(armed);
+      this.sprung += 1;
       this.#world.note(
         process.id,
         `AMBUSH ${ambush.act} at ${call.operation} ${call.about} (${ambush.step})`,

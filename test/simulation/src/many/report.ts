@@ -18,6 +18,8 @@ export function describeFailure(outcome: Outcome, options: { whole: boolean }): 
     `weather: ${JSON.stringify(setup.weather)}`,
     'trace (virtual milliseconds, who, what):',
     ...(options.whole ? outcome.trace : around(outcome.trace)),
+    'to keep it, this goes to seeds.json:',
+    JSON.stringify({ seed, found: findings[0]?.detail, setup }),
     '',
   ].join('\n');
 }

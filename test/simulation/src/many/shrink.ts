@@ -16,7 +16,7 @@ export async function shrink(failed: Outcome, plant: Plant | undefined): Promise
     const outcome = await simulate(failed.seed, {
       keepTrace: true,
       plant,
-      change: (setup) => ({ ...setup, faults, weather: fair ? calm : smallest.setup.weather }),
+      change: () => ({ ...failed.setup, faults, weather: fair ? calm : smallest.setup.weather }),
     });
     const still = outcome.findings.some((finding) => finding.rule === rule);
     if (still) smallest = outcome;

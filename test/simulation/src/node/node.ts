@@ -33,7 +33,7 @@ export interface NodeSurroundings {
   /** A bug to be found. */
   readonly plant: Plant | undefined;
   leads(node: string, epoch: number): void;
-  acknowledged(name: string, result: AppendResult): void;
+  acknowledged(by: SimProcess, name: string, result: AppendResult): void;
   /** A change of leadership somebody asked for begins; what is answered is called at its end. */
   handsOver(): () => void;
 }
@@ -100,7 +100,7 @@ export class SimNode implements Server {
     this.#front = new Front({
       ports: plant?.ports?.(broker) ?? broker,
       acknowledged: (name, result) => {
-        if (process.isAlive) this.#around.acknowledged(name, result);
+        if (process.isAlive) this.#around.acknowledged(process, name, result);
       },
       handsOver: () => this.#around.handsOver(),
       bug: (error) => {

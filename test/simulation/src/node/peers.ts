@@ -26,7 +26,7 @@ export function simulatedPeers(network: Network, process: SimProcess): BrokerOpt
       try {
         const response = await ask(witnessUrl, { path }, timeoutMs + 100);
         if (response.status !== 200) return 'no_answer';
-        return membersOf(response)['reachable'] === true ? 'reachable' : 'unreachable';
+        return membersOf(response).reachable === true ? 'reachable' : 'unreachable';
       } catch {
         return 'no_answer'; // The port's contract: whatever goes wrong is an answer.
       }

@@ -3,6 +3,7 @@ import {
   encodeNameDocument,
   type NameDocument,
   namePath,
+  parseNameDocument,
   streamPolicySchema,
 } from '@message-vault/metadata';
 import { randomUuid } from '@message-vault/runtime';
@@ -11,13 +12,18 @@ import { Network } from '../network/network.ts';
 import { HintExchange } from '../node/hints.ts';
 import { SimNode } from '../node/node.ts';
 import type { Plant } from '../plants/plant.ts';
-import { AuditedStore } from '../storage/audit.ts';
-import type { CallWatcher } from '../storage/line.ts';
+import { type Acknowledged, AuditedStore } from '../storage/audit.ts';
+import { type CallWatcher, watchers } from '../storage/line.ts';
 import { Consumer } from '../workload/consumer.ts';
 import { History } from '../workload/history.ts';
 import { Producer, type WorkloadSurroundings } from '../workload/producer.ts';
-import type { World } from '../world/world.ts';
+import type { SimProcess } from '../world/process.ts';
+import { onlyRandomness, type World } from '../world/world.ts';
+import { LeaseWatch } from './lease-watch.ts';
 import type { Setup } from './setup.ts';
+
+/** The least a policy allows: segments are closed by the number of their commits. */
+const SEGMENT_BYTES = 8 * 1024 * 1024;
 
 /** One who led, and when it began. */
 export interface Led {
@@ -43,8 +49,7 @@ export class Cluster {
   /** Called when somebody begins to lead. */
   onLead: () => void = () => {};
   readonly #setup: Setup;
-  /** By name. */
-  readonly #documents = new Map<string, NameDocument>();
+  readonly #leases = new LeaseWatch();
 
   constructor(world: World, setup: Setup, hooks: { watcher: CallWatcher; plant: Plant | undefined }) {
     this.world = world;
@@ -59,11 +64,12 @@ export class Cluster {
       network: this.network,
       hints,
       storage: this.store.storage,
-      ...hooks,
+      plant: hooks.plant,
+      watcher: watchers(hooks.watcher, this.#leases),
       leads: (node: string, epoch: number) => this.#leads(node, epoch),
       handsOver: () => this.#handsOver(),
-      acknowledged: (name: string, result: { firstOffset: number; firstSequenceNumber: number }) =>
-        this.#acknowledged(name, result),
+      acknowledged: (by: SimProcess, name: string, result: Acknowledged) =>
+        void this.#acknowledged(by, name, result),
     };
     this.nodes = setup.nodes.map((node) => new SimNode(node, around));
     const workload: WorkloadSurroundings = { world, network: this.network, history: this.history };
@@ -79,38 +85,34 @@ export class Cluster {
     return [...this.producers, ...this.consumers];
   }
 
-  streamNames(): string[] {
-    return [...this.#documents.keys()];
+  get streamNames(): readonly string[] {
+    return this.#setup.streams.map(({ name }) => name);
   }
 
-  documentOf(stream: string): NameDocument | undefined {
-    return this.#documents.get(stream);
-  }
-
-  /** Makes the streams, so that their segments can be as small as the run wants them. */
+  /** Makes those streams whose segments are to be smaller than usual. */
   async prepare(): Promise<void> {
     const random = this.world.chance('streams');
-    const source = { random: () => random.next(), randomBytes: (count: number) => random.bytes(count) };
     for (const { name, segmentCommits } of this.#setup.streams) {
+      if (segmentCommits === undefined) continue;
       const document: NameDocument = {
         version: 1,
         name,
         role: 'stream',
-        streamId: randomUuid({
-          now: () => 0,
-          monotonic: () => 0,
-          setTimer: () => ({ cancel: () => {} }),
-          ...source,
-        }),
+        streamId: randomUuid(onlyRandomness(random)),
         container: containerName(random.bytes(16)),
         createdAt: 0,
         createdByEpoch: 0,
-        policy: streamPolicySchema.parse({ segmentCommits, segmentBytes: 8 * 1024 * 1024 }),
+        policy: streamPolicySchema.parse({ segmentCommits, segmentBytes: SEGMENT_BYTES }),
       };
       await this.raw.pages.createContainer(document.container);
       await this.raw.documents.put(namePath(name), encodeNameDocument(document), { ifAbsent: true });
-      this.#documents.set(name, document);
     }
+  }
+
+  /** The stream's document, as the storage has it now. */
+  async documentOf(stream: string): Promise<NameDocument | undefined> {
+    const stored = await this.raw.documents.get(namePath(stream));
+    return stored && parseNameDocument(stored.body);
   }
 
   #leads(node: string, epoch: number): void {
@@ -127,9 +129,13 @@ export class Cluster {
     };
   }
 
-  #acknowledged(name: string, result: { firstOffset: number; firstSequenceNumber: number }): void {
-    const document = this.#documents.get(name);
-    if (document !== undefined)
-      this.store.acknowledged(document.container, result.firstOffset, result.firstSequenceNumber);
+  /** Nothing else happens before the document is there: in the storage below all it takes no time. */
+  async #acknowledged(by: SimProcess, name: string, result: Acknowledged): Promise<void> {
+    if (!this.#leases.mayLead(by))
+      this.world.broken('silence', `${by.id} acknowledged a publish with its lease run out`);
+    const document = await this.documentOf(name);
+    if (document === undefined)
+      this.world.broken('I1', `${name} is no stream, and something in it was acknowledged`);
+    else this.store.acknowledged(document.container, result);
   }
 }

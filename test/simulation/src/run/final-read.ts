@@ -3,17 +3,22 @@ import { ChunkCache, iterateMessages, openReader, type StoredCommit } from '@mes
 import type { Cluster } from './cluster.ts';
 
 const STEP_BYTES = 1024 * 1024;
+const consumer = 'the fresh reader';
 const CACHE_BYTES = 4 * 1024 * 1024;
 
 /** A reader nobody has used before reads each stream from storage, and the log is walked commit by commit. */
 export async function readFinally(cluster: Cluster): Promise<void> {
-  for (const stream of cluster.streamNames()) await readStream(cluster, stream);
+  for (const stream of cluster.streamNames) await readStream(cluster, stream);
 }
 
 async function readStream(cluster: Cluster, name: string): Promise<void> {
   const { world, history, raw } = cluster;
-  const document = cluster.documentOf(name);
-  if (document === undefined) return;
+  const document = await cluster.documentOf(name);
+  if (document === undefined) {
+    if (history.nextNumberOf(name) > 0) world.broken('I1', `the stream ${name} is gone`);
+    else history.add(nothingIn(name));
+    return;
+  }
   const { streamId, container } = document;
   const reader = openReader({
     pages: raw.pages,
@@ -22,7 +27,6 @@ async function readStream(cluster: Cluster, name: string): Promise<void> {
     cache: new ChunkCache({ maxBytes: CACHE_BYTES }),
   });
   const { earliestSequenceNumber, nextSequenceNumber, earliestOffset } = await reader.bounds();
-  const consumer = 'the fresh reader';
   history.add({ kind: 'final', stream: name, consumer, earliestSequenceNumber, nextSequenceNumber });
   let before: StoredCommit | undefined;
   for (let from = earliestOffset; ; ) {
@@ -37,6 +41,11 @@ async function readStream(cluster: Cluster, name: string): Promise<void> {
     from = nextOffset;
   }
   reader.close();
+}
+
+/** Of a stream nobody managed to publish to. */
+function nothingIn(stream: string) {
+  return { kind: 'final', stream, consumer, earliestSequenceNumber: 0, nextSequenceNumber: 0 } as const;
 }
 
 /** What the format promises of two commits that follow each other. */

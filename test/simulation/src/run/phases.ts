@@ -4,6 +4,7 @@ import { simulatedTransport } from '../workload/transport.ts';
 import { Host, SimProcess } from '../world/process.ts';
 import type { Cluster } from './cluster.ts';
 import { readFinally } from './final-read.ts';
+import { spoilAndRead } from './spoil.ts';
 
 /** After the last fault everybody is served again within this: a lease that nobody may break, and the back-off after it. */
 const LIVELY_WITHIN_MS = 45_000;
@@ -40,6 +41,7 @@ export async function recoverAndJudge(cluster: Cluster): Promise<Recovery> {
   for (const node of cluster.nodes) await readThrough(cluster, node);
   await world.clock.run(readFinally(cluster));
   for (const { check, first } of cluster.history.finish().findings) world.broken(check, first);
+  await world.clock.run(spoilAndRead(cluster));
   return { livelyAfterMs };
 }
 
@@ -97,7 +99,8 @@ async function readThrough(cluster: Cluster, node: SimNode): Promise<void> {
     transport: simulatedTransport(network, process),
     followLeader: false,
   });
-  for (const stream of cluster.streamNames()) {
+  world.whenOver(() => void client.close());
+  for (const stream of cluster.streamNames) {
     const consumer = `a client of ${node.name}`;
     const pass = async (): Promise<number> => {
       let next = 0;

@@ -6,9 +6,15 @@ import type { ConsumerSetup } from '../workload/consumer.ts';
 import type { ClientTuning, ProducerSetup } from '../workload/producer.ts';
 import { calm, type Weather } from '../world/weather.ts';
 
+export interface StreamSetup {
+  readonly name: string;
+  /** Undefined for one that comes to be by its first publish, and has the usual, large, segments. */
+  readonly segmentCommits: number | undefined;
+}
+
 /** What a seed makes of a run: who takes part, how they are tuned, and the weather. All of it can be printed. */
 export interface Setup {
-  readonly streams: readonly { readonly name: string; readonly segmentCommits: number }[];
+  readonly streams: readonly StreamSetup[];
   readonly nodes: readonly NodeSetup[];
   readonly producers: readonly ProducerSetup[];
   readonly consumers: readonly ConsumerSetup[];
@@ -19,20 +25,23 @@ export interface Setup {
 }
 
 const STREAM = 'orders';
+const SECOND_STREAM = 'audit/trail';
 
 export function setupOf(seed: number): Setup {
   const random = new SeededRandom(seed ^ 0x5e7);
   const nodes = nodesOf(random);
   const calmAtMs = 4000 + random.below(random.pick([2000, 5000, 16_000]));
-  const producers = producersOf(random, nodes, calmAtMs);
-  const consumers = consumersOf(random, nodes);
+  const streams: StreamSetup[] = [{ name: STREAM, segmentCommits: random.pick([2, 3, 5, 8, 20, 1000]) }];
+  if (random.chance(0.3)) streams.push({ name: SECOND_STREAM, segmentCommits: undefined });
+  const producers = producersOf(random, { nodes, streams, calmAtMs });
+  const consumers = consumersOf(random, { nodes, streams });
   const targets = {
     nodes: nodes.map(({ name }) => name),
     programs: [...producers, ...consumers].map(({ name }) => name),
     calmAtMs,
   };
   return {
-    streams: [{ name: STREAM, segmentCommits: random.pick([2, 3, 5, 8, 20, 1000]) }],
+    streams,
     nodes,
     producers,
     consumers,
@@ -61,7 +70,15 @@ function weatherOf(random: SeededRandom): Weather {
 const CALLS = [10, 20, 40] as const;
 const BURSTS = [1, 1, 4, 10] as const;
 
-function producersOf(random: SeededRandom, nodes: readonly NodeSetup[], calmAtMs: number): ProducerSetup[] {
+interface Surroundings {
+  readonly nodes: readonly NodeSetup[];
+  readonly streams: readonly StreamSetup[];
+}
+
+function producersOf(
+  random: SeededRandom,
+  { nodes, streams, calmAtMs }: Surroundings & { readonly calmAtMs: number },
+): ProducerSetup[] {
   const urls = nodes.map((node) => node.url);
   // Those that know one node only keep two leaders busy at once.
   const pinned = random.chance(0.6);
@@ -70,43 +87,52 @@ function producersOf(random: SeededRandom, nodes: readonly NodeSetup[], calmAtMs
     const mostCalls = random.pick(BURSTS);
     return {
       name: `p${index + 1}`,
-      stream: STREAM,
+      stream: (index < 2 ? streams[0] : streams.at(-1))?.name ?? STREAM,
       client: clientOf(random, pinned && own !== undefined ? [own] : urls),
       mostMessages: random.pick([1, 1, 3, 8]),
       mostCalls,
       gapMs: random.pick([1, 4, 10]),
       pauseMs: (calmAtMs / random.pick(CALLS)) * ((1 + mostCalls) / 2),
       oneByOne: random.chance(0.4),
+      onCondition: random.chance(0.1),
     };
   });
 }
 
-function consumersOf(random: SeededRandom, nodes: readonly NodeSetup[]): ConsumerSetup[] {
+function consumersOf(random: SeededRandom, { nodes, streams }: Surroundings): ConsumerSetup[] {
   const urls = nodes.map((node) => node.url);
-  return (['tail', 'replay'] as const).map((mode, index) => ({
+  const all = streams.map(({ name }) => ({ mode: 'tail' as const, stream: name }));
+  return [...all, { mode: 'replay' as const, stream: STREAM }].map((consumer, index) => ({
+    ...consumer,
     name: `c${index + 1}`,
-    stream: STREAM,
     client: clientOf(random, urls),
-    mode,
   }));
 }
 
+const CASTS: readonly (readonly NodeSetup['app'][])[] = [
+  ['master', 'slave', 'reader'],
+  ['master', 'slave', 'reader'],
+  ['master', 'slave', 'slave', 'reader'],
+  ['master', 'slave', 'reader', 'reader'],
+  ['master', 'slave'],
+];
+
 function nodesOf(random: SeededRandom): NodeSetup[] {
-  const names = ['n1', 'n2', 'n3'];
-  const url = (name: string): string => `http://${name}.test`;
+  const cast = random.pick(CASTS);
+  const all = cast.map((app, index) => ({ app, name: `n${index + 1}`, url: `http://n${index + 1}.test` }));
+  const urlsOf = (isWanted: (app: NodeSetup['app']) => boolean, own: string): string[] =>
+    all.filter(({ app, name }) => isWanted(app) && name !== own).map(({ url }) => url);
+  const withWitnesses = random.chance(0.6);
   const limits = {
     checkpointEvery: random.pick([8, 8, 64]),
     writeTimeoutMs: random.pick([300, 1000, 5000]),
     resolveForMs: random.pick([500, 1000, 3000, 10_000]),
   };
   const storageTimeoutMs = random.pick([1000, 5000]);
-  const apps = ['master', 'slave', 'reader'] as const;
-  return names.map((name, index) => ({
-    name,
-    app: apps[index] ?? 'reader',
-    url: url(name),
-    peers: names.filter((other) => other !== name && other !== 'n3').map(url),
-    witnesses: random.chance(0.5) ? ['n3'].filter((other) => other !== name).map(url) : [],
+  return all.map((node) => ({
+    ...node,
+    peers: urlsOf((app) => app !== 'reader', node.name),
+    witnesses: withWitnesses ? urlsOf((app) => app === 'reader', node.name) : [],
     limits,
     storageTimeoutMs,
   }));

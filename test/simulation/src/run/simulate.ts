@@ -30,6 +30,10 @@ export interface Counts {
   readonly acks: number;
   readonly reads: number;
   readonly leaders: number;
+  /** Messages whose publish failed, for certain or perhaps. */
+  readonly failures: number;
+  /** Ambushes that struck. */
+  readonly sprung: number;
   readonly virtualMs: number;
   readonly livelyAfterMs: number;
 }
@@ -43,7 +47,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     world.broken('no bugs', `unhandled: ${error instanceof Error ? error.stack : String(error)}`);
   process.on('unhandledRejection', onRejection);
   try {
-    const { cluster, livelyAfterMs } = await run(world, setup, options.plant);
+    const { cluster, livelyAfterMs, sprung } = await run(world, setup, options.plant);
     return {
       seed,
       setup,
@@ -56,20 +60,25 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
         acks: cluster.history.acks,
         reads: cluster.history.reads,
         leaders: cluster.led.length,
+        failures: cluster.history.failures,
+        sprung,
         virtualMs: Math.round(world.nowMs),
         livelyAfterMs: Math.round(livelyAfterMs),
       },
     };
   } finally {
+    world.end();
     process.off('unhandledRejection', onRejection);
   }
 }
 
-async function run(
-  world: World,
-  setup: Setup,
-  plant: Plant | undefined,
-): Promise<{ cluster: Cluster; livelyAfterMs: number }> {
+interface Ran {
+  readonly cluster: Cluster;
+  readonly livelyAfterMs: number;
+  readonly sprung: number;
+}
+
+async function run(world: World, setup: Setup, plant: Plant | undefined): Promise<Ran> {
   const ambushes: Ambushes = new Ambushes(world, {
     crash: (process, downMs) => director.crash(process.host.name, downMs),
     freeze: (process, forMs) => director.freeze(process, forMs),
@@ -89,5 +98,5 @@ async function run(
     );
     return { livelyAfterMs: -1 };
   });
-  return { cluster, ...recovery };
+  return { cluster, sprung: ambushes.sprung, ...recovery };
 }

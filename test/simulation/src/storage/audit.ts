@@ -23,6 +23,12 @@ interface Whole {
   acknowledged: boolean;
 }
 
+/** What a node tells a producer of its batch. */
+export interface Acknowledged {
+  readonly firstOffset: number;
+  readonly firstSequenceNumber: number;
+}
+
 /**
  * The storage of the cluster, watched: every change is judged at the moment it takes effect, below everything a bug
  * (planted or not) could bend. Keeps the conditions exactly as `inner` does; adds no time.
@@ -67,7 +73,7 @@ export class AuditedStore {
   }
 
   /** A node has told a producer that its batch is stored. It has to be, by now and for ever. */
-  acknowledged(container: string, firstOffset: number, firstSequenceNumber: number): void {
+  acknowledged(container: string, { firstOffset, firstSequenceNumber }: Acknowledged): void {
     const { page, index } = decodeOffset(firstOffset);
     const whole = this.#commits.get(container)?.get(page);
     if (whole === undefined) {
@@ -106,6 +112,11 @@ export class AuditedStore {
         const answer = await pages.clearPages(ref, range, conditions);
         await this.#touched(ref, range.offset, range.length, 'cleared');
         return answer;
+      },
+      deleteContainer: async (container) => {
+        await pages.deleteContainer(container);
+        if (this.#commits.has(container))
+          this.#world.broken('I1', `container ${container} was deleted with the commits in it`);
       },
       deleteSegment: async (ref) => {
         await pages.deleteSegment(ref);
@@ -224,7 +235,11 @@ function keyOf({ container, segment }: SegmentRef): string {
   return `${container}/${segment}`;
 }
 
+const MAGIC = Buffer.from('MVC1');
+
 function headerIn(bytes: Uint8Array): CommitHeader | undefined {
+  // Most of what is looked at is no commit, and making an error of that takes long.
+  if (MAGIC.compare(bytes, 0, MAGIC.length) !== 0) return undefined;
   try {
     return decodeCommitHeader(bytes);
   } catch (error) {

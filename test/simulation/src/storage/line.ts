@@ -16,6 +16,22 @@ export interface CallWatcher {
   passed(process: SimProcess, call: StorageCall, step: CallStep): void;
 }
 
+/** All of them look; the first that decides over a call does. */
+export function watchers(...all: readonly CallWatcher[]): CallWatcher {
+  return {
+    fateOf: (process, call) => {
+      for (const each of all) {
+        const fate = each.fateOf(process, call);
+        if (fate !== undefined) return fate;
+      }
+      return undefined;
+    },
+    passed: (process, call, step) => {
+      for (const each of all) each.passed(process, call, step);
+    },
+  };
+}
+
 export type CallStep = 'sent' | 'applied' | 'answered';
 
 export interface LineOptions {

@@ -64,6 +64,8 @@ export class Consumer {
       runtime: process,
       transport: simulatedTransport(network, process),
     });
+    // Node keeps signals made of others for ever while somebody listens to them, and with them whoever listens.
+    world.whenOver(() => void client.close());
     void (this.#setup.mode === 'tail' ? this.#chase(process, client) : this.#replay(process, client));
   }
 

@@ -19,6 +19,7 @@ export class History {
   readonly #checker = new HistoryChecker();
   acks = 0;
   reads = 0;
+  failures = 0;
   /** By stream: behind the highest sequence number anybody was told of. */
   readonly #next = new Map<string, number>();
 
@@ -31,6 +32,7 @@ export class History {
       this.acks += 1;
       this.#reached(event.stream, event.sequenceNumber);
     }
+    if (event.kind === 'fail' || event.kind === 'unknown') this.failures += 1;
     this.#checker.add({ ...event, at: this.#world.nowMs });
   }
 

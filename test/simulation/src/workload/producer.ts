@@ -1,9 +1,14 @@
-import { createClient, isVaultClientError, type VaultClient } from '@message-vault/client';
+import {
+  createClient,
+  isVaultClientError,
+  type VaultClient,
+  type VaultClientError,
+} from '@message-vault/client';
 import { randomUuid } from '@message-vault/runtime';
 import type { SeededRandom } from '@message-vault/runtime/testing';
 import type { Network } from '../network/network.ts';
 import { Host, SimProcess } from '../world/process.ts';
-import type { World } from '../world/world.ts';
+import { onlyRandomness, type World } from '../world/world.ts';
 import type { History } from './history.ts';
 import { makeMessage } from './messages.ts';
 import { simulatedTransport } from './transport.ts';
@@ -32,6 +37,8 @@ export interface ProducerSetup {
   readonly pauseMs: number;
   /** Waits for each answer before the next call. */
   readonly oneByOne: boolean;
+  /** Publishes only where it believes the stream to end. */
+  readonly onCondition: boolean;
 }
 
 export interface WorkloadSurroundings {
@@ -65,12 +72,7 @@ export class Producer {
     this.#around = around;
     this.#host = new Host(setup.name);
     this.#random = around.world.chance(`producer ${setup.name}`);
-    const bytes = this.#random;
-    this.#id = randomUuid({
-      ...NO_TIME,
-      random: () => bytes.next(),
-      randomBytes: (count) => bytes.bytes(count),
-    });
+    this.#id = randomUuid(onlyRandomness(this.#random));
   }
 
   get host(): string {
@@ -99,6 +101,8 @@ export class Producer {
       producer: { id: this.#id, epoch: this.#lives * EPOCHS_PER_LIFE },
       backoffMaxMs: 150,
     });
+    const client = this.#client;
+    world.whenOver(() => void client.close());
     this.#pace(process);
   }
 
@@ -126,6 +130,7 @@ export class Producer {
 
   /** Some more calls, any time during the next `overMs`. */
   burst(calls: number, overMs: number): void {
+    if (this.#setup.onCondition) return;
     for (let left = calls; left > 0; left -= 1) {
       this.#process?.setTimer(overMs * this.#random.next(), () => {
         if (!this.#stopping) void this.#publish();
@@ -134,38 +139,51 @@ export class Producer {
   }
 
   #pace(process: SimProcess, left: number = this.#random.below(this.#setup.mostCalls)): void {
-    const { gapMs, pauseMs, oneByOne } = this.#setup;
+    const { gapMs, pauseMs, oneByOne, onCondition } = this.#setup;
     const delayMs = (left > 0 ? gapMs : pauseMs) * 2 * this.#random.next();
     process.setTimer(delayMs, () => {
       if (this.#stopping) return;
       const ended = this.#publish();
       const goOn = (): void => this.#pace(process, left > 0 ? left - 1 : undefined);
-      if (oneByOne) void ended.then(goOn);
+      if (oneByOne || onCondition) void ended.then(goOn);
       else goOn();
     });
   }
 
-  async #publish(): Promise<boolean> {
+  async #publish(): Promise<void> {
     const process = this.#process;
-    if (process === undefined || this.#client === undefined) return false;
+    const client = this.#client;
+    if (process === undefined || client === undefined) return;
     const startedMs = process.monotonic();
+    const expected = this.#setup.onCondition ? await this.#nextNumber(client) : undefined;
+    if (this.#stopping || !process.isAlive) return;
     const count = 1 + this.#random.below(this.#setup.mostMessages);
     const first = this.#sequence;
     this.#sequence += count;
     const messages = Array.from({ length: count }, (_, index) => this.#begin(first + index));
     try {
-      const answer = await this.#client.publish(this.#setup.stream, messages);
-      if (!process.isAlive) return false;
+      const answer = await client.publish(this.#setup.stream, messages, { expectedSequenceNumber: expected });
+      if (!process.isAlive) return;
       this.#acknowledged(first, count, answer);
       this.#lastStoredStartedMs = Math.max(this.#lastStoredStartedMs, startedMs);
-      return true;
+      if (expected !== undefined && answer.firstSequenceNumber !== expected)
+        this.#around.world.broken(
+          'condition',
+          `${this.name} #${first} is at ${answer.firstSequenceNumber}, not ${expected}`,
+        );
     } catch (error) {
       if (!isVaultClientError(error)) throw error;
-      if (process.isAlive) {
-        const outcome = error.acknowledged > 0 ? 'unknown' : (error.outcome ?? 'not_stored');
-        this.#failed(first, count, outcome, error.code);
-      }
-      return false;
+      if (process.isAlive) this.#failed(first, count, error);
+    }
+  }
+
+  /** Where the stream ends, as far as anybody says. */
+  async #nextNumber(client: VaultClient): Promise<number> {
+    try {
+      return (await client.stats(this.#setup.stream)).nextSequenceNumber;
+    } catch (error) {
+      if (!isVaultClientError(error)) throw error;
+      return 0;
     }
   }
 
@@ -198,16 +216,15 @@ export class Producer {
     }
   }
 
-  #failed(first: number, count: number, outcome: string, code: string): void {
+  #failed(first: number, count: number, error: VaultClientError): void {
     const { history, world } = this.#around;
     const { stream } = this.#setup;
-    world.note(this.name, `#${first}+${count} failed: ${code}, ${outcome}`);
-    const kind = outcome === 'not_stored' ? 'fail' : 'unknown';
+    const isCertain = error.acknowledged === 0 && (error.outcome ?? 'not_stored') === 'not_stored';
+    world.note(this.name, `#${first}+${count} failed: ${error.code}${isCertain ? '' : ', perhaps stored'}`);
     for (let index = 0; index < count; index += 1) {
       this.#open.delete(first + index);
-      history.add({ kind, stream, producer: this.name, sequence: first + index, code });
+      const kind = isCertain ? 'fail' : 'unknown';
+      history.add({ kind, stream, producer: this.name, sequence: first + index, code: error.code });
     }
   }
 }
-
-const NO_TIME = { now: () => 0, monotonic: () => 0, setTimer: () => ({ cancel: () => {} }) };

@@ -1,7 +1,19 @@
+import type { Runtime } from '@message-vault/runtime';
 import { SeededRandom, VirtualRuntime } from '@message-vault/runtime/testing';
 import { Wires } from '../network/wires.ts';
 import { Trace } from './trace.ts';
 import { Skies } from './weather.ts';
+
+/** A runtime for what needs nothing but chance. */
+export function onlyRandomness(random: SeededRandom): Runtime {
+  return {
+    now: () => 0,
+    monotonic: () => 0,
+    setTimer: () => ({ cancel: () => {} }),
+    random: () => random.next(),
+    randomBytes: (count) => random.bytes(count),
+  };
+}
 
 /** A rule that did not hold, and what shows it. */
 export interface Finding {
@@ -25,6 +37,7 @@ export class World {
   readonly wires: Wires;
   /** Virtual time at which all faults are over; nothing that was delayed arrives after it. */
   readonly calmAtMs: number;
+  readonly #tidy: (() => void)[] = [];
 
   constructor(options: { seed: number; calmAtMs: number; keepTrace: boolean }) {
     this.seed = options.seed;
@@ -54,6 +67,16 @@ export class World {
   later(random: SeededRandom, mostMs: number, happen: () => void): void {
     const delayMs = Math.min(random.next() * mostMs, this.calmAtMs - this.nowMs - 1);
     if (delayMs > 0) this.after(delayMs, happen);
+  }
+
+  /** Runs `tidy` when the run is over and judged: for what would keep all of it in memory. */
+  whenOver(tidy: () => void): void {
+    this.#tidy.push(tidy);
+  }
+
+  /** Lets go of what outlives its process. */
+  end(): void {
+    for (const tidy of this.#tidy.splice(0)) tidy();
   }
 
   note(who: string, what: string): void {
