@@ -178,6 +178,7 @@ class ElectionDriver implements Election {
       this.#stopping ??= Promise.resolve();
       if (this.#term !== undefined) this.#lose(this.#term, 'the election failed');
       this.#setRole('stop', 'the election failed');
+      this.#standby.stop();
     }
   }
 
@@ -215,7 +216,10 @@ class ElectionDriver implements Election {
   }
 
   #begin(keeper: LeaseKeeper, leader: LeaderDocument): void {
-    const term: Term = new Term(leader.epoch, keeper, (reason) => this.#lose(term, reason));
+    const term: Term = new Term(leader.epoch, keeper, (reason, newerEpoch) => {
+      if (newerEpoch !== undefined) this.#records.noteFence(newerEpoch);
+      this.#lose(term, reason);
+    });
     this.#term = term;
     this.#termBeganAt = this.#runtime.monotonic();
     this.#standby.learn(leader);
@@ -348,8 +352,7 @@ class ElectionDriver implements Election {
     await this.#handingOver?.catch(() => {});
     if (this.#term !== undefined) await this.#handOver(this.#term, 'final');
     this.#setRole('stop', 'stopped');
-    this.#standby.pause();
-    this.#standby.wake();
+    this.#standby.stop();
     this.#wake.wake();
     await this.#running;
   }

@@ -36,6 +36,8 @@ export class LeaderRecords {
   /** The leader document with the highest epoch this process has read or written. */
   #highest: LeaderDocument | undefined;
   readonly #intended: LeaderDocument[] = [];
+  /** The highest epoch a stream was found to be written under. */
+  #fencedAt = 0;
 
   constructor(calls: StorageCalls) {
     this.#calls = calls;
@@ -55,6 +57,14 @@ export class LeaderRecords {
   /** Takes note of a document that is known to be there. */
   remember(leader: LeaderDocument): void {
     if (this.#highest === undefined || leader.epoch > this.#highest.epoch) this.#highest = leader;
+  }
+
+  /**
+   * Takes note of an epoch that a stream has been written under. Its leader wrote the leader document before that, so from now
+   * on a document with a lower epoch is one from before.
+   */
+  noteFence(epoch: number): void {
+    this.#fencedAt = Math.max(this.#fencedAt, epoch);
   }
 
   /** As `read`, with one call where that is enough: once this process has seen a leader document. */
@@ -107,6 +117,12 @@ export class LeaderRecords {
       return refuse(
         'storage_rolled_back',
         `epoch ${leader.epoch} is ${leader.nodeId}'s in the leader document, this node has seen it led by ${seen.nodeId}`,
+      );
+    }
+    if (leader.epoch < this.#fencedAt) {
+      return refuse(
+        'storage_rolled_back',
+        `the leader document is at epoch ${leader.epoch}, a stream has been written under ${this.#fencedAt}`,
       );
     }
     if (claim !== undefined && leader.epoch < claim.epoch) {

@@ -52,6 +52,7 @@ export class Standby {
   #buried: LeaderDocument | undefined;
   #refusing = false;
   #looked = false;
+  #stopped = false;
   #row: Row | undefined;
 
   constructor(options: StandbyOptions) {
@@ -120,7 +121,10 @@ export class Standby {
     this.#pace.hurry();
   }
 
-  wake(): void {
+  /** Ends for good: what is heard of from now on is watched no more. */
+  stop(): void {
+    this.#stopped = true;
+    this.pause();
     this.#wake.wake();
   }
 
@@ -137,6 +141,7 @@ export class Standby {
   async step(): Promise<Contest | undefined> {
     this.#watchLeader();
     if (this.#pace.isDue) await this.#look();
+    if (this.#stopped) return undefined;
     const seen = this.#observe();
     const row = decide(seen);
     this.#row = row;
@@ -193,6 +198,7 @@ export class Standby {
 
   /** Probes whoever leads, and sees to it that the storage is looked at as often as the answers call for. */
   #watchLeader(): void {
+    if (this.#stopped) return;
     const other = this.#leaderKind() === 'other' ? this.#leader : undefined;
     this.prober.watch(other);
     const suspect = this.#refusing ? 'slow' : this.prober.verdict === 'ok' ? 'calm' : 'alert';

@@ -5,10 +5,14 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 export class Term implements Leadership {
   readonly epoch: number;
   readonly keeper: LeaseKeeper;
-  readonly #onLost: (reason: string) => void;
+  readonly #onLost: (reason: string, newerEpoch: number | undefined) => void;
   #ended = false;
 
-  constructor(epoch: number, keeper: LeaseKeeper, onLost: (reason: string) => void) {
+  constructor(
+    epoch: number,
+    keeper: LeaseKeeper,
+    onLost: (reason: string, newerEpoch: number | undefined) => void,
+  ) {
     this.epoch = epoch;
     this.keeper = keeper;
     this.#onLost = onLost;
@@ -18,8 +22,8 @@ export class Term implements Leadership {
     return !this.#ended && this.keeper.isHeld;
   }
 
-  lost(reason: string): void {
-    if (!this.#ended) this.#onLost(reason);
+  lost(reason: string, newerEpoch?: number): void {
+    if (!this.#ended) this.#onLost(reason, newerEpoch);
   }
 
   /** Over, whatever the lease says. */

@@ -7,6 +7,9 @@ export interface Leadership {
    * write and every acknowledgement, so that a process that was paused wakes up silent.
    */
   isLeading(): boolean;
-  /** Told by the log when storage proves that another leader has taken over, or when the writer broke. Never comes back. */
-  lost(reason: string): void;
+  /**
+   * Told by the log when storage proves that another leader has taken over, or when the writer broke. Never comes back.
+   * `newerEpoch`: the one that was found in force, where it is known. If nobody leads under it, the storage was rolled back.
+   */
+  lost(reason: string, newerEpoch?: number): void;
 }

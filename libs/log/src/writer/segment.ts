@@ -33,7 +33,7 @@ export async function fenceSegment(context: ClaimContext, firstPage: number): Pr
   const fenced = await timedWrite(calls, (options) => calls.pages.fence(ref, leadership.epoch, options));
   if (fenced.epoch > leadership.epoch) {
     const reason = `segment ${ref.segment} of ${context.stream.name} belongs to epoch ${fenced.epoch}`;
-    leadership.lost(reason);
+    leadership.lost(reason, fenced.epoch);
     throw new LogError('not_leader', reason);
   }
   invariant(
