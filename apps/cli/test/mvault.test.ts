@@ -264,7 +264,9 @@ describe('how it ends', () => {
     const long = await run(['publish', 'long-key', '--key-field', 'id'], { input: lines.join('') });
     expect(long).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/line 501 has a id of more than 1024 bytes.*; 500 messages acknowledged/),
+      stderr: expect.stringMatching(
+        /line 501 has a key of more than 1024 bytes.*; 500 messages acknowledged/,
+      ),
     });
     expect((await run(['read', 'long-key', '-o', 'values'])).stdout.toString()).toBe(
       lines.slice(0, 500).join(''),

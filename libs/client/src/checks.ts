@@ -57,14 +57,11 @@ export interface FixedProducer {
 export function checkedProducer(producer: FixedProducer | undefined): FixedProducer | undefined {
   if (producer === undefined) return undefined;
   try {
-    // The rule is the wire format's: whether a batch can carry it.
+    // The rule is the wire format's: whether a batch can carry it. Which epochs may be given is identity.ts' to say.
     const message = { value: new Uint8Array(), kind: 'bytes', headers: [] } as const;
-    encodeBatch({ messages: [message], producer: { ...producer, sequence: 0 } });
+    encodeBatch({ messages: [message], producer: { id: producer.id, epoch: 0, sequence: 0 } });
   } catch (cause) {
-    throw invalid(
-      `producer is { id, epoch }, a UUID (not the nil UUID) and a whole number from 0 to ${2 ** 32 - 1}`,
-      cause,
-    );
+    throw invalid(`producer.id is a UUID, and not the nil UUID, not ${shown(producer?.id)}`, cause);
   }
   return producer;
 }

@@ -56,7 +56,7 @@ export interface ClientOptions {
   /** Publish straight to the leader once it is known. Default true; false where only the given URLs can be reached. */
   readonly followLeader?: boolean | undefined;
   /**
-   * A fixed identity: a UUID and an epoch from 0 to 2³²−1. A program that starts again under its old id takes a higher
+   * A fixed identity: a UUID and an epoch from 0 to 65,535. A program that starts again under its old id takes a higher
    * epoch. Default: a new id per client.
    */
   readonly producer?: FixedProducer | undefined;

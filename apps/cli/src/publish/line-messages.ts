@@ -65,11 +65,12 @@ export class LineMessages {
   }
 
   #usableKey(key: string): string {
-    const field = `has a ${this.#rules.keyField}`;
-    if (!key.isWellFormed())
-      throw new UnusableLine(this.#lines, `${field} that is no Unicode text, as a key must be`);
+    if (!key.isWellFormed()) throw new UnusableLine(this.#lines, 'has a key that is no Unicode text');
     if (Buffer.byteLength(key) > MAX_KEY_BYTES)
-      throw new UnusableLine(this.#lines, `${field} of more than ${MAX_KEY_BYTES} bytes, and a key can't`);
+      throw new UnusableLine(
+        this.#lines,
+        `has a key of more than ${MAX_KEY_BYTES} bytes, and a message can't`,
+      );
     return key;
   }
 }
