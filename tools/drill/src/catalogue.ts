@@ -9,6 +9,7 @@ import {
   storageDropsAnswers,
   storageOutage,
   storageSlow,
+  storageThrottled,
 } from './drills/links.ts';
 import { handover, observe, redisDown, restartEverything, rollingRestart } from './drills/planned.ts';
 import {
@@ -41,6 +42,7 @@ export const drills: readonly Drill[] = [
   cutSlaveFromMaster,
   cutSlaveFromStorage,
   storageSlow,
+  storageThrottled,
   storageBrownout,
   storageDropsAnswers,
   storageOutage,

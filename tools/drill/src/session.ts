@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { drills } from './catalogue.ts';
 import type { Drill } from './drill.ts';
@@ -9,7 +9,7 @@ import { seededRandom } from './random.ts';
 import { type DrillReport, type Report, summarize } from './report/data.ts';
 import { writeReport } from './report/write.ts';
 import type { RunResult } from './run/result.ts';
-import { Run, type Target } from './run/run.ts';
+import { historyPath, Run, type Target } from './run/run.ts';
 import { Watch } from './watch.ts';
 
 export interface SessionOptions {
@@ -36,6 +36,8 @@ export interface SessionResult {
 }
 
 const MAX_RUNS = 200;
+/** Histories of runs that passed; those of runs that failed are all kept. Each has some megabytes. */
+const KEPT_HISTORIES = 3;
 const GIVEN_UP = 'given up before it was done';
 
 /** Throws DrillError `no_such_drill`, naming those there are. */
@@ -112,6 +114,7 @@ async function runAll(
     for (let run = 1; run <= options.runs && !options.signal.aborted; run++) {
       const result = await oneRun(drill, options, { target: { urls, watch, lab }, run, dir });
       runs.push(result);
+      if (result.ok && run > KEPT_HISTORIES) await rm(historyPath(dir, run));
       options.onRun?.(drill, result);
     }
   } finally {

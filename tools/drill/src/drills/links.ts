@@ -139,6 +139,15 @@ export const storageSlow: InsideDrill = {
   prepare: async (stage) => cutting(stage, EVERY_STORAGE_LINK, { mode: 'delay', delayMs: 60, jitterMs: 40 }),
 };
 
+export const storageThrottled: InsideDrill = {
+  ...storageSlow,
+  name: 'storage-throttled',
+  does: 'The line between each node and the storage carries 500 kB a second, each way, for eight seconds.',
+  expects: 'Publishing goes on as well as the line lets it; queues stay bounded, and no publish fails.',
+  expect: { changes: atMostOne, changesAfterHeal: atMostOne },
+  prepare: async (stage) => cutting(stage, EVERY_STORAGE_LINK, { mode: 'throttle', bytesPerSecond: 500_000 }),
+};
+
 export const storageOutage: InsideDrill = {
   name: 'storage-outage',
   does: 'Nothing comes through between any node and the storage for 30 seconds: longer than a lease lasts.',

@@ -25,7 +25,7 @@ ${tiles(report)}
 ${overview(report)}
 ${report.drills.map(drillSection).join('\n')}
 <footer>Write gap: the longest time without an acknowledgement, over all producers, from the fault until it healed.
-The histories of all runs lie beside this page as JSON lines, the logs of the nodes too.</footer>
+Beside this page lie the histories of the first runs, and of all that failed, as JSON lines, and the logs of the nodes.</footer>
 </main>
 </body>
 </html>

@@ -29,6 +29,9 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
+/** Where a run's history is written. */
+export const historyPath = (dir: string, run: number): string => join(dir, `run-${run}.jsonl`);
+
 const SETTLE_WITHIN_MS = 45_000;
 /** The same answers for this long: nobody is about to change anything. */
 const CALM_FOR_MS = 300;
@@ -53,7 +56,7 @@ export class Run {
     const { drill, target, run, dir } = options;
     const load: Load = { ...defaultLoad, ...drill.load };
     this.#options = options;
-    this.#recorder = new Recorder(join(dir, `run-${run}.jsonl`));
+    this.#recorder = new Recorder(historyPath(dir, run));
     this.#workload = new Workload({
       ...options,
       load,
