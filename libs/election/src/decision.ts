@@ -30,7 +30,8 @@ export interface Row {
  *     duty       contender      may lead                     lease      held      somebody has it
  *                observer       never leads: a reader                   free      released, broken or expired
  *                refusing       the records contradict what             unknown   not looked at since things changed
- *                               is known: fail-stop          leader     none         no leader document: first start
+ *                               is known: fail-stop          leader     none         no leader document: first start; or it names
+ *                                                                                       this process, which has let go
  *     turn       mine                                                   other        the document names another process
  *                not_yet        backing off after a lost race,          former_self  it names this node, and its process
  *                               or leaving the cold start to                         of that time is certainly gone
@@ -78,10 +79,10 @@ export const DECISIONS: readonly Row[] = [
     why: 'Nobody leads, or whoever believes so must stop at its deadline. The storage lets only one acquire.',
   },
   {
-    id: 'first_claim_running',
+    id: 'claim_running',
     when: { lease: ['held'], leader: ['none'] },
     act: 'stand_by',
-    why: 'Somebody is about to write the first leader document; if it died over that, its lease expires.',
+    why: 'Somebody is about to write a leader document; if it died over that, its lease expires.',
   },
   {
     id: 'former_self',

@@ -252,7 +252,12 @@ class ElectionDriver implements Election {
     this.#standby.deposed(this.#runtime.monotonic() - this.#termBeganAt);
     this.#setRole(event, reason);
     this.#options.events.stepDown(reason);
-    void releaseLease(this.#calls, LEADER_LEASE, term.keeper.leaseId);
+    void this.#letGo(term);
+  }
+
+  /** From when that is certain, the lease is another's if it is held. */
+  async #letGo({ epoch, keeper }: Term): Promise<void> {
+    if (await releaseLease(this.#calls, LEADER_LEASE, keeper.leaseId)) this.#standby.hasLetGo(epoch);
   }
 
   #supersede(term: Term, newer: LeaderDocument): void {
@@ -295,7 +300,12 @@ class ElectionDriver implements Election {
   async #handOver(term: Term, purpose: 'planned' | 'final'): Promise<HandoverResult> {
     const { probes } = this.#options;
     const knownLeader = (): LeaderDocument | undefined => this.#standby.leader;
-    const handover = new Handover({ ...this.#contender, probes, knownLeader });
+    const handover = new Handover({
+      ...this.#contender,
+      probes,
+      knownLeader,
+      release: (ended) => this.#letGo(ended),
+    });
     this.#handover = handover;
     this.#handingOver = this.#runHandover(handover, term, purpose).finally(() => {
       this.#handover = undefined;

@@ -1,11 +1,9 @@
-import { LEADER_LEASE, type LeaderDocument } from '@message-vault/metadata';
+import type { LeaderDocument } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
 import type { LeaderRecords } from './leader-records.ts';
 import type { ProbePort } from './ports.ts';
 import { probeWithin } from './prober.ts';
 import type { ElectionSettings } from './settings.ts';
-import type { StorageCalls } from './storage-calls.ts';
-import { releaseLease } from './take-lease.ts';
 import type { Term } from './term.ts';
 import { Wake } from './wake.ts';
 
@@ -16,7 +14,8 @@ export type HandoverResult =
 export interface HandoverOptions {
   readonly runtime: Runtime;
   readonly settings: ElectionSettings;
-  readonly calls: StorageCalls;
+  /** Lets go of the lease of a term that has ended. */
+  readonly release: (term: Term) => Promise<void>;
   readonly records: LeaderRecords;
   readonly probes: ProbePort;
   /** The leader this node has heard of last. */
@@ -69,9 +68,9 @@ export class Handover {
 
   /** Ends `term`, releases its lease and waits for one of `successors` to lead. Undefined when none did in time. */
   async letGo(term: Term, successors: readonly string[]): Promise<LeaderDocument | undefined> {
-    const { calls, runtime, settings } = this.#options;
+    const { release, runtime, settings } = this.#options;
     term.end();
-    await releaseLease(calls, LEADER_LEASE, term.keeper.leaseId);
+    await release(term);
     const [first, ...others] = successors;
     if (first === undefined) return undefined;
     this.#tell(first, term.epoch);

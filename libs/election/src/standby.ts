@@ -53,6 +53,8 @@ export class Standby {
   #refusing = false;
   #looked = false;
   #stopped = false;
+  /** Newest epoch of this process whose lease is certainly not in force any more. */
+  #letGoOf = 0;
   #row: Row | undefined;
 
   constructor(options: StandbyOptions) {
@@ -121,6 +123,11 @@ export class Standby {
     this.#pace.hurry();
   }
 
+  /** The lease of this process' term under `epoch` is certainly not in force any more. */
+  hasLetGo(epoch: number): void {
+    this.#letGoOf = Math.max(this.#letGoOf, epoch);
+  }
+
   /** Ends for good: what is heard of from now on is watched no more. */
   stop(): void {
     this.#stopped = true;
@@ -170,9 +177,9 @@ export class Standby {
 
   #leaderKind(): Observation['leader'] {
     if (this.#leader === undefined) return 'none';
-    if (this.#leader === this.#buried || this.#options.records.isOfThisLife(this.#leader))
-      return 'former_self';
-    return 'other';
+    if (this.#leader === this.#buried) return 'former_self';
+    if (!this.#options.records.isOfThisLife(this.#leader)) return 'other';
+    return this.#leader.epoch <= this.#letGoOf ? 'none' : 'former_self';
   }
 
   #act(row: Row): Promise<Contest | undefined> {
