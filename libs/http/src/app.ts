@@ -17,6 +17,7 @@ import type { HttpOptions } from './options.ts';
 import type { NodePorts } from './ports.ts';
 import { HttpProblem } from './problems.ts';
 import { publish } from './publish/publish.ts';
+import { ReadBudget } from './read/read-budget.ts';
 import { nameRoutes } from './routes/name-routes.ts';
 import { nodeRoutes } from './routes/node-routes.ts';
 import { parseTarget } from './target.ts';
@@ -27,6 +28,8 @@ export interface HttpApp {
   readonly server: Server;
   /** Bytes of request bodies held right now. */
   readonly heldBodyBytes: number;
+  /** Bytes of commits that running reads hold right now. */
+  readonly heldReadBytes: number;
   /**
    * Stops taking connections, ends event streams and long polls, lets requests finish for up to `graceMs` milliseconds,
    * and then closes what is still open.
@@ -41,7 +44,8 @@ const SWEEP_EVERY_MS = 10;
 
 /** Makes the server of a node; `ports` is the node. */
 export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
-  const context: HttpContext = { ports, options, closing: new Closing() };
+  const reads = new ReadBudget(options.limits.read.maxBytesInFlight);
+  const context: HttpContext = { ports, options, closing: new Closing(), reads };
   const bodies = new BodyReader(options.limits.http, options.metrics);
   const events = new EventStreams(context);
   const routes = expressRoutes(context, events, bodies);
@@ -51,6 +55,9 @@ export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
     server,
     get heldBodyBytes() {
       return bodies.heldBytes;
+    },
+    get heldReadBytes() {
+      return reads.heldBytes;
     },
     async close(graceMs) {
       context.closing.begin();

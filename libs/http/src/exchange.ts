@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessQuestion, HttpOptions } from './options.ts';
 import type { NodePorts, NodeStatus } from './ports.ts';
 import { HttpProblem } from './problems.ts';
+import type { ReadBudget } from './read/read-budget.ts';
 import type { NameTarget, Target } from './target.ts';
 
 /** What all handlers share. */
@@ -10,6 +11,8 @@ export interface HttpContext {
   readonly ports: NodePorts;
   readonly options: HttpOptions;
   readonly closing: Closing;
+  /** What all running reads hold. */
+  readonly reads: ReadBudget;
 }
 
 /** The end of the server: waits are cut short, event streams are let go. */

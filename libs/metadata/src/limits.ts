@@ -41,6 +41,11 @@ const readLimits = z.strictObject({
   maxBytes: bytes().default(32 * MIB),
   /** Stored bytes fetched in one step of a longer answer: what one running read holds. */
   stepBytes: bytes().default(4 * MIB),
+  /**
+   * Commits held at once by all running reads of a node together, bytes; above it reads wait for their turn. What a
+   * read that waits for its client has rendered already (256 KiB at most, or a message) comes on top.
+   */
+  maxBytesInFlight: bytes().default(64 * MIB),
   /** Longest long-poll, seconds. */
   maxWaitSeconds: count().default(60),
   /** Names in one page of a listing. */

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { StreamReader } from '@message-vault/log';
+import { readStep } from '../read/held-step.ts';
+import type { ReadBudget } from '../read/read-budget.ts';
 import { endOfCommit, messageEvent, renderSlices, type Slice } from '../read/render.ts';
 import { patiently } from './patience.ts';
 import type { TailFollower, TailHub } from './tail-hub.ts';
@@ -15,6 +17,7 @@ export interface EventConsumerOptions {
   readonly limit: number;
   readonly maxBufferedBytes: number;
   readonly stepBytes: number;
+  readonly budget: ReadBudget;
   readonly stalledMs: number;
   /** Told of every slice the client gets. */
   readonly onSent: (slice: Slice) => void;
@@ -46,13 +49,24 @@ export class EventConsumer implements TailFollower {
 
   /** Serves the client until it has got what it asked for, or `signal` fires. */
   async run(reader: StreamReader, hub: () => TailHub, signal: AbortSignal): Promise<void> {
-    const { stepBytes } = this.#options;
     while (!this.#ended && !signal.aborted) {
       await this.#room(signal);
-      const from = this.#position;
-      const step = await patiently(() => reader.read({ from, maxBytes: stepBytes, signal }), signal);
+      const atTail = await this.#step(reader, signal);
+      if (atTail && !this.#ended) await this.#follow(hub, signal);
+    }
+  }
+
+  /** True when nothing is left to send for now. Holds nothing afterwards but what was sent. */
+  async #step(reader: StreamReader, signal: AbortSignal): Promise<boolean> {
+    const { stepBytes, budget } = this.#options;
+    const from = this.#position;
+    const request = { from, maxBytes: stepBytes, signal };
+    const step = await patiently(() => readStep(budget, reader, request), signal);
+    try {
       this.#sendAll(step.commits, step.nextOffset);
-      if (step.upToDate && this.#position >= step.nextOffset && !this.#ended) await this.#follow(hub, signal);
+      return step.upToDate && this.#position >= step.nextOffset;
+    } finally {
+      step.release();
     }
   }
 

@@ -75,6 +75,7 @@ export class EventStreams {
       ...wanted,
       maxBufferedBytes,
       stepBytes: STEP_BYTES,
+      budget: this.#context.reads,
       stalledMs: stalledConsumerMs,
       onSent: ({ bytes, messages }) => {
         metrics.readBytes.inc(bytes.byteLength);

@@ -1,5 +1,7 @@
 import { decodeBatchHeader, decodeOffset, encodeOffset } from '@message-vault/framing';
 import { iterateMessages, type ReadMessage, type StoredCommit, type StreamReader } from '@message-vault/log';
+import { type HeldStep, readStep } from './held-step.ts';
+import type { ReadBudget } from './read-budget.ts';
 import { endOfCommit } from './render.ts';
 
 export interface RangeRequest {
@@ -12,6 +14,7 @@ export interface RangeRequest {
   readonly stepBytes: number;
   /** Commits are given whole or not at all: their stored bytes count, and the first is given whatever its size. */
   readonly wholeCommits: boolean;
+  readonly budget: ReadBudget;
   readonly signal: AbortSignal;
 }
 
@@ -24,8 +27,8 @@ export interface MessageRange {
   readonly storedBytes: number;
   /** True when there was nothing behind it. */
   readonly upToDate: boolean;
-  /** The commits of its first step, so that short answers need no second read. */
-  readonly first: readonly StoredCommit[];
+  /** The only step of a short answer, so that it needs no second read: the caller's, to let go of, from now on. */
+  takeFirst(): HeldStep | undefined;
 }
 
 interface Taken {
@@ -40,35 +43,60 @@ interface Taken {
 const FIRST_STEP_BYTES = 256 * 1024;
 const TYPICAL_MESSAGE_BYTES = 1024;
 
-/** Finds how far an answer reaches, reading a step at a time and keeping the commits of the first step only. */
+/** Finds how far an answer reaches, holding a step at a time, and keeps that of an answer for which one is enough. */
 export async function findRange(reader: StreamReader, request: RangeRequest): Promise<MessageRange> {
-  const { signal, stepBytes } = request;
+  const { signal, stepBytes, budget } = request;
   const taken: Taken = { messages: 0, bytes: 0, nextOffset: request.from, full: false };
   let maxBytes = Math.max(FIRST_STEP_BYTES, request.limit * TYPICAL_MESSAGE_BYTES);
-  let first: readonly StoredCommit[] | undefined;
   let storedBytes = 0;
+  let steps = 0;
   for (;;) {
     maxBytes = Math.min(maxBytes, stepBytes, request.maxBytes);
-    const step = await reader.read({ from: taken.nextOffset, maxBytes, signal });
-    first ??= step.commits;
+    const step = await readStep(budget, reader, { from: taken.nextOffset, maxBytes, signal });
+    steps += 1;
     if (step.commits.length === 0) taken.nextOffset = step.nextOffset;
-    for (const commit of step.commits) {
-      const before = taken.nextOffset;
-      if (!taken.full) take(commit, taken, request);
-      if (taken.nextOffset !== before) storedBytes += commit.header.byteLength;
-    }
+    storedBytes += takeStep(step, taken, request);
     const { messages, nextOffset } = taken;
     const upToDate = step.upToDate && nextOffset === step.nextOffset;
     if (taken.full || step.upToDate || step.commits.length === 0 || isPlenty(taken, request)) {
-      return { from: request.from, nextOffset, messages, storedBytes, upToDate, first };
+      const takeFirst = kept(steps === 1 && messages > 0 ? step : undefined);
+      if (steps > 1 || messages === 0) step.release();
+      return { from: request.from, nextOffset, messages, storedBytes, upToDate, takeFirst };
     }
+    step.release();
     maxBytes = stepBytes;
   }
+}
+
+/** Given once: whoever has it lets go of it, and nobody else keeps it alive. */
+function kept(step: HeldStep | undefined): () => HeldStep | undefined {
+  let left = step;
+  return () => {
+    const given = left;
+    left = undefined;
+    return given;
+  };
 }
 
 /** Whole commits that make up most of what was asked for: another step would be read for a commit that does not fit. */
 function isPlenty(taken: Taken, request: RangeRequest): boolean {
   return request.wholeCommits && taken.bytes > request.maxBytes / 2;
+}
+
+/** The stored bytes of the commits that something was taken of. */
+function takeStep(step: HeldStep, taken: Taken, request: RangeRequest): number {
+  let storedBytes = 0;
+  try {
+    for (const commit of step.commits) {
+      const before = taken.nextOffset;
+      if (!taken.full) take(commit, taken, request);
+      if (taken.nextOffset !== before) storedBytes += commit.header.byteLength;
+    }
+  } catch (error) {
+    step.release();
+    throw error;
+  }
+  return storedBytes;
 }
 
 function take(commit: StoredCommit, taken: Taken, request: RangeRequest): void {

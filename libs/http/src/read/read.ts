@@ -1,16 +1,13 @@
 import type { StreamReader } from '@message-vault/log';
 import type { NameDocument } from '@message-vault/metadata';
-import { invariant } from '@message-vault/runtime';
 import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { Query } from '../query.ts';
 import { answeredByETag, tagRange } from './caching.ts';
+import { Delivery } from './delivery.ts';
 import type { ReadFormat } from './formats.ts';
 import { isFixed, parsePosition, resolvePosition } from './position.ts';
 import { findRange, type MessageRange, type RangeRequest } from './range.ts';
 import { Sink } from './sink.ts';
-
-/** How long commits are kept in memory for a client that does not take them; after that they are read again. */
-const HOLD_MS = 1000;
 
 interface ReadRequest {
   readonly position: ReturnType<typeof parsePosition>;
@@ -54,16 +51,21 @@ export async function readMessages(
       maxBytes,
       stepBytes,
       wholeCommits: format.wholeCommits,
+      budget: context.reads,
       signal,
     };
     const range = await rangeOrNews(context, reader, wanted, request.waitMs);
-    const { res } = exchange;
-    res.setHeader('Next-Offset', range.nextOffset);
-    if (range.upToDate) res.setHeader('Up-To-Date', 'true');
-    res.setHeader('Vary', 'Accept');
-    tagRange(context, exchange, { name, range, tag: format.tag, fixed: isFixed(request.position) });
-    if (answeredByETag(exchange)) return;
-    await deliver(context, exchange, reader, { name: name.name, range, format, signal });
+    try {
+      const { res } = exchange;
+      res.setHeader('Next-Offset', range.nextOffset);
+      if (range.upToDate) res.setHeader('Up-To-Date', 'true');
+      res.setHeader('Vary', 'Accept');
+      tagRange(context, exchange, { name, range, tag: format.tag, fixed: isFixed(request.position) });
+      if (answeredByETag(exchange)) return;
+      await deliver(context, exchange, reader, { name: name.name, range, format, signal });
+    } finally {
+      range.takeFirst()?.release();
+    }
   } finally {
     release();
   }
@@ -102,49 +104,38 @@ async function grown(
   }
 }
 
-interface Delivery {
+interface Answer {
   readonly name: string;
   readonly range: MessageRange;
   readonly format: ReadFormat;
   readonly signal: AbortSignal;
 }
 
-/** Renders and sends a range as fast as the client takes it, holding a step of commits at most. */
 async function deliver(
   context: HttpContext,
   exchange: Exchange,
   reader: StreamReader,
-  delivery: Delivery,
+  answer: Answer,
 ): Promise<void> {
-  const { range, format, signal } = delivery;
   const { read, http } = context.options.limits;
   const { metrics } = context.options;
-  const sink = new Sink(exchange.res, http.stalledConsumerMs);
-  describe(exchange, delivery);
-  let at = range.from;
-  let sent = 0;
-  let commits = range.first;
-  sink.write(Buffer.from(format.opening(delivery.name)));
-  while (at < range.nextOffset) {
-    const begun = at;
-    for (const slice of format.slices(commits, { from: at, until: range.nextOffset }, sent > 0)) {
-      at = slice.nextOffset;
-      sent += slice.messages;
-      metrics.readBytes.inc(slice.bytes.byteLength);
-      if (!sink.write(slice.bytes) && !(await sink.drained(HOLD_MS))) break;
-    }
-    commits = [];
-    await sink.drained();
-    invariant(at > begun, `the range up to ${range.nextOffset} was found, so there are messages at ${at}`);
-    if (at < range.nextOffset)
-      commits = (await reader.read({ from: at, maxBytes: read.stepBytes, signal })).commits;
-  }
-  sink.write(Buffer.from(format.closing(range)));
-  sink.end();
-  metrics.readMessages.inc(sent);
+  describe(exchange, answer);
+  const { name: stream, range, format, signal } = answer;
+  const delivery = new Delivery({
+    reader,
+    budget: context.reads,
+    sink: new Sink(exchange.res, http.stalledConsumerMs),
+    stream,
+    range,
+    format,
+    stepBytes: read.stepBytes,
+    signal,
+    onSent: (bytes) => metrics.readBytes.inc(bytes),
+  });
+  metrics.readMessages.inc(await delivery.run());
 }
 
-function describe({ res }: Exchange, { format, range }: Delivery): void {
+function describe({ res }: Exchange, { format, range }: Answer): void {
   res.setHeader('Content-Type', format.contentType);
   const length = format.contentLength?.(range);
   if (length !== undefined) res.setHeader('Content-Length', length);

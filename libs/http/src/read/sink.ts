@@ -45,29 +45,37 @@ export class Sink {
   }
 
   /**
-   * Waits until the client has taken what was written, but no longer than `patienceMs`: then false, and the caller
+   * Waits until the client has taken what was written, but no longer than `patienceMs` if given: then false, and the caller
    * should let go of what it holds and wait again. Throws ClientGone when the client goes away, or takes nothing for
    * so long that it is sent away.
    */
-  async drained(patienceMs: number = this.#stalledMs): Promise<boolean> {
+  async drained(patienceMs?: number): Promise<boolean> {
     const res = this.#res;
     if (res.destroyed) throw new ClientGone('the client went away');
     if (!res.writableNeedDrain) return true;
     const waiting = new AbortController();
-    const timer = setTimeout(() => waiting.abort(), patienceMs);
     const stop = (): void => waiting.abort();
+    const timer = patienceMs === undefined ? undefined : setTimeout(stop, patienceMs);
     res.once('close', stop);
+    this.#sendAwayAfter(this.#stalledMs);
     try {
       await once(res, 'drain', { signal: waiting.signal });
       return true;
     } catch {
-      if (res.destroyed) throw new ClientGone('the client went away');
-      if (patienceMs < this.#stalledMs) return false;
-      res.destroy();
-      throw new ClientGone('the client took nothing for too long');
+      if (res.destroyed) throw new ClientGone('the client went away, or took nothing for too long');
+      return false;
     } finally {
       clearTimeout(timer);
       res.off('close', stop);
+      this.#sendAwayAfter(0);
     }
+  }
+
+  /**
+   * A socket's own time-out is the one that sees a client take a part of what was written: it starts anew with each, and
+   * destroys the connection once nothing was taken for so long. 0 for never.
+   */
+  #sendAwayAfter(stalledMs: number): void {
+    this.#res.socket?.setTimeout(stalledMs);
   }
 }
