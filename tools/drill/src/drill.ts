@@ -1,5 +1,6 @@
 import type { CheckName } from '@message-vault/checkers';
 import type { Lab } from './lab/lab.ts';
+import type { Setup } from './lab/setup.ts';
 import type { Watch } from './watch.ts';
 
 /** How many of something are right, both ends included. */
@@ -27,18 +28,6 @@ export interface Expectations {
   readonly consumersMayEnd?: true;
   /** The write gap of the fault. */
   readonly figures?: Figures;
-}
-
-/** What a drill's cluster has beside a master, a slave and a reader on an Azurite of its own. */
-export interface Setup {
-  readonly slaves?: number;
-  readonly readers?: number;
-  /** A proxy between every node and the storage; `http` for faults that look into requests. */
-  readonly storageLinks?: 'tcp' | 'http';
-  /** A proxy for every pair of nodes and direction. Clients reach the nodes without one. */
-  readonly nodeLinks?: true;
-  /** Wake-ups through a Redis of its own. */
-  readonly redis?: true;
 }
 
 export interface Load {

@@ -2,11 +2,11 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { azureStorage, type Storage } from '@message-vault/storage';
 import { type Cluster, type ClusterNode, startCluster } from '@message-vault/up';
-import type { Setup } from '../drill.ts';
 import { DrillError } from '../errors.ts';
 import { Links, placesOn } from './links.ts';
 import { freePortBase } from './ports.ts';
 import { LabRedis } from './redis.ts';
+import type { Setup } from './setup.ts';
 
 export interface LabOptions {
   readonly setup: Setup;

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { type Address, type ChaosLink, type ModeInput, openLink } from '@message-vault/chaos';
 import type { App, NodePlan } from '@message-vault/up';
-import type { Setup } from '../drill.ts';
 import { DrillError } from '../errors.ts';
+import type { Setup } from './setup.ts';
 
 interface NodePlace {
   readonly id: string;
