@@ -56,8 +56,9 @@ export interface ClientOptions {
   /** Publish straight to the leader once it is known. Default true; false where only the given URLs can be reached. */
   readonly followLeader?: boolean | undefined;
   /**
-   * A fixed identity: a UUID and an epoch from 0 to 65,535. A program that starts again under its old id takes a higher
-   * epoch. Default: a new id per client.
+   * A fixed identity: a UUID and an epoch from 0 to 65,535; take a higher one with every start. On the wire it is
+   * epoch × 65,536 plus the epochs the client begins by itself; when those run out, publishing fails with
+   * `producer_fenced`. Default: a new id per client.
    */
   readonly producer?: FixedProducer | undefined;
   /** Sent with every request, `authorization` for one. Names in lower case. */
