@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -44,6 +47,19 @@ test('a seed that fails is told with the rule, the commit, the faults it needs a
   expect(stdout).toContain('the faults it needs');
   expect(stdout).toContain(' CHECK ');
   expect(stdout).toMatch(/npm run sim -- --seed \d+ --trace/);
+});
+
+test('the commands in the documentation are ones it takes', () => {
+  const documentation = readFileSync(new URL('../../../docs/simulation.md', import.meta.url), 'utf8');
+  const commands = [...documentation.matchAll(/^npm run sim(?: --)?([^#\n]*)/gm)].map(([, args = '']) =>
+    args.trim(),
+  );
+  expect(commands.length).toBeGreaterThan(4);
+  for (const command of commands) {
+    const args = command.split(/\s+/).filter((arg) => arg !== '');
+    const { status, stderr } = sim(...args, '--help');
+    expect([command, status, stderr]).toEqual([command, 0, '']);
+  }
 });
 
 test('several seeds are summed up', () => {
