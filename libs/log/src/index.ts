@@ -1,3 +1,4 @@
+export { type CreateOptions, createStream } from './create.ts';
 export { isLogError, LogError, type LogErrorCode, type LogErrorDetails } from './errors.ts';
 export { ChunkCache } from './reader/chunk-cache.ts';
 export { iterateMessages, type ReadMessage } from './reader/messages.ts';

@@ -9,6 +9,11 @@ export interface StreamRef {
   readonly streamId: string;
   /** The container that holds this stream's segments and nothing else. */
   readonly container: string;
+  /**
+   * True when the first segment was made before the stream's name was written down (see createStream): a container
+   * without segments then means that they were lost. Otherwise the first leader to open the stream makes the first one.
+   */
+  readonly madeWithSegment?: boolean | undefined;
 }
 
 /** Where a stream ends. */

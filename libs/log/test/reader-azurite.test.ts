@@ -38,6 +38,7 @@ async function newStream(settings = {}): Promise<{ stream: StreamRef; writer: St
     container: `mv-read-${streams}`,
   };
   const leadership = { epoch: 1, isLeading: () => true, lost: () => {} };
+  await storage.pages.createContainer(stream.container);
   const writer = await openWriter({
     pages: storage.pages,
     runtime: systemRuntime,
@@ -90,6 +91,7 @@ describe('on Azurite', () => {
     const reader = readerOf(stream);
     expect(await numbers(reader)).toEqual([]);
     const waiting = reader.waitForGrowth(0, { timeoutMs: 20_000 });
+    await storage.pages.createContainer(stream.container);
     const leadership = { epoch: 2, isLeading: () => true, lost: () => {} };
     const again = await openWriter({ pages: storage.pages, runtime: systemRuntime, stream, leadership });
     await again.append(batchOf(0, 1));

@@ -25,10 +25,11 @@ function freshStream(): StreamRef {
   return { name: container, streamId: '6f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b', container };
 }
 
-function open(stream: StreamRef, epoch: number): Promise<StreamWriter> {
+async function open(stream: StreamRef, epoch: number): Promise<StreamWriter> {
+  await storage.pages.createContainer(stream.container);
   const leadership = new TestLeadership(epoch);
   const settings = { segmentCommits: 20 };
-  return openWriter({ pages: storage.pages, runtime: systemRuntime, stream, leadership, settings });
+  return await openWriter({ pages: storage.pages, runtime: systemRuntime, stream, leadership, settings });
 }
 
 describe('the writer on the real protocol', () => {

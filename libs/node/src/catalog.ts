@@ -1,5 +1,5 @@
 import type { NameEntry, NamePage } from '@message-vault/http';
-import { LogError, type StreamRef } from '@message-vault/log';
+import { createStream, LogError, type StreamRef } from '@message-vault/log';
 import {
   containerName,
   encodeNameDocument,
@@ -100,7 +100,12 @@ export class Catalog {
       createdByEpoch: init.epoch,
       policy: init.policy,
     };
-    await this.#storage.pages.createContainer(document.container);
+    await createStream({
+      pages: this.#storage.pages,
+      stream: refOf(document),
+      epoch: init.epoch,
+      segmentBytes: init.policy.segmentBytes,
+    });
     try {
       await this.#storage.documents.put(namePath(name), encodeNameDocument(document), { ifAbsent: true });
     } catch (error) {
@@ -120,15 +125,17 @@ export class Catalog {
     const stored = await this.#storage.documents.get(namePath(name));
     if (stored === undefined) return undefined;
     const document = parseNameDocument(stored.body);
-    const entry = {
-      document,
-      ref: { name, streamId: document.streamId, container: document.container },
-    };
+    const entry = { document, ref: refOf(document) };
     const oldest = this.#entries.size >= MAX_REMEMBERED ? this.#entries.keys().next().value : undefined;
     if (oldest !== undefined) this.#entries.delete(oldest);
     this.#entries.set(name, entry);
     return entry;
   }
+}
+
+/** A leader makes the first segment before it writes the document down; only what no leader made (epoch 0) has none. */
+function refOf({ container, createdByEpoch, name, streamId }: NameDocument): StreamRef {
+  return { name, streamId, container, madeWithSegment: createdByEpoch > 0 };
 }
 
 function addChild(children: Map<string, NameRole>, parent: string, entry: NameEntry): void {

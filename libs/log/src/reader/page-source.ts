@@ -86,7 +86,7 @@ export class PageSource {
     const { streamId } = this.stream;
     const place = { ref: segmentRef(this.stream, segment), streamId, firstPage: segment, endPage };
     const found = await this.#guard(async () => await findLastCommit(new TailWindow(this.#calls, place)));
-    return found?.last?.header;
+    return found?.last;
   }
 
   async #call<Answer>(run: (options: CallOptions) => Promise<Answer>): Promise<Answer | undefined> {

@@ -1,6 +1,5 @@
 import {
   type CommitHeader,
-  type DecodedCommit,
   decodeCommitHeader,
   FramingError,
   MAX_COMMIT_BYTES,
@@ -25,7 +24,7 @@ const MAX_TORN_PAGES = MAX_COMMIT_BYTES / PAGE_BYTES;
 /** What stands at the end of a segment. */
 export interface SegmentEnd {
   /** Undefined when the segment holds no whole commit. */
-  readonly last: DecodedCommit | undefined;
+  readonly last: CommitHeader | undefined;
   /** The page behind it, absolute. */
   readonly page: number;
 }
@@ -37,7 +36,7 @@ export async function findLastCommit(window: TailWindow): Promise<SegmentEnd> {
   const doubted = new Set<number>();
   for (let page = endPage; page > lowest; page -= 1) {
     const last = await window.commitEndingAt(page);
-    if (last !== undefined && (await isBelieved(window, last.header, doubted))) return { last, page };
+    if (last !== undefined && (await isBelieved(window, last, doubted))) return { last, page };
   }
   if (lowest === firstPage) return { last: undefined, page: firstPage };
   throw damagedAt(lowest, 'no good commit is found near the end of the log');
@@ -52,7 +51,7 @@ async function isBelieved(window: TailWindow, last: CommitHeader, doubted: Set<n
   let header = last;
   let walked = header.byteLength;
   while (header.page > window.place.firstPage && walked <= BELIEVED_BYTES) {
-    const before = (await window.commitEndingAt(header.page))?.header;
+    const before = await window.commitEndingAt(header.page);
     if (before === undefined || doubted.has(before.page) || !adjoin(before, header)) {
       for (const page of chain) doubted.add(page);
       return false;

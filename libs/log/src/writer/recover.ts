@@ -8,8 +8,8 @@ import {
 import { invariant } from '@message-vault/runtime';
 import { type ETag, isStorageError, type SegmentRef } from '@message-vault/storage';
 import { damagedAt, LogError } from '../errors.ts';
-import { segmentPages, segmentRef } from '../stream.ts';
-import { insist, type Patience, pause, timedRead, timedWrite } from './calls.ts';
+import { type StreamRef, segmentPages, segmentRef } from '../stream.ts';
+import { insist, type Patience, pause, timedRead } from './calls.ts';
 import { clearTorn } from './clear-torn.ts';
 import { findLastCommit, requireTorn } from './last-commit.ts';
 import { emptyLog, endAfter, type LogEnd } from './log-end.ts';
@@ -85,6 +85,7 @@ async function claimNewest(options: RecoverOptions): Promise<{ listed: number[];
     const listed = await listSegments(options);
     const newest = listed.at(-1);
     if (newest === undefined) {
+      if (options.stream.madeWithSegment === true) throw lost(options.stream, 'holds no segment any more');
       const claimed = await insist(calls, options, () => claimSegment(options, 0, settings.segmentBytes));
       return { listed, claimed };
     }
@@ -105,10 +106,17 @@ async function listSegments(options: RecoverOptions): Promise<number[]> {
       return segmentPages(await timedRead(calls, (call) => calls.pages.listSegments(stream.container, call)));
     } catch (error) {
       if (!isStorageError(error, 'not_found')) throw error;
-      await timedWrite(calls, (call) => calls.pages.createContainer(stream.container, call));
-      return [];
+      throw lost(stream, 'is gone', error);
     }
   });
+}
+
+/** To begin such a stream anew would give offsets a second meaning, and hide from everybody that messages are lost. */
+function lost({ container, name }: StreamRef, what: string, cause?: unknown): LogError {
+  const why =
+    `the container ${container} of the stream ${name} ${what}: the storage was rolled back or it was deleted; ` +
+    'restore it (undelete the container or its blobs), or give up the stream by deleting its name document';
+  return new LogError('damaged', why, { offset: 0 }, cause);
 }
 
 async function lookAtNext(options: RecoverOptions, firstPage: number): Promise<Looked> {
@@ -133,10 +141,10 @@ async function look(options: RecoverOptions, claimed: ClaimedSegment): Promise<L
     const etag = clearing
       ? await clearTorn(options, claimed, { fromPage: page, toPage: endPage })
       : claimed.etag;
-    if (last !== undefined && last.header.epoch > options.leadership.epoch) {
-      throw damagedAt(last.header.page, `a commit of epoch ${last.header.epoch}, which is to come`);
+    if (last !== undefined && last.epoch > options.leadership.epoch) {
+      throw damagedAt(last.page, `a commit of epoch ${last.epoch}, which is to come`);
     }
-    return { claimed, etag, last: last?.header, tail };
+    return { claimed, etag, last, tail };
   });
 }
 
@@ -152,11 +160,11 @@ async function lookBefore(options: RecoverOptions, segments: readonly number[]):
   const ref = segmentRef(stream, firstPage);
   const tail = new TailWindow(calls, { ref, streamId: stream.streamId, firstPage, endPage });
   const { last, page } = await insist(calls, options, () => findLastCommit(tail));
-  if (last === undefined || page !== endPage || !last.header.lastInSegment) {
+  if (last === undefined || page !== endPage || !last.lastInSegment) {
     throw damagedAt(page, 'a segment does not end where the next one starts');
   }
   const claimed = { ref, firstPage, sizeBytes: 0, etag: '', fresh: false };
-  return { claimed, etag: '', last: last.header, tail };
+  return { claimed, etag: '', last, tail };
 }
 
 async function rebuilt(

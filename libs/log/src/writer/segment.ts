@@ -80,6 +80,6 @@ async function fenceCreated(
 }
 
 /** A segment has room for one whole commit more when it reaches its size, so a commit always fits. */
-function segmentSize(segmentBytes: number): number {
+export function segmentSize(segmentBytes: number): number {
   return Math.ceil(segmentBytes / PAGE_BYTES) * PAGE_BYTES + MAX_COMMIT_BYTES;
 }

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import {
-  type DecodedCommit,
+  type CommitHeader,
   decodeCommit,
   FramingError,
   MAX_COMMIT_BYTES,
@@ -10,6 +10,7 @@ import {
 import type { SegmentRef } from '@message-vault/storage';
 import { damagedAt } from '../errors.ts';
 import { type Calls, timedRead } from './calls.ts';
+import { TimeSlices } from './time-slices.ts';
 
 export interface WindowPlace {
   readonly ref: SegmentRef;
@@ -28,24 +29,38 @@ const MAX_CHECKED_BYTES = 64 * MAX_COMMIT_BYTES;
 export class TailWindow {
   readonly place: WindowPlace;
   readonly #calls: Calls;
-  readonly #ending = new Map<number, DecodedCommit | undefined>();
+  readonly #slices: TimeSlices;
   #bytes: Buffer = Buffer.alloc(0);
   #checkedBytes = 0;
 
   constructor(calls: Calls, place: WindowPlace) {
     this.#calls = calls;
+    this.#slices = new TimeSlices(calls.runtime);
     this.place = place;
   }
 
   /**
-   * The commit whose last page is the one before the absolute `page`, all of it checked; undefined when none ends there.
+   * The header of the commit whose last page is the one before the absolute `page`, all of it checked; undefined when none ends there.
    * "This commit exists" means the same here as to a reader: decodeCommit accepts it at this page of this stream.
    */
-  async commitEndingAt(page: number): Promise<DecodedCommit | undefined> {
-    if (this.#ending.has(page)) return this.#ending.get(page);
-    const commit = await this.#decodeEndingAt(page);
-    this.#ending.set(page, commit);
-    return commit;
+  async commitEndingAt(page: number): Promise<CommitHeader | undefined> {
+    const { firstPage, streamId } = this.place;
+    if (page <= firstPage) return undefined;
+    await this.#slices.step();
+    await this.#load(page - 1);
+    const trailer = readTrailer(this.#bytes, this.#at(page));
+    if (trailer === undefined) return undefined;
+    const start = page - trailer.byteLength / PAGE_BYTES;
+    if (start < firstPage) return undefined;
+    await this.#load(start);
+    this.#spend(trailer.byteLength, start);
+    try {
+      const { header } = decodeCommit(this.#bytes, this.#at(start), { page: start, streamId });
+      return header.byteLength === trailer.byteLength ? header : undefined;
+    } catch (error) {
+      if (error instanceof FramingError) return undefined;
+      throw error;
+    }
   }
 
   /** What has been read from the absolute byte `startByte` on, if that is at least `length` bytes. */
@@ -57,25 +72,6 @@ export class TailWindow {
 
   get #fromPage(): number {
     return this.place.endPage - this.#bytes.length / PAGE_BYTES;
-  }
-
-  async #decodeEndingAt(page: number): Promise<DecodedCommit | undefined> {
-    const { firstPage, streamId } = this.place;
-    if (page <= firstPage) return undefined;
-    await this.#load(page - 1);
-    const trailer = readTrailer(this.#bytes, this.#at(page));
-    if (trailer === undefined) return undefined;
-    const start = page - trailer.byteLength / PAGE_BYTES;
-    if (start < firstPage) return undefined;
-    await this.#load(start);
-    this.#spend(trailer.byteLength, start);
-    try {
-      const commit = decodeCommit(this.#bytes, this.#at(start), { page: start, streamId });
-      return commit.header.byteLength === trailer.byteLength ? commit : undefined;
-    } catch (error) {
-      if (error instanceof FramingError) return undefined;
-      throw error;
-    }
   }
 
   #at(page: number): number {

@@ -69,6 +69,7 @@ export class WriterWorld {
     container: 'mv-orders',
   };
   readonly leaderships: TestLeadership[] = [];
+  #made: Promise<void> | undefined;
 
   constructor(seed = 1) {
     this.runtime = new VirtualRuntime({ seed });
@@ -91,11 +92,14 @@ export class WriterWorld {
   }
 
   /** Begins to open; virtual time does not run by itself. */
-  opening(epoch: number, options: OpenOptions = {}): Promise<StreamWriter> {
+  async opening(epoch: number, options: OpenOptions = {}): Promise<StreamWriter> {
+    // The container comes with the stream's name, before anybody opens it; once only, so that a test can take it away.
+    this.#made ??= this.pages.createContainer(this.stream.container);
+    await this.#made;
     const plan = options.faults;
     const storage =
       plan === undefined ? this.storage : faultyStorage(this.storage, plan, { runtime: this.runtime });
-    return openWriter({
+    return await openWriter({
       pages: storage.pages,
       runtime: this.runtime,
       stream: this.stream,

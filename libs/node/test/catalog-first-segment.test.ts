@@ -1,0 +1,33 @@
+import { openWriter } from '@message-vault/log';
+import { defaultStreamPolicy } from '@message-vault/metadata';
+import { VirtualRuntime } from '@message-vault/runtime/testing';
+import { faultyStorage, memoryStorage } from '@message-vault/storage';
+import { expect, test } from 'vitest';
+import { Catalog } from '../src/catalog.ts';
+
+const init = { epoch: 1, policy: { ...defaultStreamPolicy, segmentBytes: 8 * 1024 * 1024 } };
+
+test('a name is only written down once the first segment of its stream is there', async () => {
+  const inner = memoryStorage();
+  const order: string[] = [];
+  const storage = faultyStorage(inner, ({ operation }) => {
+    if (operation === 'pages.createSegment' || operation === 'documents.put') order.push(operation);
+    return undefined;
+  });
+  const { ref } = await new Catalog(storage, new VirtualRuntime({ seed: 1 })).ensureStream('orders', init);
+  expect(order).toEqual(['pages.createSegment', 'documents.put']);
+  expect(await inner.pages.listSegments(ref.container)).toEqual(['0000000000000000']);
+});
+
+test('a known stream whose container is empty is refused, not begun anew', async () => {
+  const runtime = new VirtualRuntime({ seed: 1 });
+  const storage = memoryStorage({ runtime });
+  await new Catalog(storage, runtime).ensureStream('orders', init);
+  const entry = await new Catalog(storage, runtime).lookup('orders');
+  if (entry === undefined) throw new Error('the stream is not known');
+  const { pages } = storage;
+  await pages.deleteSegment({ container: entry.ref.container, segment: '0000000000000000' });
+  const leadership = { epoch: 2, isLeading: () => true, lost: () => undefined };
+  const opening = openWriter({ pages, runtime, stream: entry.ref, leadership });
+  await expect(runtime.run(opening)).rejects.toMatchObject({ code: 'damaged' });
+});
