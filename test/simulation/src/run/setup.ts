@@ -127,14 +127,19 @@ function nodesOf(random: SeededRandom): NodeSetup[] {
     checkpointEvery: random.pick([8, 8, 64]),
     writeTimeoutMs: random.pick([300, 1000, 5000]),
     resolveForMs: random.pick([500, 1000, 3000, 10_000]),
+    maxQueueBatches: random.pick([2, 4096, 4096, 4096]),
+    idleCloseMs: random.pick([300, 600_000, 600_000]),
+    maxOpenStreams: random.pick([1, 10_000, 10_000]),
   };
   const storageTimeoutMs = random.pick([1000, 5000]);
+  const mostDrift = random.pick([0, 0, 0.01]);
   return all.map((node) => ({
     ...node,
     peers: urlsOf((app) => app !== 'reader', node.name),
     witnesses: withWitnesses ? urlsOf((app) => app === 'reader', node.name) : [],
     limits,
     storageTimeoutMs,
+    clockRate: 1 + mostDrift * (2 * random.next() - 1),
   }));
 }
 
