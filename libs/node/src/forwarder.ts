@@ -18,8 +18,6 @@ export interface ForwarderOptions {
   ) => void;
 }
 
-/** Between the moment a node stands in the records as the leader and the one it leads, a few storage calls pass. */
-const BEGINS_WITHIN_MS = 20;
 /** Longest time to look for the leader before what is known has to do. */
 const LOOK_WITHIN_MS = 1000;
 /** The largest problem document of another node that is looked into. */
@@ -82,18 +80,11 @@ export class Forwarder {
     why: ForwardError | undefined,
   ): Promise<LeaderDocument> {
     const { view, runtime, counted } = this.#options;
-    const leftMs = (): number => deadline - runtime.monotonic();
     counted('held');
-    let next = await view.waitForNewerThan(epoch, leftMs(), request.signal);
-    while (next !== null && this.#isFormerSelf(next) && leftMs() > 0) {
-      const newer = await view.waitForNewerThan(
-        next.epoch,
-        Math.min(BEGINS_WITHIN_MS, leftMs()),
-        request.signal,
-      );
-      next = newer ?? next;
-    }
-    if (next !== null && !this.#isFormerSelf(next)) return next;
+    // A node stands in the records as the leader some storage calls before it leads.
+    const accepts = (leader: LeaderDocument): boolean => leader.epoch > epoch && !this.#isFormerSelf(leader);
+    const next = await view.waitFor(accepts, deadline - runtime.monotonic(), request.signal);
+    if (next !== null) return next;
     throw (
       why ?? new ForwardError('no_leader', 'no node leads, and none began to in the time a request may wait')
     );

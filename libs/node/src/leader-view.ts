@@ -23,6 +23,7 @@ const LOOK_EVERY_MS = 20;
  */
 export class LeaderView {
   readonly #options: LeaderViewOptions;
+  readonly #waiting = new Set<() => void>();
   #known: LeaderDocument | null = null;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<LeaderDocument | null> | undefined;
@@ -78,33 +79,59 @@ export class LeaderView {
   /** A news of another node: a newer epoch than the known one is believed, until storage says otherwise. */
   learn(leader: LeaderDocument): void {
     if (leader.epoch > (this.#known?.epoch ?? 0)) this.#known = leader;
+    this.#tell();
   }
 
   /**
-   * Waits, at most `withinMs`, until another term than `epoch` is in force. Null when none came.
+   * Waits, at most `withinMs`, until somebody leads that `accepts` is content with. Null when nobody came. Storage is looked
+   * at again and again, and `accepts` is asked anew whenever there is news of any kind. Errors: the signal's reason.
    */
-  async waitForNewerThan(
-    epoch: number,
+  async waitFor(
+    accepts: (leader: LeaderDocument) => boolean,
     withinMs: number,
     signal?: AbortSignal,
   ): Promise<LeaderDocument | null> {
     const { runtime } = this.#options;
     const deadline = runtime.monotonic() + withinMs;
+    const leftMs = (): number => Math.max(0, deadline - runtime.monotonic());
     for (let pauseMs = 25; ; pauseMs = Math.min(200, pauseMs * 1.5)) {
-      if ((this.#known?.epoch ?? 0) > epoch) return this.#known;
-      const leftMs = deadline - runtime.monotonic();
-      if (leftMs <= 0) return null;
-      await sleep(runtime, Math.min(pauseMs, leftMs), signal);
+      if (this.#known !== null && accepts(this.#known)) return this.#known;
+      if (leftMs() === 0) return null;
+      const news = await this.#news(Math.min(pauseMs, leftMs()), signal);
       // Many wait at once: one look serves them all.
-      await this.latest(deadline - runtime.monotonic(), LOOK_EVERY_MS);
+      if (!news) await this.latest(leftMs(), LOOK_EVERY_MS);
     }
+  }
+
+  /** Waits for news. False when none came within `withinMs`. */
+  async #news(withinMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+    signal?.throwIfAborted();
+    const heard = Promise.withResolvers<boolean>();
+    const timer = this.#options.runtime.setTimer(withinMs, () => heard.resolve(false));
+    const tell = (): void => heard.resolve(true);
+    const leave = (): void => heard.reject(signal?.reason);
+    this.#waiting.add(tell);
+    signal?.addEventListener('abort', leave, { once: true });
+    try {
+      return await heard.promise;
+    } finally {
+      timer.cancel();
+      this.#waiting.delete(tell);
+      signal?.removeEventListener('abort', leave);
+    }
+  }
+
+  #tell(): void {
+    for (const tell of this.#waiting) tell();
   }
 
   async #read(): Promise<LeaderDocument | null> {
     const { documents, runtime } = this.#options;
+    const before = this.#known?.epoch;
     const stored = await documents.get(LEADER_PATH);
     this.#known = stored === undefined ? null : (readable(stored.body) ?? this.#known);
     this.#readAt = runtime.monotonic();
+    if (this.#known?.epoch !== before) this.#tell();
     return this.#known;
   }
 }
