@@ -56,7 +56,13 @@ async function main(): Promise<void> {
   const chosen = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   if (chosen.length < positionals.length || !(options.roundMs > 0)) throw new Error(`see --help\n\n${help}`);
   const rows: Row[] = [];
-  for (const scenario of chosen) rows.push(...(await runScenario(scenario, options)));
+  for (const scenario of chosen) {
+    const measured = await runScenario(scenario, options);
+    // At once as well: a run that is cut short has something to show.
+    for (const { what, result, goal } of measured)
+      process.stderr.write(`  ${what}: ${result} (goal ${goal})\n`);
+    rows.push(...measured);
+  }
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.version}`;
   process.stdout.write(
     values.json ? `${JSON.stringify({ machine, rows })}\n` : `\n${machine}\n\n${markdownTable(rows)}\n`,
