@@ -22,6 +22,10 @@ export class Host {
   }
 }
 
+/** What a node waits between two rounds of retention, and what it waits here: no run is as long as that. */
+const RETENTION_EVERY_MS = 15 * 60_000;
+const SHORT_RETENTION_MS = 800;
+
 type State = 'running' | 'frozen' | 'thawing' | 'dead';
 
 /**
@@ -64,7 +68,8 @@ export class SimProcess implements Runtime {
     return this.world.nowMs * this.host.clockRate;
   }
 
-  setTimer(delayMs: number, fire: () => void): Timer {
+  setTimer(givenMs: number, fire: () => void): Timer {
+    const delayMs = givenMs === RETENTION_EVERY_MS ? SHORT_RETENTION_MS : givenMs;
     let cancelled = false;
     const due = (): void => {
       if (!cancelled) fire();
