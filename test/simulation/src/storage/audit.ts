@@ -10,7 +10,7 @@ import {
   PAGE_BYTES,
 } from '@message-vault/framing';
 import { LEADER_PATH, parseLeaderDocument } from '@message-vault/metadata';
-import type { PageStore, SegmentRef, Storage } from '@message-vault/storage';
+import { type PageStore, type SegmentRef, type Storage, StorageError } from '@message-vault/storage';
 import type { World } from '../world/world.ts';
 
 /** A commit that stood whole in the storage at some moment: readers may have seen it. */
@@ -103,6 +103,9 @@ export class AuditedStore {
     return {
       ...pages,
       createSegment: async (ref, init) => {
+        // Retention takes days in truth, and no request is on its way for as long as that.
+        if (Number(ref.segment) < (this.#shrinking.get(ref.container) ?? 0))
+          throw new StorageError('already_exists', `segment ${ref.segment} has been there and is gone`);
         const answer = await pages.createSegment(ref, init);
         this.#raiseEpoch(ref, init.epoch);
         return answer;
