@@ -9,6 +9,8 @@ export interface NodeView {
   readonly ready: boolean;
   readonly leader: LeaderSaid | undefined;
   readonly alarms: readonly string[];
+  /** The row of the election's decision table that holds, for a node that stands by. */
+  readonly decision: string | undefined;
   /** The node's latest changes of role, oldest first. */
   readonly history: readonly RoleSaid[];
   /** When it answered. */
@@ -36,7 +38,16 @@ export interface LeaderPeriod extends LeaderSaid {
   readonly until: number;
 }
 
+/** What a standby made of what it saw, from some moment on. */
+export interface DecisionSeen {
+  readonly at: number;
+  readonly nodeId: string;
+  readonly decision: string;
+}
+
 const LOOK_EVERY_MS = 100;
+/** Older ones are forgotten: they belong to runs that are over. */
+const MAX_DECISIONS = 1000;
 /** A node that is frozen must not hold up the looks at the others, nor pile up requests. */
 const ANSWER_WITHIN_MS = 1000;
 
@@ -45,6 +56,7 @@ export class Watch {
   readonly #urls: readonly string[];
   readonly #views = new Map<string, NodeView>();
   readonly #periods: LeaderPeriod[] = [];
+  readonly #decisions: DecisionSeen[] = [];
   readonly #stop = new AbortController();
   #record: (event: HistoryEvent) => void = () => {};
   #running: Promise<unknown> = Promise.resolve();
@@ -82,6 +94,11 @@ export class Watch {
     return this.#periods.toSorted((a, b) => a.epoch - b.epoch);
   }
 
+  /** Changes of what the standbys decided, oldest first. */
+  get decisions(): readonly DecisionSeen[] {
+    return this.#decisions;
+  }
+
   /** Who leads by the newest epoch that anybody told of. */
   get leader(): LeaderPeriod | undefined {
     return this.periods.at(-1);
@@ -99,11 +116,18 @@ export class Watch {
       const view = await look(url, signal);
       if (view === undefined) this.#views.delete(url);
       else {
+        this.#noteDecision(view, this.#views.get(url));
         this.#views.set(url, view);
         this.#tell(view);
       }
       await pause(LOOK_EVERY_MS, signal).catch(() => {});
     }
+  }
+
+  #noteDecision({ at, nodeId, decision }: NodeView, before: NodeView | undefined): void {
+    if (decision === undefined || decision === before?.decision) return;
+    this.#decisions.push({ at, nodeId, decision });
+    if (this.#decisions.length > MAX_DECISIONS) this.#decisions.shift();
   }
 
   #tell(view: NodeView): void {
@@ -147,6 +171,7 @@ function viewOf(url: string, body: unknown): NodeView | undefined {
     role: said.role,
     ready: ready !== false,
     leader: leaderOf(members(leader)),
+    decision: typeof said.decision === 'string' ? said.decision : undefined,
     alarms: list(said.alarms).map((alarm) => String(members(alarm).code)),
     history: list(said.history).map(members).map(roleOf),
     at: now(),

@@ -81,6 +81,16 @@ describe('the timeline of a run', () => {
     ]);
   });
 
+  it('tells what the standbys made of it', () => {
+    const decisions = [
+      { at: 3_000, nodeId: 'slave-1', decision: 'leader_well' },
+      { at: 10_400, nodeId: 'slave-1', decision: 'leader_dead' },
+    ];
+    expect(someResult({ decisions }).timeline.decisions).toEqual([
+      { atMs: 400, nodeId: 'slave-1', decision: 'leader_dead' },
+    ]);
+  });
+
   it('tells how long publishing took to go on after the heal, and how calm it was before the fault', () => {
     expect([recoveryMs, quietMs]).toEqual([10, 10]);
   });

@@ -42,6 +42,7 @@ export function someResult(changes: Partial<Observed> = {}): RunResult {
     gaps: [{ mark: 'fault', at: 10_000, acrossMs: 800, longestMs: 800 }],
     times: someTimes(),
     periods: [period(1, 'master-1', 500, 9_950), period(2, 'slave-1', 10_600, 14_100)],
+    decisions: [],
     views: [],
     notes: [],
     problems: [],

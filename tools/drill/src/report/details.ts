@@ -1,8 +1,9 @@
 import type { RunResult } from '../run/result.ts';
+import type { Timeline } from '../run/timeline.ts';
 import { escaped } from './markup.ts';
 import { msText } from './text.ts';
 
-const MAX_ROLES = 40;
+const MAX_LINES = 60;
 
 /** What happened in each run, for whoever wants to know why. */
 export function runDetails(runs: readonly RunResult[]): string {
@@ -21,12 +22,22 @@ function runDetail(run: RunResult): string {
     `stream ${run.stream}`,
   ];
   const lines = [
-    ...run.timeline.roles.slice(0, MAX_ROLES).map(({ atMs, nodeId, role, reason }) => {
-      return `${atMs} ms: ${nodeId} is ${role}: ${reason}`;
-    }),
+    ...whatNodesDid(run.timeline),
     ...run.notes,
     ...Object.entries(run.retries).map(([reason, count]) => `tried again ${count} times: ${reason}`),
   ];
   const items = lines.map((line) => `<li>${escaped(line)}</li>`).join('');
   return `<p><b>Run ${run.run}</b> <span class="facts">${escaped(facts.join(' · '))}</span></p><ul class="facts">${items}</ul>`;
+}
+
+/** Changes of role and decisions in the order of time. */
+function whatNodesDid({ roles, decisions }: Timeline): string[] {
+  const told = [
+    ...roles.map(({ atMs, nodeId, role, reason }) => ({ atMs, text: `${nodeId} is ${role}: ${reason}` })),
+    ...decisions.map(({ atMs, nodeId, decision }) => ({ atMs, text: `${nodeId} decides ${decision}` })),
+  ];
+  return told
+    .sort((a, b) => a.atMs - b.atMs)
+    .slice(0, MAX_LINES)
+    .map(({ atMs, text }) => `${atMs} ms: ${text}`);
 }

@@ -50,7 +50,7 @@ export class Run {
   readonly #notes: string[] = [];
   readonly #problems: string[] = [];
   /** What the watch had seen when the history ended: what is mended afterwards is no part of the run. */
-  #seen: Pick<Seen, 'periods' | 'views'> | undefined;
+  #seen: Omit<Seen, 'times'> | undefined;
 
   constructor(options: RunOptions) {
     const { drill, target, run, dir } = options;
@@ -223,9 +223,9 @@ export class Run {
     }
   }
 
-  #look(): Pick<Seen, 'periods' | 'views'> {
-    const { periods, views } = this.#options.target.watch;
-    return { periods, views };
+  #look(): Omit<Seen, 'times'> {
+    const { periods, decisions, views } = this.#options.target.watch;
+    return { periods, decisions: [...decisions], views };
   }
 
   #mark(name: string): void {

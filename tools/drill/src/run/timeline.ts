@@ -1,5 +1,5 @@
 import type { Times } from '../record/recorder.ts';
-import type { LeaderPeriod, NodeView } from '../watch.ts';
+import type { DecisionSeen, LeaderPeriod, NodeView } from '../watch.ts';
 
 /** What the report draws of a run. All times in milliseconds from the mark `fault`. */
 export interface Timeline {
@@ -13,6 +13,12 @@ export interface Timeline {
   readonly leaders: readonly LeaderBand[];
   /** Changes of role as the nodes that were there in the end remember them. */
   readonly roles: readonly RoleChange[];
+  /** Rows of the election's decision table that standbys came to, as they were seen by looking every 100 ms. */
+  readonly decisions: readonly {
+    readonly atMs: number;
+    readonly nodeId: string;
+    readonly decision: string;
+  }[];
   /** Where the gap lies. */
   readonly gap: { readonly fromMs: number; readonly toMs: number } | undefined;
 }
@@ -38,6 +44,7 @@ export const BEFORE_MS = 1000;
 export interface Seen {
   readonly times: Times;
   readonly periods: readonly LeaderPeriod[];
+  readonly decisions: readonly DecisionSeen[];
   readonly views: readonly NodeView[];
 }
 
@@ -61,6 +68,9 @@ export function timelineOf(seen: Seen, fault: number, healed: number | undefined
         return { fromMs: relative(at), toMs: relative(Math.min(until, successorAt, last)), nodeId, epoch };
       }),
     roles: rolesOf(seen.views, fault),
+    decisions: seen.decisions
+      .filter(({ at }) => at >= fault - BEFORE_MS && at <= last)
+      .map(({ at, nodeId, decision }) => ({ atMs: relative(at), nodeId, decision })),
     gap: gap.ms === undefined ? undefined : { fromMs: relative(gap.from), toMs: relative(gap.to) },
   };
 }
