@@ -1,6 +1,6 @@
 import type { BatchHeader } from '@message-vault/framing';
 import type { AppendResult, StreamReader } from '@message-vault/log';
-import type { NameDocument, NameRole } from '@message-vault/metadata';
+import type { NameDocument, NameRole, StreamDocument } from '@message-vault/metadata';
 
 /** Who leads, as far as this node knows. */
 export interface LeaderInfo {
@@ -136,9 +136,9 @@ export interface NodePorts {
   forward(request: ForwardRequest): Promise<ForwardAnswer>;
 
   /** Shared by all who read the stream. */
-  acquireReader(name: NameDocument): ReaderLease;
+  acquireReader(name: StreamDocument): ReaderLease;
   /** Undefined where the storage can't hand out access. */
-  grantAccess(name: NameDocument): Promise<AccessGrant | undefined>;
+  grantAccess(name: StreamDocument): Promise<AccessGrant | undefined>;
 }
 
 /**

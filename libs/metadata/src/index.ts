@@ -1,4 +1,5 @@
 export { containerName } from './containers.ts';
+export { deadLetterName, deadLetterOf, deadLetterOwner, intakeOf } from './derived-documents.ts';
 export { DocumentError, type DocumentErrorCode, NameError, UnitError, type UnitErrorCode } from './errors.ts';
 export {
   encodeLeaderDocument,
@@ -8,7 +9,16 @@ export {
   parseLeaderDocument,
 } from './leader-document.ts';
 export { defaultLimits, type Limits, limitsSchema } from './limits.ts';
-export { encodeNameDocument, type NameDocument, parseNameDocument } from './name-document.ts';
+export {
+  type ConnectionPointDocument,
+  encodeNameDocument,
+  type MetadataDocument,
+  type NameDocument,
+  parseNameDocument,
+  type QueueDocument,
+  type RouterDocument,
+  type StreamDocument,
+} from './name-document.ts';
 export { nameOfPath, namePath, namePathPrefix } from './name-paths.ts';
 export {
   isName,
@@ -20,5 +30,14 @@ export {
   RESERVED_SEGMENT,
   ROLES,
 } from './names.ts';
-export { defaultStreamPolicy, MAX_MESSAGE_BYTES, type StreamPolicy, streamPolicySchema } from './policy.ts';
+export { type CommonPolicy, commonPolicySchema, type Overflow } from './policies/common.ts';
+export { MAX_DEQUEUE_RETRIES, type QueuePolicy, queuePolicySchema } from './policies/queue.ts';
+export { type MetadataPolicy, metadataPolicySchema } from './policies/reference.ts';
+export { MAX_SUBSCRIBERS, type RouterPolicy, routerPolicySchema } from './policies/router.ts';
+export {
+  defaultStreamPolicy,
+  MAX_MESSAGE_BYTES,
+  type StreamPolicy,
+  streamPolicySchema,
+} from './policies/stream.ts';
 export { formatDuration, parseDurationMs, parseSizeBytes } from './units.ts';

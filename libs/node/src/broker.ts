@@ -25,7 +25,7 @@ import {
   type Readiness,
 } from '@message-vault/http';
 import { type AppendResult, type Leadership, LogError } from '@message-vault/log';
-import { type NameDocument, streamPolicySchema } from '@message-vault/metadata';
+import { type NameDocument, type StreamDocument, streamPolicySchema } from '@message-vault/metadata';
 import { invariant, type Runtime, randomUuid } from '@message-vault/runtime';
 import type { Storage } from '@message-vault/storage';
 import type { Logger, Metrics } from '@message-vault/telemetry';
@@ -222,7 +222,7 @@ export class Broker implements NodePorts {
   }
 
   async lookup(name: string): Promise<NameDocument | undefined> {
-    return (await this.#catalog.lookup(name))?.document;
+    return await this.#catalog.lookup(name);
   }
 
   listNames(prefix: string, page: PageRequest): Promise<NamePage> {
@@ -244,11 +244,11 @@ export class Broker implements NodePorts {
     return this.#forwarder.forward(request);
   }
 
-  acquireReader(document: NameDocument): ReaderLease {
+  acquireReader(document: StreamDocument): ReaderLease {
     return this.#readers.acquire(document);
   }
 
-  async grantAccess(document: NameDocument): Promise<AccessGrant | undefined> {
+  async grantAccess(document: StreamDocument): Promise<AccessGrant | undefined> {
     const { grants, pages } = this.#storage;
     if (grants === undefined) return undefined;
     const [grant, segments] = await Promise.all([

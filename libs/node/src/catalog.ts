@@ -1,5 +1,5 @@
 import type { NameEntry, NamePage } from '@message-vault/http';
-import { createStream, LogError, type StreamRef } from '@message-vault/log';
+import { createStream, LogError } from '@message-vault/log';
 import {
   containerName,
   encodeNameDocument,
@@ -9,15 +9,12 @@ import {
   namePath,
   namePathPrefix,
   parseNameDocument,
+  type StreamDocument,
   type StreamPolicy,
 } from '@message-vault/metadata';
 import { type Runtime, randomUuid } from '@message-vault/runtime';
 import { isStorageError, type Storage } from '@message-vault/storage';
-
-export interface CatalogEntry {
-  readonly ref: StreamRef;
-  readonly document: NameDocument;
-}
+import { streamEntry } from './stream-entry.ts';
 
 /** Names remembered by a node; a name beyond that is looked up again. */
 const MAX_REMEMBERED = 50_000;
@@ -30,8 +27,8 @@ const MAX_LISTED = 1000;
 export class Catalog {
   readonly #storage: Storage;
   readonly #runtime: Runtime;
-  readonly #entries = new Map<string, CatalogEntry>();
-  readonly #creating = new Map<string, Promise<CatalogEntry>>();
+  readonly #entries = new Map<string, NameDocument>();
+  readonly #creating = new Map<string, Promise<NameDocument>>();
 
   constructor(storage: Storage, runtime: Runtime) {
     this.#storage = storage;
@@ -39,7 +36,7 @@ export class Catalog {
   }
 
   /** Undefined for a name that has no role. */
-  async lookup(name: string): Promise<CatalogEntry | undefined> {
+  async lookup(name: string): Promise<NameDocument | undefined> {
     return this.#entries.get(name) ?? (await this.#read(name));
   }
 
@@ -47,7 +44,7 @@ export class Catalog {
    * The stream at `name`, made if the name has no role yet. For the leader only: `epoch` is written down with it.
    * Two leaders that race both get the one that was first.
    */
-  async ensureStream(name: string, init: { epoch: number; policy: StreamPolicy }): Promise<CatalogEntry> {
+  async ensureStream(name: string, init: { epoch: number; policy: StreamPolicy }): Promise<NameDocument> {
     const known = await this.lookup(name);
     if (known !== undefined) return known;
     const running = this.#creating.get(name);
@@ -66,7 +63,7 @@ export class Catalog {
       const slice = found.slice(at, at + LISTING_PARALLEL);
       const entries = await Promise.all(slice.map((name) => this.lookup(name)));
       for (const entry of entries) {
-        if (entry !== undefined) names.push({ name: entry.document.name, role: entry.document.role });
+        if (entry !== undefined) names.push({ name: entry.name, role: entry.role });
       }
     }
     return { names, cursor: listed.cursor };
@@ -89,8 +86,8 @@ export class Catalog {
     return { names, cursor: after.length > page.limit ? names.at(-1)?.name : undefined };
   }
 
-  async #create(name: string, init: { epoch: number; policy: StreamPolicy }): Promise<CatalogEntry> {
-    const document: NameDocument = {
+  async #create(name: string, init: { epoch: number; policy: StreamPolicy }): Promise<NameDocument> {
+    const document: StreamDocument = {
       version: 1,
       name,
       role: 'stream',
@@ -102,7 +99,7 @@ export class Catalog {
     };
     await createStream({
       pages: this.#storage.pages,
-      stream: refOf(document),
+      stream: streamEntry(document).ref,
       epoch: init.epoch,
       segmentBytes: init.policy.segmentBytes,
     });
@@ -115,27 +112,21 @@ export class Catalog {
     const entry = await this.#read(name);
     if (entry === undefined)
       throw new LogError('storage_unavailable', `the stream ${name} could not be created`);
-    if (entry.document.container !== document.container) {
+    if (!('container' in entry) || entry.container !== document.container) {
       await this.#storage.pages.deleteContainer(document.container);
     }
     return entry;
   }
 
-  async #read(name: string): Promise<CatalogEntry | undefined> {
+  async #read(name: string): Promise<NameDocument | undefined> {
     const stored = await this.#storage.documents.get(namePath(name));
     if (stored === undefined) return undefined;
     const document = parseNameDocument(stored.body);
-    const entry = { document, ref: refOf(document) };
     const oldest = this.#entries.size >= MAX_REMEMBERED ? this.#entries.keys().next().value : undefined;
     if (oldest !== undefined) this.#entries.delete(oldest);
-    this.#entries.set(name, entry);
-    return entry;
+    this.#entries.set(name, document);
+    return document;
   }
-}
-
-/** A leader makes the first segment before it writes the document down; only what no leader made (epoch 0) has none. */
-function refOf({ container, createdByEpoch, name, streamId }: NameDocument): StreamRef {
-  return { name, streamId, container, madeWithSegment: createdByEpoch > 0 };
 }
 
 function addChild(children: Map<string, NameRole>, parent: string, entry: NameEntry): void {

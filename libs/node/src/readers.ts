@@ -1,6 +1,6 @@
 import type { ReaderLease } from '@message-vault/http';
 import { ChunkCache, openReader, type StreamReader } from '@message-vault/log';
-import type { Limits, NameDocument } from '@message-vault/metadata';
+import type { Limits, StreamDocument } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
 import type { Wakeup } from '@message-vault/wakeup';
@@ -37,7 +37,7 @@ export class Readers {
   }
 
   /** The stream's reader, kept open until it is released. */
-  acquire(document: NameDocument): ReaderLease {
+  acquire(document: StreamDocument): ReaderLease {
     const open = this.#open.get(document.streamId) ?? this.#add(document);
     this.#open.delete(document.streamId);
     this.#open.set(document.streamId, open);
@@ -57,7 +57,7 @@ export class Readers {
     this.#open.clear();
   }
 
-  #add({ name, streamId, container }: NameDocument): OpenReader {
+  #add({ name, streamId, container }: StreamDocument): OpenReader {
     this.#makeRoom();
     const { pages, runtime, wakeup } = this.#options;
     const reader = openReader({ pages, runtime, stream: { name, streamId, container }, cache: this.#cache });

@@ -2,7 +2,8 @@ import { applyRetention, isLogError } from '@message-vault/log';
 import type { Runtime, Timer } from '@message-vault/runtime';
 import { isStorageError, type PageStore } from '@message-vault/storage';
 import type { Logger } from '@message-vault/telemetry';
-import type { Catalog, CatalogEntry } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
+import { type StreamEntry, streamEntry } from './stream-entry.ts';
 
 export interface RetentionRoundsOptions {
   readonly catalog: Catalog;
@@ -52,15 +53,15 @@ export class RetentionRounds {
       const page = await catalog.list('', { limit: PAGE_NAMES, cursor });
       for (const { name } of page.names) {
         if (this.#stopped.signal.aborted) return;
-        const entry = await catalog.lookup(name);
-        if (entry !== undefined) await this.#applyOrGoOn(entry);
+        const document = await catalog.lookup(name);
+        if (document?.role === 'stream') await this.#applyOrGoOn(streamEntry(document));
       }
       cursor = page.cursor;
     } while (cursor !== undefined);
   }
 
   /** One stream that can't be tidied up must not keep the others from it. */
-  async #applyOrGoOn(entry: CatalogEntry): Promise<void> {
+  async #applyOrGoOn(entry: StreamEntry): Promise<void> {
     try {
       await this.#apply(entry);
     } catch (error) {
@@ -73,7 +74,7 @@ export class RetentionRounds {
     }
   }
 
-  async #apply({ ref, document }: CatalogEntry): Promise<void> {
+  async #apply({ ref, document }: StreamEntry): Promise<void> {
     const { pages, runtime, logger } = this.#options;
     const { signal } = this.#stopped;
     const deleted = await applyRetention({

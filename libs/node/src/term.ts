@@ -3,6 +3,7 @@ import { type AppendResult, type Leadership, LogError } from '@message-vault/log
 import type { StreamPolicy } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
 import type { Catalog } from './catalog.ts';
+import { writableStream } from './stream-entry.ts';
 import { Writers, type WritersOptions } from './writers.ts';
 
 export interface TermOptions extends WritersOptions {
@@ -35,10 +36,10 @@ export class Term {
       );
     }
     if (known === undefined) refuseWhatAnEmptyStreamWould(request);
-    const entry =
+    const document =
       known ??
       (await catalog.ensureStream(request.name, { epoch: this.leadership.epoch, policy: newStreamPolicy }));
-    return this.writers.with(entry, (writer) =>
+    return this.writers.with(writableStream(document), (writer) =>
       writer.append(request.batch, {
         header: request.header,
         ...(request.expectedSequenceNumber === undefined

@@ -10,22 +10,22 @@ import {
 import type { Limits } from '@message-vault/metadata';
 import type { Runtime, Timer } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
-import type { CatalogEntry } from './catalog.ts';
 import { Permits } from './permits.ts';
+import type { StreamEntry } from './stream-entry.ts';
 
 export interface WritersOptions {
   readonly pages: PageStore;
   readonly runtime: Runtime;
   readonly leadership: Leadership;
   readonly limits: Limits['writer'];
-  readonly onCommit: (entry: CatalogEntry, tail: Tail) => void;
+  readonly onCommit: (entry: StreamEntry, tail: Tail) => void;
 }
 
 /** Streams recovered at once. */
 const MAX_OPENING = 4;
 
 interface OpenStream {
-  readonly entry: CatalogEntry;
+  readonly entry: StreamEntry;
   readonly writer: Promise<StreamWriter>;
   /** The same, once it is there. */
   opened: StreamWriter | undefined;
@@ -63,7 +63,7 @@ export class Writers {
   }
 
   /** Runs `use` with the stream's writer, which stays open at least until it is done. Errors: LogError. */
-  async with<Result>(entry: CatalogEntry, use: (writer: StreamWriter) => Promise<Result>): Promise<Result> {
+  async with<Result>(entry: StreamEntry, use: (writer: StreamWriter) => Promise<Result>): Promise<Result> {
     const stream = this.#get(entry);
     stream.users += 1;
     try {
@@ -87,7 +87,7 @@ export class Writers {
     await Promise.all([...open.map(closeStream), ...this.#leaving.values()]);
   }
 
-  #get(entry: CatalogEntry): OpenStream {
+  #get(entry: StreamEntry): OpenStream {
     if (this.#closing) throw new LogError('not_leader', 'this node is giving up leadership');
     const key = entry.ref.streamId;
     const known = this.#open.get(key);
@@ -116,7 +116,7 @@ export class Writers {
   }
 
   /** A few at a time: recovering a stream reads megabytes, and after a takeover all of them are wanted at once. */
-  async #openWriter(entry: CatalogEntry): Promise<StreamWriter> {
+  async #openWriter(entry: StreamEntry): Promise<StreamWriter> {
     await this.#leaving.get(entry.ref.streamId);
     const permit = await this.#opening.take();
     try {
@@ -126,7 +126,7 @@ export class Writers {
     }
   }
 
-  #recover(entry: CatalogEntry): Promise<StreamWriter> {
+  #recover(entry: StreamEntry): Promise<StreamWriter> {
     const { pages, runtime, leadership, limits, onCommit } = this.#options;
     const { segmentBytes, segmentCommits } = entry.document.policy;
     const settings: Partial<WriterSettings> = {

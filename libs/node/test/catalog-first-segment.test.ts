@@ -4,6 +4,7 @@ import { VirtualRuntime } from '@message-vault/runtime/testing';
 import { faultyStorage, memoryStorage } from '@message-vault/storage';
 import { expect, test } from 'vitest';
 import { Catalog } from '../src/catalog.ts';
+import { writableStream } from '../src/stream-entry.ts';
 
 const init = { epoch: 1, policy: { ...defaultStreamPolicy, segmentBytes: 8 * 1024 * 1024 } };
 
@@ -14,7 +15,8 @@ test('a name is only written down once the first segment of its stream is there'
     if (operation === 'pages.createSegment' || operation === 'documents.put') order.push(operation);
     return undefined;
   });
-  const { ref } = await new Catalog(storage, new VirtualRuntime({ seed: 1 })).ensureStream('orders', init);
+  const made = await new Catalog(storage, new VirtualRuntime({ seed: 1 })).ensureStream('orders', init);
+  const { ref } = writableStream(made);
   expect(order).toEqual(['pages.createSegment', 'documents.put']);
   expect(await inner.pages.listSegments(ref.container)).toEqual(['0000000000000000']);
 });
@@ -23,11 +25,12 @@ test('a known stream whose container is empty is refused, not begun anew', async
   const runtime = new VirtualRuntime({ seed: 1 });
   const storage = memoryStorage({ runtime });
   await new Catalog(storage, runtime).ensureStream('orders', init);
-  const entry = await new Catalog(storage, runtime).lookup('orders');
-  if (entry === undefined) throw new Error('the stream is not known');
+  const document = await new Catalog(storage, runtime).lookup('orders');
+  if (document === undefined) throw new Error('the stream is not known');
+  const { ref } = writableStream(document);
   const { pages } = storage;
-  await pages.deleteSegment({ container: entry.ref.container, segment: '0000000000000000' });
+  await pages.deleteSegment({ container: ref.container, segment: '0000000000000000' });
   const leadership = { epoch: 2, isLeading: () => true, lost: () => undefined };
-  const opening = openWriter({ pages, runtime, stream: entry.ref, leadership });
+  const opening = openWriter({ pages, runtime, stream: ref, leadership });
   await expect(runtime.run(opening)).rejects.toMatchObject({ code: 'damaged' });
 });

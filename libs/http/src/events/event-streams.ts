@@ -1,4 +1,4 @@
-import type { NameDocument } from '@message-vault/metadata';
+import type { StreamDocument } from '@message-vault/metadata';
 import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { HttpProblem } from '../problems.ts';
 import { Query } from '../query.ts';
@@ -27,7 +27,7 @@ export class EventStreams {
   }
 
   /** Serves one client until it goes, has got what it asked for, or the server is being closed. */
-  async serve(exchange: Exchange, name: NameDocument, query: string): Promise<void> {
+  async serve(exchange: Exchange, name: StreamDocument, query: string): Promise<void> {
     const { ports, options } = this.#context;
     if (this.#consumers.size >= options.limits.sse.maxConsumers) {
       throw new HttpProblem('busy', `this node already serves ${this.#consumers.size} event streams`, {
@@ -88,7 +88,7 @@ export class EventStreams {
   }
 
   /** The hub of a stream lives from the first consumer at its tail to the last. */
-  #hub(name: NameDocument): TailHub {
+  #hub(name: StreamDocument): TailHub {
     const known = this.#hubs.get(name.streamId);
     if (known !== undefined && !known.ended) return known;
     const { reader, release } = this.#context.ports.acquireReader(name);

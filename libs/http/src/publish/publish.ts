@@ -107,6 +107,8 @@ function withKey(messages: ReturnType<typeof messagesOf>, wanted: Wanted): Retur
 
 async function append(context: HttpContext, name: string, framed: Framed, expected: number | undefined) {
   const known = await context.ports.lookup(name);
+  if (known !== undefined && known.role !== 'stream')
+    throw new HttpProblem('wrong_role', `${name} is a ${known.role}, not a stream`);
   checkMessageSizes(framed, (known?.policy ?? defaultStreamPolicy).maxMessageSize);
   const result = await context.ports.publish({ name, ...framed, expectedSequenceNumber: expected });
   count(context, framed, result);

@@ -1,4 +1,4 @@
-import type { NameDocument } from '@message-vault/metadata';
+import type { StreamDocument } from '@message-vault/metadata';
 import type { Exchange, HttpContext } from '../exchange.ts';
 import type { MessageRange } from './range.ts';
 
@@ -11,7 +11,7 @@ const A_YEAR_SECONDS = 31_536_000;
 export function tagRange(
   context: HttpContext,
   { res }: Exchange,
-  answer: { name: NameDocument; range: MessageRange; tag: string; fixed: boolean },
+  answer: { name: StreamDocument; range: MessageRange; tag: string; fixed: boolean },
 ): void {
   const { name, range, tag, fixed } = answer;
   if (!fixed || range.upToDate || range.messages === 0) {

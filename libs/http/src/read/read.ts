@@ -1,5 +1,5 @@
 import type { StreamReader } from '@message-vault/log';
-import type { NameDocument } from '@message-vault/metadata';
+import type { StreamDocument } from '@message-vault/metadata';
 import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { Query } from '../query.ts';
 import { answeredByETag, tagRange } from './caching.ts';
@@ -35,7 +35,7 @@ export function parseReadRequest(context: HttpContext, query: string): ReadReque
 export async function readMessages(
   context: HttpContext,
   exchange: Exchange,
-  name: NameDocument,
+  name: StreamDocument,
   ask: { request: ReadRequest; format: ReadFormat },
 ): Promise<void> {
   const { reader, release } = context.ports.acquireReader(name);

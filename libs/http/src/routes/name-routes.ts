@@ -1,4 +1,4 @@
-import type { NameDocument } from '@message-vault/metadata';
+import type { NameDocument, StreamDocument } from '@message-vault/metadata';
 import { type Request, Router } from 'express';
 import type { EventStreams } from '../events/event-streams.ts';
 import { authorize, type HttpContext, nameExchangeOf } from '../exchange.ts';
@@ -17,20 +17,20 @@ export function nameRoutes(context: HttpContext, events: EventStreams): Router {
     openName(context, req, route, action);
   resource(router, '/*name/-/stats', {
     GET: async (req) => {
-      const { exchange, known } = await opened(req, 'stats', 'read');
-      await sendStats(context, exchange, known());
+      const { exchange, stream } = await opened(req, 'stats', 'read');
+      await sendStats(context, exchange, stream());
     },
   });
   resource(router, '/*name/-/access', {
     GET: async (req) => {
-      const { exchange, known } = await opened(req, 'access', 'read');
-      await sendAccess(context, exchange, known());
+      const { exchange, stream } = await opened(req, 'access', 'read');
+      await sendAccess(context, exchange, stream());
     },
   });
   resource(router, '/*name/-/policy', {
     GET: async (req) => {
-      const { exchange, known } = await opened(req, 'policy', 'read');
-      sendPolicy(exchange, known());
+      const { exchange, stream } = await opened(req, 'policy', 'read');
+      sendPolicy(exchange, stream());
     },
   });
   resource(router, '/*name/-/children', {
@@ -47,11 +47,11 @@ export function nameRoutes(context: HttpContext, events: EventStreams): Router {
 function messages(context: HttpContext, router: Router, events: EventStreams): void {
   resource(router, '/*name', {
     GET: async (req) => {
-      const { exchange, target, known } = await openName(context, req, 'read', 'read');
+      const { exchange, target, stream } = await openName(context, req, 'read', 'read');
       const accepted = req.accepts([...READ_TYPES]);
       if (accepted === EVENT_STREAM) {
         exchange.route = 'events';
-        return await events.serve(exchange, known(), target.query);
+        return await events.serve(exchange, stream(), target.query);
       }
       const format = accepted === false ? undefined : readFormat(accepted);
       if (format === undefined) {
@@ -61,11 +61,11 @@ function messages(context: HttpContext, router: Router, events: EventStreams): v
       }
       const request = parseReadRequest(context, target.query);
       exchange.longLived = request.waitMs > 0;
-      await readMessages(context, exchange, known(), { request, format });
+      await readMessages(context, exchange, stream(), { request, format });
     },
     HEAD: async (req) => {
-      const { exchange, known } = await openName(context, req, 'head', 'read');
-      await sendStatsAsHeaders(context, exchange, known());
+      const { exchange, stream } = await openName(context, req, 'head', 'read');
+      await sendStatsAsHeaders(context, exchange, stream());
     },
     // Never reached: here for the sake of Allow.
     POST: (req) => {
@@ -104,5 +104,11 @@ async function openName(context: HttpContext, req: Request, route: string, actio
     if (document !== undefined) return document;
     throw new HttpProblem('no_such_name', `${target.name} has no role: publish to it to make it a stream`);
   };
-  return { exchange, target, known };
+  const stream = (): StreamDocument => streamOf(known());
+  return { exchange, target, known, stream };
+}
+
+function streamOf(document: NameDocument): StreamDocument {
+  if (document.role === 'stream') return document;
+  throw new HttpProblem('wrong_role', `${document.name} is a ${document.role}, not a stream`);
 }

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
-import { formatDuration, type NameDocument, type StreamPolicy } from '@message-vault/metadata';
+import { formatDuration, type StreamDocument, type StreamPolicy } from '@message-vault/metadata';
 import { sendJson } from '../answer.ts';
 import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { HttpProblem } from '../problems.ts';
 import { answeredByETag } from '../read/caching.ts';
 
 /** `GET /{name}/-/stats`: where the stream begins and ends. */
-export async function sendStats(context: HttpContext, exchange: Exchange, name: NameDocument): Promise<void> {
+export async function sendStats(
+  context: HttpContext,
+  exchange: Exchange,
+  name: StreamDocument,
+): Promise<void> {
   const bounds = await boundsOf(context, exchange, name);
   const { res } = exchange;
   res.setHeader('Cache-Control', 'no-store');
@@ -18,7 +22,7 @@ export async function sendStats(context: HttpContext, exchange: Exchange, name: 
 export async function sendStatsAsHeaders(
   context: HttpContext,
   exchange: Exchange,
-  name: NameDocument,
+  name: StreamDocument,
 ): Promise<void> {
   const bounds = await boundsOf(context, exchange, name);
   const { res } = exchange;
@@ -34,7 +38,7 @@ export async function sendStatsAsHeaders(
   res.end();
 }
 
-async function boundsOf(context: HttpContext, exchange: Exchange, name: NameDocument) {
+async function boundsOf(context: HttpContext, exchange: Exchange, name: StreamDocument) {
   const { reader, release } = context.ports.acquireReader(name);
   try {
     const bounds = await reader.bounds(endSignal(context, exchange));
@@ -56,7 +60,7 @@ async function boundsOf(context: HttpContext, exchange: Exchange, name: NameDocu
 export async function sendAccess(
   context: HttpContext,
   exchange: Exchange,
-  name: NameDocument,
+  name: StreamDocument,
 ): Promise<void> {
   const grant = await context.ports.grantAccess(name);
   if (grant === undefined)
@@ -68,7 +72,7 @@ export async function sendAccess(
 }
 
 /** `GET /{name}/-/policy`: durations in ISO 8601, sizes in bytes. */
-export function sendPolicy(exchange: Exchange, name: NameDocument): void {
+export function sendPolicy(exchange: Exchange, name: StreamDocument): void {
   const body = JSON.stringify({ role: name.role, ...publicPolicy(name.policy) });
   exchange.res.setHeader('ETag', `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`);
   exchange.res.setHeader('Cache-Control', 'no-cache');

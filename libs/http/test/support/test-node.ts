@@ -16,6 +16,7 @@ import {
   defaultStreamPolicy,
   type Limits,
   type NameDocument,
+  type StreamDocument,
 } from '@message-vault/metadata';
 import { randomUuid, systemRuntime } from '@message-vault/runtime';
 import { memoryStorage, type Storage, StorageError } from '@message-vault/storage';
@@ -38,7 +39,9 @@ import {
 export class TestNode {
   readonly storage: Storage;
   /** Shared by the nodes of a cluster. */
-  readonly names: Map<string, NameDocument>;
+  readonly names: Map<string, StreamDocument>;
+  /** Names with a role other than stream; shared likewise. */
+  readonly others: Map<string, NameDocument>;
   readonly status: { -readonly [Key in keyof NodeStatus]: NodeStatus[Key] };
   readiness: Readiness = { ready: true };
   alive = true;
@@ -60,6 +63,7 @@ export class TestNode {
   constructor(cluster?: TestNode) {
     this.storage = cluster?.storage ?? this.#watched(memoryStorage());
     this.names = cluster?.names ?? new Map();
+    this.others = cluster?.others ?? new Map();
     const nodeId = cluster === undefined ? 'leader-1' : `reader-${randomUuid(systemRuntime).slice(0, 4)}`;
     this.status = {
       nodeId,
@@ -84,7 +88,7 @@ export class TestNode {
       witness: (url) => Promise.resolve(url === this.status.leader?.url),
       handover: () => Promise.resolve(this.handoverResult),
       metricsText: () => Promise.resolve('mvault_test 1\n'),
-      lookup: (name) => this.names.get(name),
+      lookup: (name) => this.names.get(name) ?? this.others.get(name),
       listNames: (prefix, page) => Promise.resolve(this.#list((name) => name.startsWith(prefix), page)),
       listChildren: (name, page) =>
         Promise.resolve(
@@ -134,7 +138,7 @@ export class TestNode {
     return nextSequenceNumber;
   }
 
-  reader(document: NameDocument): StreamReader {
+  reader(document: StreamDocument): StreamReader {
     const known = this.#readers.get(document.streamId);
     if (known !== undefined) return known;
     const reader = openReader({
@@ -206,7 +210,7 @@ export class TestNode {
     });
   }
 
-  #document(name: string): NameDocument {
+  #document(name: string): StreamDocument {
     return {
       version: 1,
       name,

@@ -1,7 +1,6 @@
 import { type BatchHeader, checkBatch, FramingError } from '@message-vault/framing';
 import { type HandoverResult, HttpProblem, type NodePorts, PROBLEMS, problemOf } from '@message-vault/http';
 import { type AppendResult, isLogError, type Position, type StreamReader } from '@message-vault/log';
-import type { NameDocument } from '@message-vault/metadata';
 import { NetError, type NetRequest, type NetResponse } from '../network/exchange.ts';
 
 /** What the front needs to know besides the node. */
@@ -148,8 +147,8 @@ export class Front {
 
   async #withReader(name: string, use: (reader: StreamReader) => Promise<NetResponse>): Promise<NetResponse> {
     const { ports } = this.#options;
-    const document: NameDocument | undefined = await ports.lookup(name);
-    if (document === undefined) throw new HttpProblem('no_such_name', `${name} has no role`);
+    const document = await ports.lookup(name);
+    if (document?.role !== 'stream') throw new HttpProblem('no_such_name', `${name} has no role`);
     const { reader, release } = ports.acquireReader(document);
     try {
       return await use(reader);

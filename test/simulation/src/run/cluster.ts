@@ -1,9 +1,9 @@
 import {
   containerName,
   encodeNameDocument,
-  type NameDocument,
   namePath,
   parseNameDocument,
+  type StreamDocument,
   streamPolicySchema,
 } from '@message-vault/metadata';
 import { randomUuid } from '@message-vault/runtime';
@@ -94,7 +94,7 @@ export class Cluster {
     const random = this.world.chance('streams');
     for (const { name, segmentCommits } of this.#setup.streams) {
       if (segmentCommits === undefined) continue;
-      const document: NameDocument = {
+      const document: StreamDocument = {
         version: 1,
         name,
         role: 'stream',
@@ -110,9 +110,10 @@ export class Cluster {
   }
 
   /** The stream's document, as the storage has it now. */
-  async documentOf(stream: string): Promise<NameDocument | undefined> {
+  async documentOf(stream: string): Promise<StreamDocument | undefined> {
     const stored = await this.raw.documents.get(namePath(stream));
-    return stored && parseNameDocument(stored.body);
+    const document = stored && parseNameDocument(stored.body);
+    return document?.role === 'stream' ? document : undefined;
   }
 
   #leads(node: string, epoch: number): void {

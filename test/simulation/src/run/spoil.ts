@@ -1,7 +1,7 @@
 import { hashOf } from '@message-vault/checkers';
 import { PAGE_BYTES } from '@message-vault/framing';
 import { ChunkCache, isLogError, iterateMessages, openReader, type StreamReader } from '@message-vault/log';
-import type { NameDocument } from '@message-vault/metadata';
+import type { StreamDocument } from '@message-vault/metadata';
 import type { Cluster } from './cluster.ts';
 
 const STEP_BYTES = 64 * 1024;
@@ -41,7 +41,7 @@ export async function spoilAndRead(cluster: Cluster): Promise<void> {
   if (isShort && !after.damaged && !isLast) world.broken('damage', 'a damaged log just ended for its reader');
 }
 
-async function readAll(cluster: Cluster, { name, streamId, container }: NameDocument): Promise<Reading> {
+async function readAll(cluster: Cluster, { name, streamId, container }: StreamDocument): Promise<Reading> {
   const reader = openReader({
     pages: cluster.raw.pages,
     runtime: cluster.world.clock,

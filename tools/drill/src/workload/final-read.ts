@@ -89,7 +89,9 @@ async function readPass(
 async function refOf(storage: Storage, name: string) {
   const stored = await storage.documents.get(namePath(name));
   if (stored === undefined) throw new DrillError('did_not_happen', `the storage knows no stream ${name}`);
-  const { streamId, container } = parseNameDocument(stored.body);
+  const document = parseNameDocument(stored.body);
+  if (document.role !== 'stream') throw new DrillError('did_not_happen', `${name} is no stream`);
+  const { streamId, container } = document;
   return { name, streamId, container };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { commonPolicyFields } from './common.ts';
 
 const MIB = 1024 * 1024;
 const PAGE_BYTES = 512;
@@ -16,6 +17,7 @@ export const MAX_MESSAGE_BYTES = 4 * MIB - 64 * 1024;
  * Retention removes whole segments, oldest first, never the newest; without a retention field nothing is ever removed.
  */
 export const streamPolicySchema = z.strictObject({
+  ...commonPolicyFields,
   /** Milliseconds after which a message may be removed. */
   retentionAgeMs: z.int().positive().optional(),
   /** Bytes of segments kept at least; the oldest segments above that may be removed. */
