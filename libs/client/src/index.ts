@@ -1,4 +1,4 @@
-export { createClient, type ReadOptions, type TailOptions, VaultClient } from './client.ts';
+export { createClient, VaultClient } from './client.ts';
 export {
   isVaultClientError,
   type Problem,
@@ -20,6 +20,7 @@ export type {
   StreamStats,
 } from './questions.ts';
 export type { ReadChunk } from './read/chunks.ts';
+export type { ReadOptions, TailOptions } from './read/reader.ts';
 export type { ReadFrom } from './read/start.ts';
 export {
   type Transport,
