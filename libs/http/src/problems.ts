@@ -26,6 +26,7 @@ export const PROBLEMS = {
   wrong_role: { status: 409, title: 'The name has another role' },
   conflict: { status: 409, title: 'Somebody else changed it at the same time' },
   not_possible: { status: 409, title: 'This node, or its storage, can not do that' },
+  lock_lost: { status: 410, title: 'This lock is not in force any more' },
   sequence_mismatch: { status: 412, title: 'This is not the next sequence number' },
   too_large: { status: 413, title: 'This is too large' },
   unsupported_media_type: { status: 415, title: 'This Content-Type is not supported' },
@@ -106,6 +107,7 @@ const STORAGE_PROBLEMS: Readonly<Record<StorageErrorCode, ProblemCode>> = {
   etag_mismatch: 'conflict',
   epoch_fenced: 'not_leader',
   lease_conflict: 'not_leader',
+  receipt_lost: 'lock_lost',
   throttled: 'storage_unavailable',
   unavailable: 'storage_unavailable',
   outcome_unknown: 'outcome_unknown',
@@ -123,6 +125,7 @@ const FORWARD_PROBLEMS: Readonly<Record<ForwardErrorCode, ProblemCode>> = {
 const STORAGE_DETAILS: Partial<Record<ProblemCode, string>> = {
   no_such_name: 'what this name stood for is gone from storage',
   conflict: 'a document changed between reading and writing it: try again',
+  lock_lost: 'the message is gone, or has been given to somebody else since',
   not_leader: 'the storage refused the write in favour of a newer leader',
   storage_unavailable: 'the storage did not answer, or refused; nothing was stored',
 };

@@ -24,7 +24,12 @@ interface Pending {
 
 type Call = (...args: never[]) => unknown;
 
-/** The same storage with every call noted: a refusal is an answer too, only a call without a trustworthy one is silence. */
+/**
+ * The same storage with every call noted: a refusal is an answer too, only a call without a trustworthy one is silence.
+ *
+ * Queues are another service, with failures of its own: their calls are counted, but what they say of themselves says
+ * nothing of whether a leader can do its work, which is what the observer is asked.
+ */
 export function observeStorage(
   storage: Storage,
   runtime: Runtime,
@@ -37,6 +42,8 @@ export function observeStorage(
       pages: watch.over(storage.pages),
       leases: watch.over(storage.leases),
       documents: watch.over(storage.documents),
+      queues: new Watch(runtime, ended).over(storage.queues, 'queues.'),
+      bodies: watch.over(storage.bodies, 'bodies.'),
       grants: storage.grants,
       close: () => storage.close(),
     },
@@ -59,11 +66,14 @@ class Watch implements StorageObserver {
     return this.#pending.values().next().value?.sentAt;
   }
 
-  over<Port extends object>(port: Port): Port {
+  /** `prefix` tells apart operations that several ports have a name for. */
+  over<Port extends object>(port: Port, prefix = ''): Port {
     return new Proxy(port, {
       get: (target, key) => {
         const member: unknown = Reflect.get(target, key, target);
-        return typeof member === 'function' ? this.#call(String(key), member.bind(target)) : member;
+        return typeof member === 'function'
+          ? this.#call(`${prefix}${String(key)}`, member.bind(target))
+          : member;
       },
     });
   }

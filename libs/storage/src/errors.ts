@@ -14,6 +14,8 @@ export type StorageErrorCode =
   | 'epoch_fenced'
   /** Another holder has the lease, or the lease id given is not the one in force. */
   | 'lease_conflict'
+  /** The message is gone, or held by somebody else, or was updated since: the pop receipt is not the one in force. */
+  | 'receipt_lost'
   /** The storage refused for load before applying anything; `retryAfterMs` may say when to come back. */
   | 'throttled'
   /**

@@ -28,4 +28,11 @@ export {
 export { faultyStorage } from './faulty/storage.ts';
 export { memoryStorage } from './memory/storage.ts';
 export type * from './ports.ts';
-export { MAX_DOCUMENT_BYTES, MAX_SEGMENT_BYTES, MAX_WRITE_BYTES, STORAGE_PAGE_BYTES } from './rules.ts';
+export {
+  MAX_BODY_BYTES,
+  MAX_DOCUMENT_BYTES,
+  MAX_QUEUE_BODY_BYTES,
+  MAX_SEGMENT_BYTES,
+  MAX_WRITE_BYTES,
+  STORAGE_PAGE_BYTES,
+} from './rules.ts';

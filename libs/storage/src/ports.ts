@@ -174,11 +174,124 @@ export interface DocumentStore {
   ): Promise<{ paths: string[]; cursor: string | undefined }>;
 }
 
+/** A message of a queue, held by whoever has this: the way to renew, give back or delete it. */
+export interface MessageReceipt {
+  readonly messageId: string;
+  /** Replaced by every receive and every update; the ones before are worth nothing from then on. */
+  readonly popReceipt: string;
+}
+
+/** A message as it lies in a queue. */
+export interface PeekedMessage {
+  readonly messageId: string;
+  readonly body: Uint8Array;
+  /** How many times it has been received so far; for a received message that receive included. */
+  readonly dequeueCount: number;
+  /** Milliseconds since 1970 by the storage's clock, which may tell whole seconds only. */
+  readonly insertedAt: number;
+  /** Likewise; undefined for a message that stays until it is deleted. */
+  readonly expiresAt: number | undefined;
+}
+
+export interface ReceivedMessage extends PeekedMessage, MessageReceipt {}
+
+/** Milliseconds; backends that count in whole seconds round up. */
+export interface SendTimes {
+  /** How long nobody is to see it. Default: not at all. Must be less than `timeToLiveMs`, and at most 7 days. */
+  readonly delayMs?: number | undefined;
+  /** After this it is gone, received or not. Default: never. */
+  readonly timeToLiveMs?: number | undefined;
+}
+
+/**
+ * Queues with visibility timeouts, as Azure Storage queues are: a received message is invisible for a while, not gone,
+ * and comes back unless it is deleted in time. Order is roughly that of sending, and not to be relied on.
+ *
+ * A receipt outlives its visibility timeout: it is good until the message is received again, updated, deleted or
+ * expired. Who keeps a deadline must keep it himself.
+ *
+ * Everything that changes a queue is sent once: without a trustworthy answer it fails with `outcome_unknown`.
+ */
+export interface QueueStore {
+  /**
+   * Makes the queue if it is not there. Idempotent. Errors: `unavailable`, also while one of that name is still being
+   * deleted, which takes Azure half a minute: a name is not to be used twice.
+   */
+  createQueue(queue: string, options?: CallOptions): Promise<void>;
+  /** Removes the queue and all it holds. Idempotent. */
+  deleteQueue(queue: string, options?: CallOptions): Promise<void>;
+  /**
+   * Puts `body` (at most `MAX_QUEUE_BODY_BYTES`) into the queue. The receipt answered is good like any other, so the
+   * sender can take the message back. Errors: `not_found` (the queue), `throttled`, `outcome_unknown` (it may be
+   * there; sent again, it may be there twice), `invalid_request`.
+   */
+  send(queue: string, body: Uint8Array, times?: SendTimes, options?: CallOptions): Promise<MessageReceipt>;
+  /**
+   * Takes up to `max` (1 to 32) visible messages and makes them invisible for `visibilityTimeoutMs` (1 second to 7
+   * days). None there: an empty list, at once. Errors: `not_found`, `throttled`, `outcome_unknown` (some may be
+   * invisible until the timeout, and their dequeue count is one higher).
+   */
+  receive(
+    queue: string,
+    how: { readonly max: number; readonly visibilityTimeoutMs: number },
+    options?: CallOptions,
+  ): Promise<ReceivedMessage[]>;
+  /**
+   * Makes a message invisible for `visibilityTimeoutMs` (0 to 7 days) from now: renews it, or gives it back with 0.
+   * With `body` it is replaced as well. Errors: `receipt_lost`, `not_found` (the queue), `throttled`, `outcome_unknown`
+   * (the receipt may have been replaced by one that never came).
+   */
+  update(
+    queue: string,
+    receipt: MessageReceipt,
+    change: { readonly visibilityTimeoutMs: number; readonly body?: Uint8Array | undefined },
+    options?: CallOptions,
+  ): Promise<{ popReceipt: string }>;
+  /** Errors: `receipt_lost`, `not_found` (the queue), `throttled`, `outcome_unknown`. */
+  delete(queue: string, receipt: MessageReceipt, options?: CallOptions): Promise<void>;
+  /** Up to `max` (1 to 32) visible messages, left as they are. Errors: `not_found`, `unavailable`. */
+  peek(queue: string, max: number, options?: CallOptions): Promise<PeekedMessage[]>;
+  /**
+   * About how many messages there are, invisible ones included; rather too many than too few. Errors: `not_found`,
+   * `unavailable`.
+   */
+  properties(queue: string, options?: CallOptions): Promise<{ approximateCount: number }>;
+}
+
+export interface ListedBody {
+  readonly id: string;
+  /** Milliseconds since 1970 by the storage's clock. */
+  readonly createdAt: number;
+  readonly byteLength: number;
+}
+
+/**
+ * Bodies too large for what refers to them (claim checks): block blobs in containers made by
+ * `PageStore.createContainer`, which hold nothing else. An id names the same bytes for ever, so every call may be
+ * repeated; a put that arrives late may bring back what was deleted meanwhile, for a clean-up of orphans to find.
+ */
+export interface BodyStore {
+  /** Stores at most `MAX_BODY_BYTES`. `id` is what a document's path is. Errors: `not_found` (the container), `unavailable`. */
+  put(container: string, id: string, bytes: Uint8Array, options?: CallOptions): Promise<void>;
+  /** Undefined when there is none, or no such container. Errors: `unavailable`. */
+  get(container: string, id: string, options?: CallOptions): Promise<Uint8Array | undefined>;
+  /** Idempotent. */
+  delete(container: string, id: string, options?: CallOptions): Promise<void>;
+  /** In lexical order of ids, `limit` a page (at most 1000). Errors: `not_found` (the container), `unavailable`. */
+  list(
+    container: string,
+    page?: { limit?: number; cursor?: string | undefined },
+    options?: CallOptions,
+  ): Promise<{ bodies: ListedBody[]; cursor: string | undefined }>;
+}
+
 /** One backend, all its ports. */
 export interface Storage {
   readonly pages: PageStore;
   readonly leases: LeaseStore;
   readonly documents: DocumentStore;
+  readonly queues: QueueStore;
+  readonly bodies: BodyStore;
   /** Undefined where the backend can't hand out access. */
   readonly grants: GrantStore | undefined;
   close(): Promise<void>;

@@ -1,5 +1,5 @@
 import { StorageError } from './errors.ts';
-import type { ByteRange } from './ports.ts';
+import type { ByteRange, MessageReceipt, SendTimes } from './ports.ts';
 
 /** A page blob is written in pages of this many bytes. Source: Azure, "Understanding page blobs". */
 export const STORAGE_PAGE_BYTES = 512;
@@ -9,6 +9,19 @@ export const MAX_WRITE_BYTES = 4 * 1024 * 1024;
 export const MAX_SEGMENT_BYTES = 8 * 1024 ** 4;
 /** The most one document holds: our own limit, so that documents stay small. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
+/**
+ * The most a queue's message holds, 48 KiB: Azure takes 64 KiB of text, and text it is, in base64.
+ * Source: Azure, "Put Message".
+ */
+export const MAX_QUEUE_BODY_BYTES = 48 * 1024;
+/** The most a body by itself holds. Our own limit: the most an HTTP request may carry. */
+export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+/** The most messages one receive or peek gives. Source: Azure, "Get Messages". */
+const MAX_QUEUE_MESSAGES = 32;
+/** The longest visibility timeout. Source: Azure, "Get Messages". */
+const MAX_VISIBILITY_MS = 7 * 24 * 3_600_000;
+/** The longest time to live we send: what seconds in 31 bits can say. Source: Azure, "Put Message". */
+const MAX_TIME_TO_LIVE_MS = (2 ** 31 - 1) * 1000;
 /** The most paths one listing call answers. */
 const MAX_LIST_PAGE = 1000;
 /** Bounds of a lease in seconds. Source: Azure, "Lease Blob". */
@@ -64,9 +77,11 @@ export function checkRange({ offset, length }: ByteRange): void {
 
 /** Refuses what Azure would not take as a container's name. Source: Azure, "Naming and referencing containers". */
 export function checkContainer(container: string): void {
-  if (!/^[a-z0-9](?:-?[a-z0-9]){2,62}$/.test(container) || container.length > 63) {
-    refuse(`${JSON.stringify(container)} can't name a container`);
-  }
+  if (!isContainerName(container)) refuse(`${JSON.stringify(container)} can't name a container`);
+}
+
+function isContainerName(name: string): boolean {
+  return /^[a-z0-9](?:-?[a-z0-9]){2,62}$/.test(name) && name.length <= 63;
 }
 
 /**
@@ -104,4 +119,56 @@ export function checkLeaseSeconds(seconds: number): void {
 export function checkLeaseId(leaseId: string): void {
   if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(leaseId))
     refuse('a lease id is a lower-case UUID');
+}
+
+/** Refuses what Azure would not take as a queue's name: the rules are those of containers. Source: Azure, "Naming Queues and Metadata". */
+export function checkQueue(queue: string): void {
+  if (!isContainerName(queue)) refuse(`${JSON.stringify(queue)} can't name a queue`);
+}
+
+/** Refuses a message's body above `MAX_QUEUE_BODY_BYTES`. */
+export function checkQueueBody(body: Uint8Array): void {
+  if (body.length > MAX_QUEUE_BODY_BYTES)
+    refuse(`a queue's message is at most ${MAX_QUEUE_BODY_BYTES} bytes, not ${body.length}`);
+}
+
+/** Refuses times a message can't have, and a delay that outlasts the message. */
+export function checkSendTimes({ delayMs = 0, timeToLiveMs }: SendTimes): void {
+  checkVisibility(delayMs, 0);
+  if (timeToLiveMs === undefined) return;
+  if (!(timeToLiveMs > 0 && timeToLiveMs <= MAX_TIME_TO_LIVE_MS))
+    refuse(`a time to live is above 0 and at most ${MAX_TIME_TO_LIVE_MS} ms, not ${timeToLiveMs}`);
+  if (wholeSeconds(delayMs) >= wholeSeconds(timeToLiveMs))
+    refuse(`a message that lives ${timeToLiveMs} ms would be gone before its delay of ${delayMs} ms is over`);
+}
+
+/** Refuses a visibility timeout out of bounds. */
+export function checkVisibility(visibilityTimeoutMs: number, atLeastMs: 0 | 1000): void {
+  if (!(visibilityTimeoutMs >= atLeastMs && visibilityTimeoutMs <= MAX_VISIBILITY_MS))
+    refuse(`a visibility timeout is ${atLeastMs} to ${MAX_VISIBILITY_MS} ms, not ${visibilityTimeoutMs}`);
+}
+
+/** The service counts in whole seconds: rounded up, so that nobody is promised a time he does not get. */
+export function wholeSeconds(ms: number): number {
+  return Math.ceil(ms / 1000);
+}
+
+/** Refuses a number of messages one call can't give. */
+export function checkMessageCount(max: number): void {
+  if (!isCount(max) || max === 0 || max > MAX_QUEUE_MESSAGES)
+    refuse(`one call gives 1 to ${MAX_QUEUE_MESSAGES} messages, not ${max}`);
+}
+
+/**
+ * Refuses, as lost, a receipt no message can have. An empty message id above all: deleting "it" would be Azure's
+ * request to clear the whole queue.
+ */
+export function checkReceipt({ messageId, popReceipt }: MessageReceipt): void {
+  if (!/^[A-Za-z0-9-]{1,64}$/.test(messageId) || !/^[\x21-\x7e]{1,512}$/.test(popReceipt))
+    throw new StorageError('receipt_lost', 'this is not a receipt of any message');
+}
+
+/** Refuses a body above `MAX_BODY_BYTES`. */
+export function checkBody(bytes: Uint8Array): void {
+  if (bytes.length > MAX_BODY_BYTES) refuse(`a body is at most ${MAX_BODY_BYTES} bytes, not ${bytes.length}`);
 }

@@ -5,6 +5,7 @@ import { azureDocuments } from './documents.ts';
 import { azureGrants } from './grants.ts';
 import { azureLeases } from './leases.ts';
 import { azurePages } from './pages.ts';
+import { azureBodies, azureQueues } from './queues.ts';
 import { type AzureStorageOptions, defaultAzureSettings } from './settings.ts';
 import { systemContainer } from './system-container.ts';
 import { tries } from './tries.ts';
@@ -27,6 +28,8 @@ export function azureStorage(options: AzureStorageOptions): Storage {
     pages: azurePages(access, made),
     leases: azureLeases(made, system),
     documents: azureDocuments(access, made, system),
+    queues: azureQueues(),
+    bodies: azureBodies(),
     grants: access.signer && azureGrants(access, made, access.signer, settings.runtime),
     close: () => access.pool.close(),
   };

@@ -14,7 +14,7 @@ export interface StorageCall {
   readonly effect: CallEffect;
   /** How many calls came before it through this wrapper. */
   readonly index: number;
-  /** The container, lease, document path or listing prefix it is about. */
+  /** The container, queue, lease, document path or listing prefix it is about. */
   readonly target: string;
   /** The segment, where the call has one. */
   readonly segment?: string | undefined;

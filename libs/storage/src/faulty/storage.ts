@@ -1,10 +1,12 @@
 import { type Runtime, systemRuntime } from '@message-vault/runtime';
 import type {
+  BodyStore,
   CallOptions,
   DocumentStore,
   GrantStore,
   LeaseStore,
   PageStore,
+  QueueStore,
   SegmentRef,
   Storage,
 } from '../ports.ts';
@@ -41,6 +43,8 @@ export function faultyStorage(inner: Storage, plan: FaultPlan, options: { runtim
     pages: faultyPages(inner.pages, through),
     leases: faultyLeases(inner.leases, through),
     documents: faultyDocuments(inner.documents, through),
+    queues: faultyQueues(inner.queues, through),
+    bodies: faultyBodies(inner.bodies, through),
     grants: inner.grants && faultyGrants(inner.grants, through),
     close: async () => {},
   };
@@ -120,6 +124,48 @@ function faultyDocuments(documents: DocumentStore, through: Through): DocumentSt
       through('documents.delete', 'write', path, options, (o) => documents.delete(path, condition, o)),
     list: (prefix, page, options) =>
       through('documents.list', 'read', prefix, options, (o) => documents.list(prefix, page, o)),
+  };
+}
+
+function faultyQueues(queues: QueueStore, through: Through): QueueStore {
+  return {
+    createQueue: (queue, options) =>
+      through('queues.createQueue', 'repeatable', queue, options, (o) => queues.createQueue(queue, o)),
+    deleteQueue: (queue, options) =>
+      through('queues.deleteQueue', 'repeatable', queue, options, (o) => queues.deleteQueue(queue, o)),
+    send: (queue, body, times, options) => {
+      const kept = body.slice();
+      return through('queues.send', 'write', queue, options, (o) => queues.send(queue, kept, times, o));
+    },
+    receive: (queue, how, options) =>
+      through('queues.receive', 'write', queue, options, (o) => queues.receive(queue, how, o)),
+    update: (queue, receipt, { visibilityTimeoutMs, body }, options) => {
+      const kept = { visibilityTimeoutMs, body: body?.slice() };
+      return through('queues.update', 'write', queue, options, (o) => queues.update(queue, receipt, kept, o));
+    },
+    delete: (queue, receipt, options) =>
+      through('queues.delete', 'write', queue, options, (o) => queues.delete(queue, receipt, o)),
+    peek: (queue, max, options) =>
+      through('queues.peek', 'read', queue, options, (o) => queues.peek(queue, max, o)),
+    properties: (queue, options) =>
+      through('queues.properties', 'read', queue, options, (o) => queues.properties(queue, o)),
+  };
+}
+
+function faultyBodies(bodies: BodyStore, through: Through): BodyStore {
+  return {
+    put: (container, id, bytes, options) => {
+      const kept = bytes.slice();
+      return through('bodies.put', 'repeatable', container, options, (o) =>
+        bodies.put(container, id, kept, o),
+      );
+    },
+    get: (container, id, options) =>
+      through('bodies.get', 'read', container, options, (o) => bodies.get(container, id, o)),
+    delete: (container, id, options) =>
+      through('bodies.delete', 'repeatable', container, options, (o) => bodies.delete(container, id, o)),
+    list: (container, page, options) =>
+      through('bodies.list', 'read', container, options, (o) => bodies.list(container, page, o)),
   };
 }
 

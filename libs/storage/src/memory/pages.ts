@@ -1,38 +1,15 @@
 import { StorageError } from '../errors.ts';
 import type { ByteRange, PageStore, SegmentRef, WriteConditions } from '../ports.ts';
-import {
-  checkBlobName,
-  checkContainer,
-  checkEpoch,
-  checkPages,
-  checkRange,
-  checkSegmentSize,
-  checkWrite,
-} from '../rules.ts';
+import { checkBlobName, checkEpoch, checkPages, checkRange, checkSegmentSize, checkWrite } from '../rules.ts';
 import { answerRepeatable, answerWrite } from './answers.ts';
+import type { MemoryContainers, PageBlob } from './containers.ts';
 import { Extents } from './extents.ts';
 
-interface PageBlob {
-  readonly sizeBytes: number;
-  readonly extents: Extents;
-  epoch: number;
-  etag: string;
-}
-
 /** Page blobs in this process's memory, with the conditions of Azure's. `nextEtag` gives versions never given before. */
-export function memoryPages(nextEtag: () => string): PageStore {
-  const containers = new Map<string, Map<string, PageBlob>>();
-
-  function containerOf(container: string): Map<string, PageBlob> {
-    checkContainer(container);
-    const blobs = containers.get(container);
-    if (blobs === undefined) throw new StorageError('not_found', `there is no container ${container}`);
-    return blobs;
-  }
-
+export function memoryPages(containers: MemoryContainers, nextEtag: () => string): PageStore {
   function blobOf({ container, segment }: SegmentRef): PageBlob {
     checkBlobName(segment);
-    const blob = containerOf(container).get(segment);
+    const blob = containers.get(container).segments.get(segment);
     if (blob === undefined)
       throw new StorageError('not_found', `there is no segment ${container}/${segment}`);
     return blob;
@@ -69,22 +46,14 @@ export function memoryPages(nextEtag: () => string): PageStore {
   }
 
   return {
-    createContainer: (container, options) =>
-      answerRepeatable(options, () => {
-        checkContainer(container);
-        if (!containers.has(container)) containers.set(container, new Map());
-      }),
-    deleteContainer: (container, options) =>
-      answerRepeatable(options, () => {
-        checkContainer(container);
-        containers.delete(container);
-      }),
+    createContainer: (container, options) => answerRepeatable(options, () => containers.create(container)),
+    deleteContainer: (container, options) => answerRepeatable(options, () => containers.delete(container)),
     createSegment: (ref, { sizeBytes, epoch }, options) =>
       answerWrite(options, () => {
         checkSegmentSize(sizeBytes);
         checkEpoch(epoch);
         checkBlobName(ref.segment);
-        const blobs = containerOf(ref.container);
+        const blobs = containers.get(ref.container).segments;
         if (blobs.has(ref.segment)) {
           throw new StorageError('already_exists', `segment ${ref.container}/${ref.segment} is there`);
         }
@@ -132,12 +101,11 @@ export function memoryPages(nextEtag: () => string): PageStore {
         return { etag, sizeBytes, epoch };
       }),
     listSegments: (container, options) =>
-      answerRepeatable(options, () => [...containerOf(container).keys()].sort()),
+      answerRepeatable(options, () => [...containers.get(container).segments.keys()].sort()),
     deleteSegment: ({ container, segment }, options) =>
       answerRepeatable(options, () => {
-        checkContainer(container);
         checkBlobName(segment);
-        containers.get(container)?.delete(segment);
+        containers.find(container)?.segments.delete(segment);
       }),
   };
 }

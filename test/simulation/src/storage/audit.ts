@@ -61,6 +61,8 @@ export class AuditedStore {
           return answer;
         },
       },
+      queues: inner.queues,
+      bodies: inner.bodies,
       grants: undefined,
       close: async () => {},
     };

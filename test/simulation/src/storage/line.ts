@@ -4,7 +4,8 @@ import type { SimProcess } from '../world/process.ts';
 import type { StorageWeather } from '../world/weather.ts';
 import type { World } from '../world/world.ts';
 import type { Fate, StorageCall } from './call.ts';
-import { portOver, type Send } from './port.ts';
+import { portOver } from './port.ts';
+import type { Send } from './send.ts';
 
 export const STORAGE_HOST = 'storage';
 

@@ -1,6 +1,5 @@
 import { PAGE_BYTES } from '@message-vault/framing';
 import type {
-  CallOptions,
   DocumentStore,
   LeaseStore,
   PageStore,
@@ -9,9 +8,8 @@ import type {
   WriteConditions,
 } from '@message-vault/storage';
 import type { PagedWrite, StorageCall } from './call.ts';
-
-/** Sends one call; answers as the port's contract has it. */
-export type Send = <Answer>(call: StorageCall<Answer>, options: CallOptions | undefined) => Promise<Answer>;
+import { bodiesOver, queuesOver } from './queue-port.ts';
+import { call, type Send } from './send.ts';
 
 /** The ports of a storage, with every call going through `send`. */
 export function portOver(send: Send): Storage {
@@ -19,6 +17,8 @@ export function portOver(send: Send): Storage {
     pages: pagesOver(send),
     leases: leasesOver(send),
     documents: documentsOver(send),
+    queues: queuesOver(send),
+    bodies: bodiesOver(send),
     grants: undefined,
     close: async () => {},
   };
@@ -150,15 +150,6 @@ function documentsOver(send: Send): DocumentStore {
         options,
       ),
   };
-}
-
-function call<Answer>(
-  operation: string,
-  effect: StorageCall['effect'],
-  about: string,
-  apply: StorageCall<Answer>['apply'],
-): StorageCall<Answer> {
-  return { operation, effect, about, apply };
 }
 
 function writeCall(
