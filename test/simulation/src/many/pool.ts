@@ -17,7 +17,7 @@ export interface RunSeedsOptions {
 const CHUNK = 16;
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 
-/** Runs a range of seeds on all cores. Rejects when a worker dies, naming the seeds it had. */
+/** Runs a range of seeds on all cores. Rejects when a worker ends by itself, naming the seeds it had. */
 export async function runSeeds(options: RunSeedsOptions): Promise<void> {
   const end = options.from + options.count;
   let next = options.from;
@@ -36,14 +36,39 @@ export async function runSeeds(options: RunSeedsOptions): Promise<void> {
   await Promise.all(Array.from({ length: workers }, () => work(take, onSeed)));
 }
 
+/** A worker killed from outside (somebody's signal, a machine out of memory) is replaced so often before that counts. */
+const MAX_REPLACED = 3;
+
 /** One process, fed until there is nothing left to do. */
 async function work(
   take: () => Assignment | undefined,
   onSeed: (report: SeedReport) => boolean,
 ): Promise<void> {
+  let again: Assignment | undefined;
+  for (let replaced = 0; ; replaced += 1) {
+    const takeAgain = (): Assignment | undefined => {
+      const assignment = again ?? take();
+      again = undefined;
+      return assignment;
+    };
+    const end = await runWorker(takeAgain, onSeed);
+    if (end === 'done') return;
+    const what = `a worker was ended by ${end.signal} while at seeds ${JSON.stringify(end.at)}`;
+    if (replaced === MAX_REPLACED) throw new Error(what);
+    process.stderr.write(`${what}; another one goes on there\n`);
+    again = end.at;
+  }
+}
+
+type WorkerEnd = 'done' | { readonly signal: NodeJS.Signals; readonly at: Assignment | undefined };
+
+async function runWorker(
+  take: () => Assignment | undefined,
+  onSeed: (report: SeedReport) => boolean,
+): Promise<WorkerEnd> {
   const worker = fork(WORKER, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   try {
-    await feed(worker, take, onSeed);
+    return await feed(worker, take, onSeed);
   } finally {
     worker.kill('SIGKILL');
   }
@@ -53,21 +78,26 @@ function feed(
   worker: ChildProcess,
   take: () => Assignment | undefined,
   onSeed: (report: SeedReport) => boolean,
-): Promise<void> {
+): Promise<WorkerEnd> {
   return new Promise((resolve, reject) => {
     let current: Assignment | undefined;
     const goOn = (): void => {
       current = take();
-      if (current === undefined) resolve();
+      if (current === undefined) resolve('done');
       else worker.send(current);
     };
     worker.once('error', reject);
-    worker.once('exit', (code) =>
-      reject(new Error(`a worker ended with ${code} while at seeds ${JSON.stringify(current)}`)),
-    );
+    worker.once('exit', (code, signal) => {
+      if (signal !== null) resolve({ signal, at: current });
+      else reject(new Error(`a worker ended with ${code} while at seeds ${JSON.stringify(current)}`));
+    });
     worker.on('message', (message: SeedReport | 'done') => {
-      if (message === 'done') goOn();
-      else if (onSeed(message)) resolve();
+      if (message === 'done') {
+        goOn();
+        return;
+      }
+      if (current !== undefined) current = { ...current, from: current.from + 1, count: current.count - 1 };
+      if (onSeed(message)) resolve('done');
     });
     goOn();
   });

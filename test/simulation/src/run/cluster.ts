@@ -72,7 +72,12 @@ export class Cluster {
         void this.#acknowledged(by, name, result),
     };
     this.nodes = setup.nodes.map((node) => new SimNode(node, around));
-    const workload: WorkloadSurroundings = { world, network: this.network, history: this.history };
+    const workload: WorkloadSurroundings = {
+      world,
+      network: this.network,
+      history: this.history,
+      mayForget: (stream) => this.mayForget(stream),
+    };
     this.producers = setup.producers.map((producer) => new Producer(producer, workload));
     this.consumers = setup.consumers.map((consumer) => new Consumer(consumer, workload));
   }
@@ -85,6 +90,13 @@ export class Cluster {
     return [...this.producers, ...this.consumers];
   }
 
+  /** Whether old messages of the stream may go. */
+  mayForget(stream: string): boolean {
+    return this.#setup.streams.some(
+      ({ name, retentionBytes }) => name === stream && retentionBytes !== undefined,
+    );
+  }
+
   get streamNames(): readonly string[] {
     return this.#setup.streams.map(({ name }) => name);
   }
@@ -92,7 +104,7 @@ export class Cluster {
   /** Makes those streams whose segments are to be smaller than usual. */
   async prepare(): Promise<void> {
     const random = this.world.chance('streams');
-    for (const { name, segmentCommits } of this.#setup.streams) {
+    for (const { name, segmentCommits, retentionBytes } of this.#setup.streams) {
       if (segmentCommits === undefined) continue;
       const document: StreamDocument = {
         version: 1,
@@ -102,9 +114,10 @@ export class Cluster {
         container: containerName(random.bytes(16)),
         createdAt: 0,
         createdByEpoch: 0,
-        policy: streamPolicySchema.parse({ segmentCommits, segmentBytes: SEGMENT_BYTES }),
+        policy: streamPolicySchema.parse({ segmentCommits, segmentBytes: SEGMENT_BYTES, retentionBytes }),
       };
       await this.raw.pages.createContainer(document.container);
+      if (retentionBytes !== undefined) this.store.mayShrink(document.container);
       await this.raw.documents.put(namePath(name), encodeNameDocument(document), { ifAbsent: true });
     }
   }

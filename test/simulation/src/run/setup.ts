@@ -10,6 +10,8 @@ export interface StreamSetup {
   readonly name: string;
   /** Undefined for one that comes to be by its first publish, and has the usual, large, segments. */
   readonly segmentCommits: number | undefined;
+  /** How much of it is kept at the least; undefined for all. */
+  readonly retentionBytes?: number | undefined;
 }
 
 /** What a seed makes of a run: who takes part, how they are tuned, and the weather. All of it can be printed. */
@@ -31,7 +33,9 @@ export function setupOf(seed: number): Setup {
   const random = new SeededRandom(seed ^ 0x5e7);
   const nodes = nodesOf(random);
   const calmAtMs = 4000 + random.below(random.pick([2000, 5000, 16_000]));
-  const streams: StreamSetup[] = [{ name: STREAM, segmentCommits: random.pick([2, 3, 5, 8, 20, 1000]) }];
+  const retentionBytes = random.chance(0.3) ? random.pick([1, 10_000, 50_000]) : undefined;
+  const segmentCommits = random.pick([2, 3, 5, 8, 20, 1000]);
+  const streams: StreamSetup[] = [{ name: STREAM, segmentCommits, retentionBytes }];
   if (random.chance(0.3)) streams.push({ name: SECOND_STREAM, segmentCommits: undefined });
   const producers = producersOf(random, { nodes, streams, calmAtMs });
   const consumers = consumersOf(random, { nodes, streams });
@@ -127,14 +131,19 @@ function nodesOf(random: SeededRandom): NodeSetup[] {
     checkpointEvery: random.pick([8, 8, 64]),
     writeTimeoutMs: random.pick([300, 1000, 5000]),
     resolveForMs: random.pick([500, 1000, 3000, 10_000]),
+    maxQueueBatches: random.pick([2, 4096, 4096, 4096]),
+    idleCloseMs: random.pick([300, 600_000, 600_000]),
+    maxOpenStreams: random.pick([1, 10_000, 10_000]),
   };
   const storageTimeoutMs = random.pick([1000, 5000]);
+  const mostDrift = random.pick([0, 0, 0.01]);
   return all.map((node) => ({
     ...node,
     peers: urlsOf((app) => app !== 'reader', node.name),
     witnesses: withWitnesses ? urlsOf((app) => app === 'reader', node.name) : [],
     limits,
     storageTimeoutMs,
+    clockRate: 1 + mostDrift * (2 * random.next() - 1),
   }));
 }
 

@@ -61,7 +61,7 @@ async function readAll(cluster: Cluster, { name, streamId, container }: StreamDo
 }
 
 async function collect(reader: StreamReader, messages: number[]): Promise<void> {
-  for (let from = 0; ; ) {
+  for (let from = await reader.resolve({ at: 'earliest' }); ; ) {
     const { commits, nextOffset, upToDate } = await reader.read({ from, maxBytes: STEP_BYTES });
     for (const { value, offset } of iterateMessages(commits)) messages.push(hashOf(value) + offset);
     if (upToDate) return;

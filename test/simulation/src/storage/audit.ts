@@ -10,7 +10,7 @@ import {
   PAGE_BYTES,
 } from '@message-vault/framing';
 import { LEADER_PATH, parseLeaderDocument } from '@message-vault/metadata';
-import type { PageStore, SegmentRef, Storage } from '@message-vault/storage';
+import { type PageStore, type SegmentRef, type Storage, StorageError } from '@message-vault/storage';
 import type { World } from '../world/world.ts';
 
 /** A commit that stood whole in the storage at some moment: readers may have seen it. */
@@ -41,6 +41,8 @@ export class AuditedStore {
   readonly #epochs = new Map<string, number>();
   /** By container, then by page. */
   readonly #commits = new Map<string, Map<number, Whole>>();
+  /** By container that retention is at work in: the page before which nothing is left. */
+  readonly #shrinking = new Map<string, number>();
   #leaderEpoch = 0;
   /** Every leader document there was, oldest first. */
   readonly leaderBodies: Uint8Array[] = [];
@@ -74,10 +76,17 @@ export class AuditedStore {
     return count;
   }
 
+  /** Retention may take the oldest segments of this container. */
+  mayShrink(container: string): void {
+    this.#shrinking.set(container, 0);
+  }
+
   /** A node has told a producer that its batch is stored. It has to be, by now and for ever. */
   acknowledged(container: string, { firstOffset, firstSequenceNumber }: Acknowledged): void {
     const { page, index } = decodeOffset(firstOffset);
     const whole = this.#commits.get(container)?.get(page);
+    // A repeat of what has gone meanwhile.
+    if (page < (this.#shrinking.get(container) ?? 0)) return;
     if (whole === undefined) {
       this.#world.broken('I1', `offset ${firstOffset} was acknowledged and no commit stands at page ${page}`);
       return;
@@ -96,6 +105,9 @@ export class AuditedStore {
     return {
       ...pages,
       createSegment: async (ref, init) => {
+        // Retention takes days in truth, and no request is on its way for as long as that.
+        if (Number(ref.segment) < (this.#shrinking.get(ref.container) ?? 0))
+          throw new StorageError('already_exists', `segment ${ref.segment} has been there and is gone`);
         const answer = await pages.createSegment(ref, init);
         this.#raiseEpoch(ref, init.epoch);
         return answer;
@@ -122,9 +134,25 @@ export class AuditedStore {
       },
       deleteSegment: async (ref) => {
         await pages.deleteSegment(ref);
-        this.#world.broken('I1', `segment ${ref.segment} was deleted, and nothing retains so little`);
+        await this.#segmentDeleted(ref);
       },
     };
+  }
+
+  async #segmentDeleted({ container, segment }: SegmentRef): Promise<void> {
+    const left = await this.#inner.pages.listSegments(container);
+    const commits = [...(this.#commits.get(container)?.values() ?? [])];
+    const gone = commits.filter((whole) => whole.ref.segment === segment);
+    const oldest = left[0];
+    if (!this.#shrinking.has(container))
+      this.#world.broken('I1', `segment ${segment} was deleted, and all is to be kept`);
+    else if (oldest === undefined || oldest < segment)
+      this.#world.broken(
+        'I1',
+        `segment ${segment} was deleted, and it was not the oldest or it was the last`,
+      );
+    else this.#shrinking.set(container, Number(oldest));
+    for (const { header } of gone) this.#commits.get(container)?.delete(header.page);
   }
 
   #raiseEpoch(ref: SegmentRef, epoch: number): void {

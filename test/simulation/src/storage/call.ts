@@ -16,7 +16,7 @@ export interface StorageCall<Answer = unknown> {
   readonly pages?: PagedWrite<Answer> | undefined;
 }
 
-/** A Put Page of which some pages may land without the others. */
+/** A Put Page (or the clearing of pages) of which some may take effect without the others. */
 export interface PagedWrite<Answer> {
   readonly count: number;
   /** Writes those pages whose places are in `places`. */

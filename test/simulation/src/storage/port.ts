@@ -1,5 +1,6 @@
 import { PAGE_BYTES } from '@message-vault/framing';
 import type {
+  ByteRange,
   DocumentStore,
   LeaseStore,
   PageStore,
@@ -50,13 +51,7 @@ function pagesOver(send: Send): PageStore {
       ),
     writePages: (ref, offset, bytes, conditions, options) =>
       send(writeCall(ref, offset, bytes.slice(), conditions), options),
-    clearPages: (ref, range, conditions, options) =>
-      send(
-        call('clearPages', 'write', `${place(ref)} ${pagesIn(range.offset, range.length)}`, (to) =>
-          to.pages.clearPages(ref, range, conditions),
-        ),
-        options,
-      ),
+    clearPages: (ref, range, conditions, options) => send(clearCall(ref, range, conditions), options),
     readRange: (ref, range, options) => {
       const ifNoneMatch = options?.ifNoneMatch;
       const about = `${place(ref)} ${pagesIn(range.offset, range.length)}`;
@@ -158,38 +153,60 @@ function writeCall(
   bytes: Uint8Array,
   conditions: WriteConditions,
 ): StorageCall<{ etag: string }> {
-  const about = `${place(ref)} ${pagesIn(offset, bytes.length)} epoch ${conditions.epoch}`;
+  const one: OnePage = (to, page, under) => {
+    const at = page * PAGE_BYTES;
+    return to.pages.writePages(ref, offset + at, bytes.subarray(at, at + PAGE_BYTES), under);
+  };
+  const apply = (to: Storage, under: WriteConditions) => to.pages.writePages(ref, offset, bytes, under);
   return {
     operation: 'writePages',
     effect: 'write',
-    about,
-    apply: (to) => to.pages.writePages(ref, offset, bytes, conditions),
-    pages: bytes.length > PAGE_BYTES ? pagedWrite(ref, offset, bytes, conditions) : undefined,
+    about: `${place(ref)} ${pagesIn(offset, bytes.length)} epoch ${conditions.epoch}`,
+    apply: (to) => apply(to, conditions),
+    pages: paged(bytes.length / PAGE_BYTES, conditions, one, apply),
   };
 }
 
-/** Each page is a write of its own to the store below, so the version moves on between them: nobody else gets in unseen. */
-function pagedWrite(
+function clearCall(
   ref: SegmentRef,
-  offset: number,
-  bytes: Uint8Array,
+  range: ByteRange,
   conditions: WriteConditions,
-): PagedWrite<{ etag: string }> {
+): StorageCall<{ etag: string }> {
+  const one: OnePage = (to, page, under) =>
+    to.pages.clearPages(ref, { offset: range.offset + page * PAGE_BYTES, length: PAGE_BYTES }, under);
+  const apply = (to: Storage, under: WriteConditions) => to.pages.clearPages(ref, range, under);
+  return {
+    operation: 'clearPages',
+    effect: 'write',
+    about: `${place(ref)} ${pagesIn(range.offset, range.length)}`,
+    apply: (to) => apply(to, conditions),
+    pages: paged(range.length / PAGE_BYTES, conditions, one, apply),
+  };
+}
+
+type OnePage = (to: Storage, page: number, under: WriteConditions) => Promise<{ etag: string }>;
+type AllPages = (to: Storage, under: WriteConditions) => Promise<{ etag: string }>;
+
+/** Each page is a write of its own to the store below, so the version moves on between them: nobody else gets in unseen. */
+function paged(
+  count: number,
+  conditions: WriteConditions,
+  one: OnePage,
+  all: AllPages,
+): PagedWrite<{ etag: string }> | undefined {
+  if (count < 2) return undefined;
   const applySome = async (to: Storage, places: readonly number[]): Promise<WriteConditions> => {
     let { etag } = conditions;
-    for (const at of places.map((each) => each * PAGE_BYTES)) {
-      const page = bytes.subarray(at, at + PAGE_BYTES);
-      ({ etag } = await to.pages.writePages(ref, offset + at, page, { ...conditions, etag }));
-    }
+    for (const page of places) ({ etag } = await one(to, page, { ...conditions, etag }));
     return { ...conditions, etag };
   };
   return {
-    count: bytes.length / PAGE_BYTES,
+    count,
     applySome: async (to, places) => void (await applySome(to, places)),
     applyInParts: async (to, places, between) => {
       const then = await applySome(to, places);
       await between();
-      return to.pages.writePages(ref, offset, bytes, then);
+      return all(to, then);
     },
   };
 }

@@ -87,12 +87,12 @@ export class Consumer {
           waitSeconds: TAIL_WAIT_SECONDS,
         })) {
           if (!process.isAlive) return;
-          this.#around.history.read(this.#setup.stream, this.name, message);
+          this.#around.history.read(this.#setup.stream, `${this.name}/${this.#passes}`, message);
           this.#lastOffset = message.offset;
           this.nextNumber = message.sequenceNumber + 1;
         }
       } catch (error) {
-        this.#judge(error);
+        if (this.#judge(error) === 'behind') this.#startOver();
         await pause(process, RETRY_MS);
       }
     }
@@ -115,10 +115,19 @@ export class Consumer {
     }
   }
 
-  /** No stream yet, or nobody answers: that happens. Damage and places that are gone do not. */
-  #judge(error: unknown): void {
-    if (isVaultClientError(error, 'unavailable', 'not_found', 'closed')) return;
-    this.#around.world.broken('I1', `${this.name} was told: ${String(error)}`);
+  /** What it was about to read is gone: it goes on with the oldest there is, and knows that it has missed something. */
+  #startOver(): void {
+    this.#passes += 1;
+    this.#lastOffset = -1;
+  }
+
+  /** No stream yet, or nobody answers: that happens. Damage does not, nor do places that are gone unless they may go. */
+  #judge(error: unknown): 'passing' | 'behind' | 'wrong' {
+    const { world, mayForget } = this.#around;
+    if (isVaultClientError(error, 'unavailable', 'not_found', 'closed')) return 'passing';
+    if (isVaultClientError(error, 'offset_out_of_range') && mayForget(this.#setup.stream)) return 'behind';
+    world.broken('I1', `${this.name} was told: ${String(error)}`);
+    return 'wrong';
   }
 }
 

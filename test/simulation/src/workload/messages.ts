@@ -8,7 +8,8 @@ export interface Named {
   readonly sequence: number;
 }
 
-const SIZES = [0, 20, 100, 700, 1500, 4000] as const;
+/** Mostly within a page or two, sometimes over several: those are the ones that can be torn. */
+const SIZES = [0, 20, 20, 100, 100, 700, 700, 1500, 4000] as const;
 
 /** A message that says whose it is, in a value of some size. */
 export function makeMessage(
@@ -21,9 +22,16 @@ export function makeMessage(
   return { message: { value, key }, hash: hashOf(value) };
 }
 
+/** Bytes the names in front take at the most. */
+const MOST_NAMED = 48;
+
 /** Undefined for bytes no producer of the simulation makes. */
 export function nameIn(value: Uint8Array): Named | undefined {
-  const [producer, sequence] = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  const [producer, sequence] = Buffer.from(
+    value.buffer,
+    value.byteOffset,
+    Math.min(value.byteLength, MOST_NAMED),
+  )
     .toString('latin1')
     .split(' ', 2);
   if (producer === undefined || sequence === undefined || !/^\d+$/.test(sequence)) return undefined;

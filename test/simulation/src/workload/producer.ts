@@ -45,6 +45,8 @@ export interface WorkloadSurroundings {
   readonly world: World;
   readonly network: Network;
   readonly history: History;
+  /** Whether old messages of a stream may go. */
+  readonly mayForget: (stream: string) => boolean;
 }
 
 const EPOCHS_PER_LIFE = 10_000;

@@ -5,12 +5,15 @@ import type { World } from './world.ts';
 /** A machine: what outlives the processes that run on it. */
 export class Host {
   readonly name: string;
+  /** How fast its clocks run; 1 is right. */
+  readonly clockRate: number;
   /** Of its wall clock, milliseconds. */
   wallOffsetMs = 0;
   #lives = 0;
 
-  constructor(name: string) {
+  constructor(name: string, clockRate = 1) {
     this.name = name;
+    this.clockRate = clockRate;
   }
 
   nextLife(): number {
@@ -18,6 +21,10 @@ export class Host {
     return this.#lives;
   }
 }
+
+/** What a node waits between two rounds of retention, and what it waits here: no run is as long as that. */
+const RETENTION_EVERY_MS = 15 * 60_000;
+const SHORT_RETENTION_MS = 800;
 
 type State = 'running' | 'frozen' | 'thawing' | 'dead';
 
@@ -53,19 +60,23 @@ export class SimProcess implements Runtime {
   }
 
   now(): number {
-    return Math.floor(this.world.clock.now() + this.host.wallOffsetMs);
+    const fastMs = this.monotonic() - this.world.nowMs;
+    return Math.floor(this.world.clock.now() + fastMs + this.host.wallOffsetMs);
   }
 
   monotonic(): number {
-    return this.world.nowMs;
+    return this.world.nowMs * this.host.clockRate;
   }
 
-  setTimer(delayMs: number, fire: () => void): Timer {
+  setTimer(givenMs: number, fire: () => void): Timer {
+    const delayMs = givenMs === RETENTION_EVERY_MS ? SHORT_RETENTION_MS : givenMs;
     let cancelled = false;
     const due = (): void => {
       if (!cancelled) fire();
     };
-    const timer = this.world.clock.setTimer(delayMs, () => this.#arrive(due, this.#timers));
+    const timer = this.world.clock.setTimer(delayMs / this.host.clockRate, () =>
+      this.#arrive(due, this.#timers),
+    );
     return {
       cancel: () => {
         cancelled = true;
