@@ -3,8 +3,9 @@
  *
  *     runtime ← framing ← metadata ← storage ← log ← (election, wakeup) ← bus ← http ← node ← apps
  *
- * and beside the layers `telemetry` (for http, node, apps and tools) and `client` (knows how to read a log, but
- * nothing of what runs inside a broker).
+ * and beside the layers `telemetry` (for http, node, apps and tools), `client` (knows how to read a log, but nothing of
+ * what runs inside a broker) and `relay-protocol` (what a broker and a client speak with each other: for bus, http and
+ * client).
  */
 
 /** For each package of libs/, which others of libs/ its sources may import. */
@@ -16,8 +17,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ['runtime', 'framing', 'metadata', 'storage'],
   election: ['runtime', 'framing', 'metadata', 'storage', 'log'],
   wakeup: ['runtime', 'framing', 'metadata', 'storage', 'log'],
-  bus: ['runtime', 'framing', 'metadata', 'storage', 'log', 'election', 'wakeup'],
-  http: ['runtime', 'framing', 'metadata', 'storage', 'log', 'election', 'wakeup', 'bus', 'telemetry'],
+  'relay-protocol': [],
+  bus: ['runtime', 'framing', 'metadata', 'storage', 'log', 'election', 'wakeup', 'relay-protocol'],
+  http: [
+    'runtime',
+    'framing',
+    'metadata',
+    'storage',
+    'log',
+    'election',
+    'wakeup',
+    'relay-protocol',
+    'bus',
+    'telemetry',
+  ],
   node: [
     'runtime',
     'framing',
@@ -31,11 +44,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'telemetry',
   ],
   telemetry: ['runtime'],
-  client: ['runtime', 'framing', 'metadata', 'storage', 'log'],
+  client: ['runtime', 'framing', 'metadata', 'storage', 'log', 'relay-protocol'],
 };
 
 /** Sources that get time, randomness and I/O through their parameters, so that a whole cluster runs inside one test. */
-const WITHOUT_A_BODY = /^libs\/(framing|metadata|log|election|bus)\/src\//;
+const WITHOUT_A_BODY = /^libs\/(framing|metadata|log|election|relay-protocol|bus)\/src\//;
 const OUTSIDE_WORLD =
   /^(node:)?(fs|net|http|https|http2|tls|dgram|dns|child_process|cluster|worker_threads|timers|os|process|perf_hooks)(\/|$)|^(undici|express|ioredis|ws)(\/|$)/;
 

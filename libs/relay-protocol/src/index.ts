@@ -1,0 +1,21 @@
+export { BodyReceiver } from './body-receiver.ts';
+export { BodySender } from './body-sender.ts';
+export { RelayProtocolError, type RelayProtocolErrorCode } from './errors.ts';
+export { type CancelCode, decodeFrame, encodeFrame, type Frame } from './frames.ts';
+export type { AnswerHead, HeaderList, RequestHead } from './heads.ts';
+export {
+  MAX_DATA_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_HEAD_BYTES,
+  MAX_STREAM,
+  RELAY_SUBPROTOCOL,
+  WINDOW_BYTES,
+} from './limits.ts';
+export type { Link } from './link.ts';
+export {
+  type BodyFrame,
+  type RelayStream,
+  StreamCancelled,
+  type StreamObserver,
+  Streams,
+} from './streams.ts';
