@@ -16,9 +16,8 @@ import {
 import type { HttpOptions } from './options.ts';
 import type { NodePorts } from './ports.ts';
 import { HttpProblem } from './problems.ts';
-import { publish } from './publish/publish.ts';
 import { ReadBudget } from './read/read-budget.ts';
-import { nameRoutes } from './routes/name-routes.ts';
+import { NameDoor } from './routes/name-door.ts';
 import { nodeRoutes } from './routes/node-routes.ts';
 import { parseTarget } from './target.ts';
 
@@ -48,8 +47,8 @@ export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
   const context: HttpContext = { ports, options, closing: new Closing(), reads };
   const bodies = new BodyReader(options.limits.http, options.metrics);
   const events = new EventStreams(context);
-  const routes = expressRoutes(context, events, bodies);
-  const server = createBoundedServer(options, frontDoor(context, routes, bodies));
+  const names = new NameDoor(context, events, bodies);
+  const server = createBoundedServer(options, frontDoor(context, expressRoutes(context, bodies), names));
   answerBrokenRequests(server, context);
   return {
     server,
@@ -86,10 +85,10 @@ function createBoundedServer({ limits: { http } }: HttpOptions, listener: Reques
 }
 
 /**
- * Where every request comes in. The target is read as it was sent; publishing, which has to be fast, goes straight to
- * its handler, everything else through Express, which gets to see the target in its canonical spelling only.
+ * Where every request comes in. The target is read as it was sent; what is for a name goes by the role of the name, what
+ * is for the node through Express, which gets to see the target in its canonical spelling only.
  */
-function frontDoor(context: HttpContext, routes: Express, bodies: BodyReader): RequestListener {
+function frontDoor(context: HttpContext, routes: Express, names: NameDoor): RequestListener {
   return (req, res) => {
     const exchange = openExchange(context, req, res);
     exchange.awaitsGoAhead = req.headers.expect?.toLowerCase() === '100-continue';
@@ -98,8 +97,8 @@ function frontDoor(context: HttpContext, routes: Express, bodies: BodyReader): R
         throw new HttpProblem('bad_request', 'HTTP/1.1 wants a Host header');
       }
       const target = parseTarget(req.url ?? '/');
-      if (req.method === 'POST' && target.kind === 'name' && target.subordinate === '') {
-        publish(context, exchange, target, bodies).catch((error: unknown) => fail(context, exchange, error));
+      if (target.kind === 'name') {
+        names.serve(exchange, target).catch((error: unknown) => fail(context, exchange, error));
         return;
       }
       req.url = target.url;
@@ -111,7 +110,7 @@ function frontDoor(context: HttpContext, routes: Express, bodies: BodyReader): R
   };
 }
 
-function expressRoutes(context: HttpContext, events: EventStreams, bodies: BodyReader): Express {
+function expressRoutes(context: HttpContext, bodies: BodyReader): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -122,7 +121,6 @@ function expressRoutes(context: HttpContext, events: EventStreams, bodies: BodyR
     if (req.method === 'POST') throw reservedName(req.originalUrl);
     throw new HttpProblem('no_such_resource', 'this node has nothing at this path');
   });
-  app.use(nameRoutes(context, events));
   app.use((req) => {
     throw new HttpProblem('no_such_resource', `this node has nothing at ${req.path}`);
   });

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessQuestion, HttpOptions } from './options.ts';
 import type { NodePorts, NodeStatus } from './ports.ts';
-import { HttpProblem } from './problems.ts';
 import type { ReadBudget } from './read/read-budget.ts';
-import type { NameTarget, Target } from './target.ts';
+import type { Target } from './target.ts';
 
 /** What all handlers share. */
 export interface HttpContext {
@@ -148,11 +147,4 @@ export function exchangeOf(req: IncomingMessage): { exchange: Exchange; target: 
   const known = exchanges.get(req);
   if (known === undefined) throw new Error('a request came in past the front door');
   return known;
-}
-
-/** The exchange of a request that a route for names has taken. */
-export function nameExchangeOf(req: IncomingMessage): { exchange: Exchange; target: NameTarget } {
-  const { exchange, target } = exchangeOf(req);
-  if (target.kind !== 'name') throw new HttpProblem('no_such_resource', 'this is not the path of a name');
-  return { exchange, target };
 }

@@ -76,15 +76,15 @@ export function checkMessageSizes(framed: Framed, maxMessageSize: number): void 
   // Nothing to look for when the policy takes whatever fits a batch, or all records together are small enough.
   if (maxMessageSize >= MAX_MESSAGE_BYTES || framed.header.recordsBytes <= maxMessageSize) return;
   for (const message of decodeBatch(framed.batch).messages) {
-    if (message.value.byteLength <= maxMessageSize) continue;
-    throw new HttpProblem(
-      'too_large',
-      `a message of this stream may have ${maxMessageSize} bytes, not ${message.value.byteLength}`,
-      {
-        limit: maxMessageSize,
-      },
-    );
+    checkMessageSize(message.value.byteLength, maxMessageSize);
   }
+}
+
+/** Throws `too_large`. */
+export function checkMessageSize(bytes: number, maxMessageSize: number): void {
+  if (bytes <= maxMessageSize) return;
+  const detail = `a message to this name may have ${maxMessageSize} bytes, not ${bytes}`;
+  throw new HttpProblem('too_large', detail, { limit: maxMessageSize });
 }
 
 function sameProducer(one: ProducerIdentity, other: ProducerIdentity | undefined): boolean {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response, Router } from 'express';
 import { HttpProblem } from '../problems.ts';
 
@@ -19,7 +20,7 @@ export function resource(router: Router, path: string, methods: Methods): void {
 }
 
 /** The answer to OPTIONS. */
-export function sendAllowed(res: Response, allowed: readonly string[]): void {
+export function sendAllowed(res: ServerResponse, allowed: readonly string[]): void {
   res.setHeader('Allow', allowed.join(', '));
   res.statusCode = 204;
   res.end();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { formatDuration, type StreamDocument, type StreamPolicy } from '@message-vault/metadata';
+import { formatDuration, type NameDocument, type StreamDocument } from '@message-vault/metadata';
 import { sendJson } from '../answer.ts';
 import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { HttpProblem } from '../problems.ts';
@@ -72,13 +72,15 @@ export async function sendAccess(
 }
 
 /** `GET /{name}/-/policy`: durations in ISO 8601, sizes in bytes. */
-export function sendPolicy(exchange: Exchange, name: StreamDocument): void {
+export function sendPolicy(exchange: Exchange, name: NameDocument): void {
   const body = JSON.stringify({ role: name.role, ...publicPolicy(name.policy) });
   exchange.res.setHeader('ETag', `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`);
   exchange.res.setHeader('Cache-Control', 'no-cache');
   if (!answeredByETag(exchange)) sendJson(exchange, 200, body);
 }
 
-function publicPolicy({ retentionAgeMs, ...rest }: StreamPolicy) {
+function publicPolicy(policy: NameDocument['policy']) {
+  if (!('retentionAgeMs' in policy)) return policy;
+  const { retentionAgeMs, ...rest } = policy;
   return retentionAgeMs === undefined ? rest : { ...rest, retentionAge: formatDuration(retentionAgeMs) };
 }
