@@ -91,6 +91,39 @@ const writerLimits = z.strictObject({
   maxOpenStreams: count().default(10_000),
 });
 
+/** Queues: enqueuing, consumers that wait, locks. */
+const queueLimits = z.strictObject({
+  /** Messages in one enqueuing request; above it 413. Each is a message of its own in storage. */
+  maxBatchMessages: count().default(1000),
+  /** Messages of one request on their way to storage at once. */
+  sendParallel: count().default(16),
+  /** How long a message the storage refuses for load is sent again before the request fails. */
+  sendForMs: ms().default(10 * SECOND_MS),
+  /** Longest delay before a message is seen for the first time, or again. Azure hides a message for seven days at most. */
+  maxDelayMs: ms().default(7 * 24 * 60 * MINUTE_MS),
+  /** Longest wait for a message, seconds. */
+  maxWaitSeconds: count().default(60),
+  /** Requests that wait for a message at once, on one node; above it 503. */
+  maxWaiters: count().default(10_000),
+  /** Queues that somebody of this node waits at, at once; above it 503. */
+  maxPolledQueues: count().default(2000),
+  /** Pauses between two looks into an empty queue when nothing wakes the node: from the first to the longest. */
+  pollFromMs: ms().default(25),
+  pollUpToMs: ms().default(SECOND_MS),
+  /** Bodies from the body store held at once for consumers, bytes; above it they wait for their turn. */
+  maxBodyBytesInFlight: bytes().default(64 * MIB),
+  /** Messages under lock that a node remembers, so that it can dead-letter them at a word, bytes. */
+  rememberedBytes: bytes().default(32 * MIB),
+  /** How old a count of messages may be when a limit is applied. */
+  countMaxAgeMs: ms().default(SECOND_MS),
+  /** Messages moved by one redrive at most. */
+  maxRedrive: count().default(10_000),
+  /** Messages shown by one peek at most. Azure gives 32. */
+  maxPeek: z.int().min(1).max(32).default(32),
+  /** A body nothing refers to is removed when it is older than this. */
+  orphanAgeMs: ms().default(60 * MINUTE_MS),
+});
+
 /** The leader lease. */
 const leaseLimits = z.strictObject({
   /** Azure takes 15 to 60 seconds. */
@@ -108,6 +141,7 @@ export const limitsSchema = z.strictObject({
   read: readLimits.prefault({}),
   sse: sseLimits.prefault({}),
   writer: writerLimits.prefault({}),
+  queue: queueLimits.prefault({}),
   lease: leaseLimits.prefault({}),
 });
 
