@@ -2,5 +2,36 @@
 
 export { FilterError, type FilterErrorCode } from './filter/errors.ts';
 export { type Filter, parseFilter } from './filter/filter.ts';
+export { RelayError, type RelayErrorCode } from './relay/errors.ts';
+export { Relay } from './relay/relay.ts';
+export type {
+  AttachedListener,
+  HubGoodbye,
+  ListenerLink,
+  RelayAnswer,
+  RelayRequest,
+  RelaySettings,
+} from './relay/types.ts';
 export type { Delivery, DeliveryResult } from './router/delivery.ts';
 export type { Attachment, ListenerEnd, RouterListener } from './router/listener.ts';
+export { networkRefusal, type TargetRules } from './webhook/address-rules.ts';
+export { WebhookError, type WebhookErrorCode } from './webhook/errors.ts';
+export {
+  createWebhookSender,
+  type PushOptions,
+  type WebhookSender,
+  type WebhookSenderOptions,
+} from './webhook/sender.ts';
+export { defaultWebhookSettings, type WebhookSettings } from './webhook/settings.ts';
+export { checkWebhookSecret, newWebhookSecret } from './webhook/signature.ts';
+export type { WebhookGrant, WebhookTarget } from './webhook/target.ts';
+export { checkWebhookUrl, type TargetUrl } from './webhook/target-url.ts';
+export {
+  type ResolvedAddress,
+  type ResolveName,
+  type WebhookAnswer,
+  type WebhookRequest,
+  type WebhookTransport,
+  WebhookTransportError,
+  type WebhookTransportErrorCode,
+} from './webhook/transport.ts';
