@@ -1,3 +1,4 @@
+import type { Relay } from '@message-vault/bus';
 import type { BatchHeader } from '@message-vault/framing';
 import type { AppendResult, StreamReader } from '@message-vault/log';
 import type { NameDocument, NameRole, StreamDocument } from '@message-vault/metadata';
@@ -137,6 +138,8 @@ export interface NodePorts {
 
   /** Shared by all who read the stream. */
   acquireReader(name: StreamDocument): ReaderLease;
+  /** Where requests to connection points meet their listeners; open on the leader only. */
+  readonly relay: Relay;
   /** Undefined where the storage can't hand out access. */
   grantAccess(name: StreamDocument): Promise<AccessGrant | undefined>;
 }

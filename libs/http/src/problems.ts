@@ -1,3 +1,4 @@
+import { RelayError, type RelayErrorCode } from '@message-vault/bus';
 import { FramingError, MAX_BATCH_BYTES } from '@message-vault/framing';
 import { LogError, type LogErrorCode } from '@message-vault/log';
 import { NameError } from '@message-vault/metadata';
@@ -36,13 +37,16 @@ export const PROBLEMS = {
   headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'This is a fault of the server' },
   damaged: { status: 500, title: 'Stored messages can not be read' },
+  relay_failed: { status: 502, title: 'The listener broke off' },
   busy: { status: 503, title: 'This node has too much to do' },
   not_ready: { status: 503, title: "This node can't do its work now" },
   not_leader: { status: 503, title: 'This node does not lead' },
+  no_listener: { status: 503, title: 'Nobody serves this name at the moment' },
   no_leader: { status: 503, title: 'No node leads' },
   leader_unreachable: { status: 503, title: 'The leader can not be reached' },
   storage_unavailable: { status: 503, title: 'The storage does not answer' },
   outcome_unknown: { status: 503, title: 'It is not known whether this was stored' },
+  relay_timeout: { status: 504, title: 'The listener did not answer in time' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -115,6 +119,17 @@ const STORAGE_PROBLEMS: Readonly<Record<StorageErrorCode, ProblemCode>> = {
   invalid_request: 'internal_error',
 };
 
+const RELAY_PROBLEMS: Readonly<Record<RelayErrorCode, ProblemCode>> = {
+  no_listener: 'no_listener',
+  busy: 'busy',
+  too_many_listeners: 'busy',
+  not_leader: 'not_leader',
+  listener_failed: 'relay_failed',
+  timed_out: 'relay_timeout',
+  head_too_large: 'headers_too_large',
+  client_gone: 'relay_failed',
+};
+
 const FORWARD_PROBLEMS: Readonly<Record<ForwardErrorCode, ProblemCode>> = {
   no_leader: 'no_leader',
   leader_unreachable: 'leader_unreachable',
@@ -138,6 +153,7 @@ const RETRY_AFTER_SECONDS: Partial<Record<ProblemCode, number>> = {
   not_ready: 1,
   not_leader: 1,
   no_leader: 1,
+  no_listener: 1,
   leader_unreachable: 1,
   storage_unavailable: 1,
   outcome_unknown: 1,
@@ -167,6 +183,8 @@ function mapped(error: unknown): HttpProblem | undefined {
   if (error instanceof LogError) return logProblem(error);
   if (error instanceof StorageError) return storageProblem(error);
   if (error instanceof ForwardError) return forwardProblem(error);
+  if (error instanceof RelayError)
+    return new HttpProblem(RELAY_PROBLEMS[error.code], error.message, {}, { cause: error });
   return undefined;
 }
 

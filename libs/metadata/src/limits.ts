@@ -124,6 +124,49 @@ const queueLimits = z.strictObject({
   orphanAgeMs: ms().default(60 * MINUTE_MS),
 });
 
+/** WebSockets, whatever they carry. */
+const webSocketLimits = z.strictObject({
+  /** Open at once on a node, those passed on to the leader included; above it 503. */
+  maxConnections: count().default(5000),
+  /** Bytes waiting to go out on one connection before whoever sends has to wait. */
+  maxBufferedBytes: bytes().default(MIB),
+  /** How often the other end is asked whether it is there. */
+  heartbeatMs: ms().default(10 * SECOND_MS),
+  /** A connection over which nothing came, and nothing of what waits went out, for this long is cut. */
+  silentMs: ms().default(30 * SECOND_MS),
+  /** Longest time for a handshake with the leader, and for the other end to answer a close. */
+  handshakeMs: ms().default(5 * SECOND_MS),
+});
+
+/** The relay: connection points and those who serve them. */
+const relayLimits = z.strictObject({
+  /** Listeners connected at once, all names together; above it 503. */
+  maxListeners: count().default(1000),
+  maxListenersPerName: count().default(64),
+  /** Requests under way at once, all names together; above it 503. Each may hold 256 KiB of its answer. */
+  maxRequests: count().default(1024),
+  maxRequestsPerListener: count().default(256),
+  /** Body of one relayed request, bytes; above it 413. It is passed on as it comes and never held whole. */
+  maxBodyBytes: bytes().default(1024 * MIB),
+  /** Longest time a listener may leave a request without a sign; after it 504. */
+  answerTimeoutMs: ms().default(60 * SECOND_MS),
+  /** For so long after a node began to lead, requests wait for listeners to come back before they get 503. */
+  settleMs: ms().default(3 * SECOND_MS),
+  /** Longest time requests under way get to finish when their node leads no more. */
+  drainMs: ms().default(10 * SECOND_MS),
+});
+
+/** Connected listeners of routers, by WebSocket or server-sent events. */
+const listenerLimits = z.strictObject({
+  /** Connected at once to the leader; above it 503. */
+  maxListeners: count().default(5000),
+  /** Messages given to one WebSocket listener and not acknowledged yet: their number and bytes. One is given whatever its size. */
+  maxUnacknowledged: count().default(256),
+  maxUnacknowledgedBytes: bytes().default(4 * MIB),
+  /** A message on its way to the socket of an event stream that takes nothing for this long: the listener is cut off. */
+  stalledMs: ms().default(30 * SECOND_MS),
+});
+
 /** The leader lease. */
 const leaseLimits = z.strictObject({
   /** Azure takes 15 to 60 seconds. */
@@ -142,6 +185,9 @@ export const limitsSchema = z.strictObject({
   sse: sseLimits.prefault({}),
   writer: writerLimits.prefault({}),
   queue: queueLimits.prefault({}),
+  webSocket: webSocketLimits.prefault({}),
+  relay: relayLimits.prefault({}),
+  listener: listenerLimits.prefault({}),
   lease: leaseLimits.prefault({}),
 });
 

@@ -1,3 +1,4 @@
+import { Relay } from '@message-vault/bus';
 import {
   type ClusterHint,
   createElection,
@@ -76,6 +77,7 @@ export class Broker implements NodePorts {
   readonly #records: Storage;
   readonly #observer: StorageObserver;
   readonly #catalog: Catalog;
+  readonly relay: Relay;
   readonly #readers: Readers;
   readonly #view: LeaderView;
   readonly #forwarder: Forwarder;
@@ -101,6 +103,7 @@ export class Broker implements NodePorts {
     this.#records = observeStorage(options.records ?? options.storage, runtime, count).storage;
     this.#storage = observed.storage;
     this.#observer = observed.observer;
+    this.relay = new Relay({ runtime, settings: config.limits.relay });
     this.#catalog = new Catalog(this.#storage, runtime);
     this.#readers = new Readers({
       pages: this.#storage.pages,
@@ -303,6 +306,7 @@ export class Broker implements NodePorts {
       runtime,
       logger,
     });
+    this.relay.open();
     this.#gate.release();
     metrics.leadershipChanges.inc();
     logger.info({ epoch: leadership.epoch }, 'leads');
@@ -324,6 +328,7 @@ export class Broker implements NodePorts {
   async #endTerm(): Promise<void> {
     const term = this.#term;
     this.#term = undefined;
+    this.relay.close();
     this.#retention?.stop();
     this.#retention = undefined;
     await term?.end();

@@ -1,6 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
+import { Relay, type RelaySettings } from '@message-vault/bus';
 import {
   ChunkCache,
   type Leadership,
@@ -38,6 +39,7 @@ import {
 /** A node as small as can be around the real log on memory storage: one writer and one reader per stream. */
 export class TestNode {
   readonly storage: Storage;
+  readonly relay: Relay;
   /** Shared by the nodes of a cluster. */
   readonly names: Map<string, StreamDocument>;
   /** Names with a role other than stream; shared likewise. */
@@ -60,7 +62,9 @@ export class TestNode {
   readonly hints: unknown[] = [];
   hintsAreUseful = true;
 
-  constructor(cluster?: TestNode) {
+  constructor(cluster?: TestNode, relay: RelaySettings = defaultLimits.relay) {
+    this.relay = new Relay({ runtime: systemRuntime, settings: relay });
+    if (cluster === undefined) this.relay.open();
     this.storage = cluster?.storage ?? this.#watched(memoryStorage());
     this.names = cluster?.names ?? new Map();
     this.others = cluster?.others ?? new Map();
@@ -78,6 +82,7 @@ export class TestNode {
   ports(): NodePorts {
     return {
       status: () => this.status,
+      relay: this.relay,
       live: () => this.alive,
       ready: () => this.readiness,
       cluster: () => this.#view(),
@@ -235,6 +240,9 @@ export interface NodeSetup {
   readonly http?: Partial<Limits['http']>;
   readonly read?: Partial<Limits['read']>;
   readonly sse?: Partial<Limits['sse']>;
+  readonly webSocket?: Partial<Limits['webSocket']>;
+  readonly relay?: Partial<Limits['relay']>;
+  readonly listener?: Partial<Limits['listener']>;
   readonly options?: Partial<HttpOptions>;
   /** A node of the same cluster that leads. */
   readonly leader?: RunningNode;
@@ -242,11 +250,14 @@ export interface NodeSetup {
 
 /** A node on a free port, closed when the test ends. */
 export async function startNode(setup: NodeSetup = {}): Promise<RunningNode> {
-  const node = new TestNode(setup.leader?.node);
+  const node = new TestNode(setup.leader?.node, { ...defaultLimits.relay, settleMs: 0, ...setup.relay });
   const limits = {
     http: { ...defaultLimits.http, ...setup.http },
     read: { ...defaultLimits.read, ...setup.read },
     sse: { ...defaultLimits.sse, ...setup.sse },
+    webSocket: { ...defaultLimits.webSocket, ...setup.webSocket },
+    relay: { ...defaultLimits.relay, ...setup.relay },
+    listener: { ...defaultLimits.listener, ...setup.listener },
   };
   const metrics = createMetrics({ nodeId: node.status.nodeId, processMetrics: false });
   const app = createHttpApp(node.ports(), {
