@@ -39,3 +39,17 @@ export class UnitError extends Error {
     this.code = code;
   }
 }
+
+/** A policy can't be in force. `field` is the field as clients call it; empty when it is the policy as a whole. */
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError';
+  readonly code = 'bad_policy';
+  readonly field: string;
+  readonly expected: string;
+
+  constructor(field: string, message: string, expected: string) {
+    super(`${message}: expected ${expected}`);
+    this.field = field;
+    this.expected = expected;
+  }
+}

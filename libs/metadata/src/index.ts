@@ -1,6 +1,13 @@
 export { containerName } from './containers.ts';
 export { deadLetterName, deadLetterOf, deadLetterOwner, intakeOf } from './derived-documents.ts';
-export { DocumentError, type DocumentErrorCode, NameError, UnitError, type UnitErrorCode } from './errors.ts';
+export {
+  DocumentError,
+  type DocumentErrorCode,
+  NameError,
+  PolicyError,
+  UnitError,
+  type UnitErrorCode,
+} from './errors.ts';
 export {
   encodeLeaderDocument,
   LEADER_LEASE,
@@ -12,10 +19,14 @@ export { defaultLimits, type Limits, limitsSchema } from './limits.ts';
 export {
   type ConnectionPointDocument,
   encodeNameDocument,
+  encodeRemovedName,
+  epochOf,
   type MetadataDocument,
   type NameDocument,
   parseNameDocument,
+  parseNameRecord,
   type QueueDocument,
+  type RemovedName,
   type RouterDocument,
   type StreamDocument,
 } from './name-document.ts';
@@ -31,6 +42,9 @@ export {
   ROLES,
 } from './names.ts';
 export { type CommonPolicy, commonPolicySchema, type Overflow } from './policies/common.ts';
+export { POLICY_FIELDS, type PolicyField, type PolicyRole } from './policies/fields.ts';
+export { POLICY_ROLES, type RolePolicy } from './policies/policy.ts';
+export { fixedDifferences, formatPolicy, parsePolicy, withFixedFields } from './policies/policy-json.ts';
 export { MAX_DEQUEUE_RETRIES, type QueuePolicy, queuePolicySchema } from './policies/queue.ts';
 export { type MetadataPolicy, metadataPolicySchema } from './policies/reference.ts';
 export { MAX_SUBSCRIBERS, type RouterPolicy, routerPolicySchema } from './policies/router.ts';

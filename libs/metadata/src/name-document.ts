@@ -99,6 +99,38 @@ export type NameDocument =
   | ConnectionPointDocument
   | MetadataDocument;
 
+const removedNameSchema = z.strictObject({
+  version: z.literal(1),
+  name: nameFields.name,
+  role: z.literal('none'),
+  /** Milliseconds since 1970, by the clock of the leader that removed it. */
+  removedAt: z.int().nonnegative(),
+  removedByEpoch: z.int().nonnegative(),
+});
+
+/**
+ * Stands for a while where the document of a name was whose role was removed, so that a write from before the removal,
+ * however late it arrives, finds that it is too late.
+ */
+export type RemovedName = z.infer<typeof removedNameSchema>;
+
+const nameRecordSchema = z.union([nameDocumentSchema, removedNameSchema]);
+
+export function encodeRemovedName(removed: RemovedName): Uint8Array {
+  return encodeDocument(removedNameSchema, removed);
+}
+
+/** What is stored at the path of a name: its document, or that it had one. Throws DocumentError. */
+export function parseNameRecord(body: Uint8Array): NameDocument | RemovedName {
+  return parseDocument(nameRecordSchema, body, 'the name document');
+}
+
+/** The newest epoch that has changed what is known of the name: a leader of an older one may not. */
+export function epochOf(record: NameDocument | RemovedName): number {
+  if (record.role === 'none') return record.removedByEpoch;
+  return Math.max(record.createdByEpoch, record.changedByEpoch ?? 0);
+}
+
 export function encodeNameDocument(document: NameDocument): Uint8Array {
   return encodeDocument(nameDocumentSchema, document);
 }

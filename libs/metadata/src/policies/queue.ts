@@ -34,11 +34,7 @@ export const queuePolicySchema = z.strictObject({
   /** A message that was given out too often is thrown away instead of dead-lettered. */
   poisonMessageDrop: z.boolean().default(false),
   /** Milliseconds a message may wait for room before it is refused; 0: it is refused at once. */
-  enqueueTimeoutMs: z
-    .int()
-    .nonnegative()
-    .max(MAX_ENQUEUE_TIMEOUT_MS)
-    .default(0),
+  enqueueTimeoutMs: z.int().nonnegative().max(MAX_ENQUEUE_TIMEOUT_MS).default(0),
   /** Messages that may be under lock at once, over the whole cluster: who asks for more waits; unset: any number. */
   maxConcurrentReaders: z.int().positive().optional(),
 });
