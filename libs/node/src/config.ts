@@ -1,6 +1,12 @@
 import { parseArgs } from 'node:util';
+import { networkRefusal } from '@message-vault/bus';
 import { limitsSchema, parseDurationMs, parseSizeBytes, UnitError } from '@message-vault/metadata';
 import { z } from 'zod';
+
+const network = z.string().superRefine((text, context) => {
+  const message = networkRefusal(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
 
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
 
@@ -34,6 +40,10 @@ export const nodeConfigSchema = z.strictObject({
   /** Retention of streams made by their first publish. Unset keeps everything. */
   retentionAgeMs: z.int().positive().optional(),
   retentionBytes: z.int().positive().optional(),
+  /** Whether webhooks may go to this machine's loopback, also by plain http. For a vault on one's own machine. */
+  allowLoopbackWebhooks: z.boolean().default(false),
+  /** Networks webhooks may go to (by https) although they are not public. */
+  webhookNetworks: z.array(network).default([]),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   limits: limitsSchema.prefault({}),
 });
@@ -87,6 +97,17 @@ const FLAGS = {
     hint: 'SIZE',
     help: 'new streams keep at least this much, e.g. 10GiB',
   },
+  'allow-loopback-webhooks': {
+    type: 'boolean',
+    hint: '',
+    help: 'push to webhooks on 127.0.0.1, ::1 and localhost too, also by plain http',
+  },
+  'webhook-network': {
+    type: 'string',
+    multiple: true,
+    hint: 'CIDR',
+    help: 'push to webhooks (https) in this network although it is not public; repeat for several',
+  },
   limit: {
     type: 'string',
     multiple: true,
@@ -137,6 +158,8 @@ export function configFromArguments(
     autoCreate: !values['no-auto-create'],
     retentionAgeMs: optional(values['retention-age'], parseDurationMs),
     retentionBytes: optional(values['retention-bytes'], parseSizeBytes),
+    allowLoopbackWebhooks: values['allow-loopback-webhooks'],
+    webhookNetworks: values['webhook-network'],
     limits: limitsOf(values.limit ?? []),
     logLevel: values['log-level'] ?? env.MVAULT_LOG_LEVEL,
   });

@@ -28,6 +28,18 @@ test('durations and sizes of retention are read with their units', () => {
   });
 });
 
+test('webhooks stay away from loopback and other private networks unless a flag says so', () => {
+  expect(configFromArguments('master', enough, {})).toMatchObject({
+    allowLoopbackWebhooks: false,
+    webhookNetworks: [],
+  });
+  const flags = [...enough, '--allow-loopback-webhooks', '--webhook-network', '10.1.0.0/16'];
+  expect(configFromArguments('master', [...flags, '--webhook-network', 'fd00::/8'], {})).toMatchObject({
+    allowLoopbackWebhooks: true,
+    webhookNetworks: ['10.1.0.0/16', 'fd00::/8'],
+  });
+});
+
 test.each([
   ['no address to listen on', ['--storage', 's'], '--listen takes HOST:PORT'],
   ['an address without a port', ['--listen', 'localhost', '--storage', 's'], '--listen takes HOST:PORT'],
@@ -36,6 +48,7 @@ test.each([
   ['a word that is no flag', [...enough, 'please'], 'please'],
   ['a peer that is no URL', [...enough, '--peer', 'slave:7002'], 'peers'],
   ['a node id with a space', [...enough, '--node-id', 'my node'], 'nodeId'],
+  ['a network that is none', [...enough, '--webhook-network', '10.1.0.0'], '10.1.0.0'],
   ['a retention without a unit that means anything', [...enough, '--retention-age', 'a while'], 'a while'],
 ])('%s is refused, and the message names it', (_, flags, named) => {
   expect(() => configFromArguments('master', flags, {})).toThrow(ConfigError);

@@ -124,6 +124,8 @@ export function commandOf(node: NodePlan): { args: string[]; env: Record<string,
       ...['--node-id', node.id, '--listen', node.listen, '--url', node.url],
       ...repeated('--peer', node.peers),
       ...repeated('--witness', node.witnesses),
+      // A vault to try things out with: its webhooks are programs in another terminal.
+      '--allow-loopback-webhooks',
       ...node.extraFlags,
     ],
     env: {
