@@ -149,6 +149,11 @@ export interface StoredDocument {
 /** `if-absent`: create only. An ETag: replace only that version. */
 export type DocumentCondition = { readonly ifAbsent: true } | { readonly ifMatch: ETag };
 
+export interface PutDocumentOptions extends CallOptions {
+  /** What listings bring along of this version of the document: up to 256 visible ASCII characters and spaces. */
+  readonly label?: string | undefined;
+}
+
 /**
  * Small documents (names, policies, the leader), compare-and-swap by ETag.
  * A path is visible ASCII without backslashes, at most 1024 characters, in parts between slashes that are not empty and
@@ -162,16 +167,19 @@ export interface DocumentStore {
     path: string,
     body: Uint8Array,
     condition: DocumentCondition,
-    options?: CallOptions,
+    options?: PutDocumentOptions,
   ): Promise<{ etag: ETag }>;
   /** Removes that version. Succeeds when it is gone already. Errors: `etag_mismatch`, `outcome_unknown`. */
   delete(path: string, condition: { readonly ifMatch: ETag }, options?: CallOptions): Promise<void>;
-  /** Paths that begin with `prefix`, in lexical order, `limit` a page (at most 1000); `cursor` goes on where a page ended. */
+  /**
+   * Paths that begin with `prefix`, in lexical order, each with its document's label, `limit` a page (at most 1000);
+   * `cursor` goes on where a page ended.
+   */
   list(
     prefix: string,
     page?: { limit?: number; cursor?: string | undefined },
     options?: CallOptions,
-  ): Promise<{ paths: string[]; cursor: string | undefined }>;
+  ): Promise<{ paths: string[]; labels: (string | undefined)[]; cursor: string | undefined }>;
 }
 
 /** A message of a queue, held by whoever has this: the way to renew, give back or delete it. */

@@ -95,6 +95,12 @@ export function checkBlobName(name: string): void {
   }
 }
 
+/** Refuses a label that could not travel in a header. */
+export function checkLabel(label: string | undefined): void {
+  if (label !== undefined && !/^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/.test(label))
+    refuse(`${JSON.stringify(label)} can't be a label`);
+}
+
 /** Refuses a document above `MAX_DOCUMENT_BYTES`. */
 export function checkDocument(body: Uint8Array): void {
   if (body.length > MAX_DOCUMENT_BYTES)

@@ -1,8 +1,11 @@
+import { setTimeout } from 'node:timers/promises';
 import { azureStorage, type Storage } from '@message-vault/storage';
 import {
+  runBodyStoreConformance,
   runDocumentStoreConformance,
   runLeaseStoreConformance,
   runPageStoreConformance,
+  runQueueStoreConformance,
 } from '@message-vault/storage/conformance';
 import { startAzurite } from '@message-vault/storage/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -31,9 +34,15 @@ runLeaseStoreConformance('azure on Azurite', () => ({
       interval: 500,
     }),
 }));
+runBodyStoreConformance('azure on Azurite', () => storage);
+runQueueStoreConformance('azure on Azurite', () => ({
+  queues: storage.queues,
+  // Here the time of a message really has to pass.
+  pass: (ms) => setTimeout(ms),
+}));
 
 it('azure on Azurite: leases do not show among the documents they share a container with', async () => {
   await storage.leases.ensure('shared/lease');
   await storage.documents.put('shared/document', new Uint8Array(1), { ifAbsent: true });
-  expect(await storage.documents.list('shared/')).toEqual({ paths: ['shared/document'], cursor: undefined });
+  expect(await storage.documents.list('shared/')).toMatchObject({ paths: ['shared/document'], cursor: undefined });
 });

@@ -1,10 +1,10 @@
 import type { BlockBlobClient } from '@azure/storage-blob';
 import { isStorageError, StorageError } from '../errors.ts';
-import type { CallOptions, DocumentStore } from '../ports.ts';
-import { checkBlobName, checkDocument, checkListLimit, MAX_DOCUMENT_BYTES } from '../rules.ts';
+import type { CallOptions, DocumentStore, PutDocumentOptions } from '../ports.ts';
+import { checkBlobName, checkDocument, checkLabel, checkListLimit, MAX_DOCUMENT_BYTES } from '../rules.ts';
 import type { Access } from './access.ts';
 import { absentOnly, etagOf, expectStatus, unlessCode } from './answers.ts';
-import { sendDirect } from './direct.ts';
+import { blobPath, sendDirect } from './direct.ts';
 import type { SystemContainer } from './system-container.ts';
 import type { Tries } from './tries.ts';
 
@@ -19,11 +19,13 @@ export function azureDocuments(access: Access, tries: Tries, system: SystemConta
     path: string,
     body: Uint8Array,
     conditions: { ifNoneMatch: string } | { ifMatch: string },
-    options: CallOptions | undefined,
+    options: PutDocumentOptions | undefined,
   ): Promise<{ etag: string }> {
     return tries.once(options, async (abortSignal) => {
       checkDocument(body);
-      const { etag } = await client(path).upload(body, body.length, { conditions, abortSignal });
+      checkLabel(options?.label);
+      const metadata = options?.label === undefined ? {} : { metadata: { label: options.label } };
+      const { etag } = await client(path).upload(body, body.length, { conditions, abortSignal, ...metadata });
       return { etag: etagOf(etag, 'outcome_unknown') };
     });
   }
@@ -47,8 +49,7 @@ export function azureDocuments(access: Access, tries: Tries, system: SystemConta
         checkBlobName(path);
         const request = {
           method: 'GET',
-          container: system.name,
-          blob: path,
+          path: blobPath(system.name, path),
           headers: {},
           maxAnswerBytes: MAX_DOCUMENT_BYTES,
         } as const;
@@ -77,18 +78,22 @@ export function azureDocuments(access: Access, tries: Tries, system: SystemConta
         const continuation = page.cursor === undefined ? {} : { continuationToken: page.cursor };
         const pages = system
           .client()
-          .listBlobsFlat({ prefix, abortSignal })
+          .listBlobsFlat({ prefix, abortSignal, includeMetadata: true })
           .byPage({ maxPageSize, ...continuation });
         for await (const { segment, continuationToken } of pages) {
           // Leases live in this container too, as append blobs.
           const documents = segment.blobItems.filter(({ properties }) => properties.blobType === 'BlockBlob');
-          return { paths: documents.map(({ name }) => name), cursor: continuationToken || undefined };
+          return {
+            paths: documents.map(({ name }) => name),
+            labels: documents.map(({ metadata }) => metadata?.label),
+            cursor: continuationToken || undefined,
+          };
         }
-        return { paths: [], cursor: undefined };
+        return { paths: [], labels: [], cursor: undefined };
       });
       return listed.catch((error: unknown) => {
         if (!isStorageError(error, 'not_found')) throw error;
-        return { paths: [], cursor: undefined };
+        return { paths: [], labels: [], cursor: undefined };
       });
     },
   };

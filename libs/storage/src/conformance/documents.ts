@@ -124,9 +124,9 @@ function listing(make: () => DocumentStore): void {
     const documents = make();
     const { prefix, paths } = await filled(documents, 12);
     await documents.put(`${prefix.slice(0, -1)}-other`, text('x'), { ifAbsent: true });
-    expect(await documents.list(prefix)).toEqual({ paths, cursor: undefined });
+    expect(await documents.list(prefix)).toMatchObject({ paths, cursor: undefined });
     expect((await documents.list(`${prefix}001`)).paths).toEqual(paths.slice(10));
-    expect(await documents.list(freshName('none'))).toEqual({ paths: [], cursor: undefined });
+    expect(await documents.list(freshName('none'))).toEqual({ paths: [], labels: [], cursor: undefined });
   });
 
   it('pages through a listing without missing or repeating a path', async () => {
@@ -141,6 +141,24 @@ function listing(make: () => DocumentStore): void {
       cursor = page.cursor;
     } while (cursor !== undefined);
     expect(seen).toEqual(paths);
+  });
+
+  it('brings along the label of each document as of its last version', async () => {
+    const documents = make();
+    const { prefix, paths } = await filled(documents, 3);
+    const [first = '', second = ''] = paths;
+    const relabel = async (path: string, label: string | undefined): Promise<void> => {
+      const etag = (await documents.get(path))?.etag ?? '';
+      await documents.put(path, text('2'), { ifMatch: etag }, { label });
+    };
+    await relabel(first, 'queue managers');
+    await relabel(second, 'gone again');
+    await relabel(second, undefined);
+    expect((await documents.list(prefix)).labels).toEqual(['queue managers', undefined, undefined]);
+    const bad = (label: string) => documents.put(`${prefix}x`, text('1'), { ifAbsent: true }, { label });
+    for (const label of ['', ' a', 'a\nb', 'ä', 'a'.repeat(257)]) {
+      expect(await codeOf(bad(label))).toBe('invalid_request');
+    }
   });
 
   it('refuses a page size out of bounds as invalid', async () => {

@@ -118,7 +118,9 @@ function faultyDocuments(documents: DocumentStore, through: Through): DocumentSt
     get: (path, options) => through('documents.get', 'read', path, options, (o) => documents.get(path, o)),
     put: (path, body, condition, options) => {
       const kept = body.slice();
-      return through('documents.put', 'write', path, options, (o) => documents.put(path, kept, condition, o));
+      return through('documents.put', 'write', path, options, (o) =>
+        documents.put(path, kept, condition, { ...o, label: options?.label }),
+      );
     },
     delete: (path, condition, options) =>
       through('documents.delete', 'write', path, options, (o) => documents.delete(path, condition, o)),

@@ -1,11 +1,11 @@
 import { StorageError } from '../errors.ts';
 import type { DocumentStore, StoredDocument } from '../ports.ts';
-import { checkBlobName, checkDocument, checkListLimit } from '../rules.ts';
+import { checkBlobName, checkDocument, checkLabel, checkListLimit } from '../rules.ts';
 import { answerRepeatable, answerWrite } from './answers.ts';
 
 /** Documents in this process's memory, compare-and-swap by ETag. `nextEtag` gives versions never given before. */
 export function memoryDocuments(nextEtag: () => string): DocumentStore {
-  const documents = new Map<string, StoredDocument>();
+  const documents = new Map<string, StoredDocument & { label: string | undefined }>();
 
   function mustBeAt(path: string, etag: string): void {
     const current = documents.get(path);
@@ -25,10 +25,11 @@ export function memoryDocuments(nextEtag: () => string): DocumentStore {
       answerWrite(options, () => {
         checkBlobName(path);
         checkDocument(body);
+        checkLabel(options?.label);
         if ('ifMatch' in condition) mustBeAt(path, condition.ifMatch);
         else if (documents.has(path)) throw new StorageError('already_exists', `document ${path} is there`);
         const etag = nextEtag();
-        documents.set(path, { body: body.slice(), etag });
+        documents.set(path, { body: body.slice(), etag, label: options?.label });
         return { etag };
       }),
     delete: (path, { ifMatch }, options) =>
@@ -46,7 +47,8 @@ export function memoryDocuments(nextEtag: () => string): DocumentStore {
           .filter((path) => path.startsWith(prefix) && (cursor === undefined || path > cursor))
           .sort();
         const paths = rest.slice(0, limit);
-        return { paths, cursor: rest.length > limit ? paths.at(-1) : undefined };
+        const labels = paths.map((path) => documents.get(path)?.label);
+        return { paths, labels, cursor: rest.length > limit ? paths.at(-1) : undefined };
       }),
   };
 }

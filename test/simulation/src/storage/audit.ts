@@ -57,8 +57,8 @@ export class AuditedStore {
       leases: inner.leases,
       documents: {
         ...inner.documents,
-        put: async (path, body, condition) => {
-          const answer = await inner.documents.put(path, body, condition);
+        put: async (path, body, condition, options) => {
+          const answer = await inner.documents.put(path, body, condition, options);
           if (path === LEADER_PATH) this.#leaderWritten(body);
           return answer;
         },

@@ -130,7 +130,9 @@ function documentsOver(send: Send): DocumentStore {
     put: (path, body, condition, options) => {
       const kept = body.slice();
       return send(
-        call('put', 'write', path, (to) => to.documents.put(path, kept, condition)),
+        call('put', 'write', path, (to) =>
+          to.documents.put(path, kept, condition, { label: options?.label }),
+        ),
         options,
       );
     },
