@@ -7,6 +7,7 @@ import {
 } from '@message-vault/framing';
 import { isStorageError, type PageStore } from '@message-vault/storage';
 import { byteInSegment, type StreamRef, segmentName, segmentPages, segmentRef } from './stream.ts';
+import { isUnwritten } from './unwritten.ts';
 
 /** How long and how much is kept. Without either nothing is ever deleted. */
 export interface RetentionPolicy {
@@ -30,8 +31,9 @@ const MAX_WALKED = 512;
 
 /**
  * Deletes whole segments, oldest first, as far as the policy allows. What a next leader needs to go on is always kept: the
- * newest segment, the last commit and everything from the newest producer checkpoint on. Answers the names of the
- * segments deleted. Errors: StorageError; what was deleted by then stays deleted.
+ * newest segment, the last commit and everything from the newest producer checkpoint on. Empty segments before the oldest
+ * message (deleted before, and made again by a delayed request) go in any case. Answers the names of the segments
+ * deleted. Errors: StorageError; what was deleted by then stays deleted.
  */
 export async function applyRetention(options: RetentionOptions): Promise<string[]> {
   const { pages, policy, stream, signal } = options;
@@ -41,7 +43,8 @@ export async function applyRetention(options: RetentionOptions): Promise<string[
   const deleted: string[] = [];
   for (const [index, firstPage] of segments.entries()) {
     const next = segments[index + 1];
-    if (next === undefined || firstPage >= needed || !(await isSpent(options, segments, next))) break;
+    if (next === undefined || firstPage >= needed) break;
+    if (!(await isSpent(options, segments, next)) && !(await isGhost(options, firstPage))) break;
     await pages.deleteSegment(segmentRef(stream, firstPage), { signal });
     deleted.push(segmentName(firstPage));
   }
@@ -81,6 +84,15 @@ async function isSpent(
   // Timestamps never decrease: the first of the next segment is not below any of this one.
   const header = await headerAt(options, next, next);
   return header !== undefined && header.timestamp < nowMs - policy.retentionAgeMs;
+}
+
+async function isGhost({ pages, stream, signal }: RetentionOptions, firstPage: number): Promise<boolean> {
+  try {
+    return await isUnwritten(pages, segmentRef(stream, firstPage), { signal });
+  } catch (error) {
+    if (isStorageError(error, 'not_found')) return false;
+    throw error;
+  }
 }
 
 /** The header of the commit at `page`; undefined when there is none (yet) or its segment is gone. */

@@ -64,8 +64,10 @@ export class HeaderSource {
     if (window === undefined) return undefined;
     const trailer = readTrailer(window.bytes, window.bytes.byteLength);
     const start = segment.next - (trailer?.byteLength ?? 0) / PAGE_BYTES;
-    if (trailer === undefined || start < segment.first)
+    if (trailer === undefined || start < segment.first) {
+      if (await this.#segments.isGone(segment.first)) return undefined;
       throw damagedAt(segment.next - 1, 'no trailer ends the segment');
+    }
     const header = (await this.#read(start, window)).header;
     if (header !== undefined && start + header.pages !== segment.next) {
       throw damagedAt(start, 'the last commit does not end where its segment does');
@@ -89,7 +91,10 @@ export class HeaderSource {
     const window = near !== undefined && covers(near, page) ? near : await this.#window(segment, page);
     if (window === undefined) return { header: undefined, window: undefined };
     const header = headerWithin({ ...window, streamId: this.#streamId }, page);
-    if (header === undefined) throw damagedAt(page, 'a commit that others lead to has no good header');
+    if (header === undefined) {
+      if (await this.#segments.isGone(page)) return { header: undefined, window: undefined };
+      throw damagedAt(page, 'a commit that others lead to has no good header');
+    }
     this.#keep(page, header);
     return { header, window };
   }
@@ -99,8 +104,7 @@ export class HeaderSource {
     const firstPage = Math.max(segment.first, page + 1 - WINDOW_PAGES);
     const read = await this.#source.read(segment.first, firstPage, (page + 1 - firstPage) * PAGE_BYTES);
     if (read.status === 'read') return { firstPage, bytes: read.bytes };
-    await this.#segments.refresh();
-    if (page < this.#segments.earliestPage || this.#segments.known.length === 0) return undefined;
+    if (await this.#segments.isGone(page)) return undefined;
     throw damagedAt(page, 'a segment between others is missing');
   }
 

@@ -9,6 +9,7 @@ import {
 } from '@message-vault/storage';
 import { LogError } from '../errors.ts';
 import { byteInSegment, type StreamRef, segmentPages, segmentRef } from '../stream.ts';
+import { isUnwritten } from '../unwritten.ts';
 import { type Calls, timedRead } from '../writer/calls.ts';
 import { findLastCommit } from '../writer/last-commit.ts';
 import { TailWindow } from '../writer/tail-window.ts';
@@ -69,6 +70,14 @@ export class PageSource {
     const ref = segmentRef(this.stream, segment);
     const properties = await this.#call((options) => this.#calls.pages.segmentProperties(ref, options));
     return (properties?.sizeBytes ?? 0) / PAGE_BYTES;
+  }
+
+  /** Whether the segment holds anything, nothing at all, or is not there. */
+  async contents(segment: number): Promise<'something' | 'nothing' | 'absent'> {
+    const ref = segmentRef(this.stream, segment);
+    const nothing = await this.#call((options) => isUnwritten(this.#calls.pages, ref, options));
+    if (nothing === undefined) return 'absent';
+    return nothing ? 'nothing' : 'something';
   }
 
   /** First pages of all segments, ascending; none when the container is not there. */

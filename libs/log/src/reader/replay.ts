@@ -145,6 +145,7 @@ export class Replay {
     if (bytes === undefined) return undefined;
     const run = this.#keep(page, { begun: undefined, bytes, page, next: undefined });
     if (run !== undefined) return run;
+    if (await this.#options.segments.isGone(page)) return undefined;
     const { stop } = walkCommits({ bytes, page, streamId: this.#streamId });
     throw damagedAt(page, stop.kind === 'bad' ? stop.cause.message : 'there should be a commit', stop);
   }
@@ -156,8 +157,7 @@ export class Replay {
     const permit = await cache.permit(byteLength);
     const read = await source.read(segment.first, page, byteLength).finally(() => permit.release());
     if (read.status === 'read') return read.bytes;
-    await segments.refresh();
-    if (page < segments.earliestPage || segments.known.length === 0) return undefined;
+    if (await segments.isGone(page)) return undefined;
     throw damagedAt(page, 'a segment between others is missing');
   }
 

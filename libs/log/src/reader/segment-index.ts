@@ -10,6 +10,9 @@ export interface SegmentSpan {
 /**
  * Which segments a stream has, by their first pages. Listed when first needed, added to when the reader itself sees a
  * segment begin, listed again when one turns out to be gone or when fresh knowledge is asked for.
+ *
+ * Ghosts are left out: empty segments before the first message, which a delayed request made after retention had deleted
+ * what was there (docs/protocol.md). An empty one behind a message is none, and whoever reads on to it finds the damage.
  */
 export class SegmentIndex {
   readonly #source: PageSource;
@@ -18,6 +21,8 @@ export class SegmentIndex {
   #firsts: readonly number[] | undefined;
   #listedAt = 0;
   #listing: Promise<readonly number[]> | undefined;
+  /** Found to be ghosts, and still listed. Nobody ever writes to one, so it stays what it is. */
+  #ghosts: ReadonlySet<number> = new Set();
 
   /** `onListed`: what begins before that page is gone for good. */
   constructor(options: { source: PageSource; runtime: Runtime; onListed: (earliestPage: number) => void }) {
@@ -69,15 +74,33 @@ export class SegmentIndex {
     return first === undefined ? undefined : { first, next: this.known[low] };
   }
 
+  /** Whether retention has taken what was at `page`, by a listing made now. */
+  async isGone(page: number): Promise<boolean> {
+    const [earliest] = await this.refresh();
+    return earliest === undefined || page < earliest;
+  }
+
   async #list(): Promise<readonly number[]> {
     const before = this.#runtime.monotonic();
     const knownBefore = new Set(this.known);
-    const listed = await this.#source.list();
+    const listed = await this.#withoutGhosts(await this.#source.list());
     // What was added while the listing was under way may be younger than it.
     const added = this.known.filter((first) => !knownBefore.has(first));
     this.#firsts = [...new Set([...listed, ...added])].sort((a, b) => a - b);
     this.#listedAt = before;
     this.#onListed(this.earliestPage);
     return this.#firsts;
+  }
+
+  /** The newest is never one. Looked at after the listing: what was not the newest then had been written, or it is one. */
+  async #withoutGhosts(listed: readonly number[]): Promise<readonly number[]> {
+    const ghosts = new Set<number>();
+    for (const first of listed.slice(0, -1)) {
+      const contents = this.#ghosts.has(first) ? 'nothing' : await this.#source.contents(first);
+      if (contents === 'something') break;
+      ghosts.add(first);
+    }
+    this.#ghosts = ghosts;
+    return listed.slice(ghosts.size);
   }
 }

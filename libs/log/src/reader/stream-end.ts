@@ -2,6 +2,7 @@ import { type CommitHeader, encodeOffset, MAX_PAGE, PAGE_BYTES } from '@message-
 import type { Runtime } from '@message-vault/runtime';
 import type { ETag } from '@message-vault/storage';
 import { damagedAt, isLogError, LogError } from '../errors.ts';
+import { judgeBlankPlace } from './blank.ts';
 import type { ChunkCache } from './chunk-cache.ts';
 import { judgeBadPlace } from './damage.ts';
 import type { PageRead, PageSource } from './page-source.ts';
@@ -113,7 +114,6 @@ export class StreamEnd {
     if (read.status === 'absent') return await this.#absent();
     this.#absences = 0;
     if (read.status === 'not_modified') return true;
-    this.#options.segments.add(this.#segment);
     return await this.#takeUp(read.bytes, { asked, etag: read.etag });
   }
 
@@ -152,7 +152,8 @@ export class StreamEnd {
     });
     this.#advance(walk, bytes);
     const blobEnds = bytes.byteLength < asked;
-    const atEnd = await this.#judge(walk, { blobEnds, asked });
+    const isSame = this.#seen?.etag === etag;
+    const atEnd = await this.#judge(walk, { blobEnds, asked, isSame });
     this.#seen = atEnd ? { etag, at } : undefined;
     return atEnd;
   }
@@ -161,6 +162,7 @@ export class StreamEnd {
     const last = commits.at(-1);
     if (last === undefined) return;
     const kept = trimmed(commits, bytes);
+    this.#options.segments.add(this.#segment);
     this.#options.runs.addAtTail(this.#page, kept, kept[0]?.bytes.buffer.byteLength ?? 0);
     const gained = (page - this.#page) * PAGE_BYTES;
     this.#readBytes = Math.min(this.#options.settings.firstReadBytes, 2 * gained);
@@ -169,11 +171,15 @@ export class StreamEnd {
   }
 
   /** Whether where the walk stopped is the end for now. Throws LogError `damaged`. */
-  async #judge({ commits, stop }: Walk, read: { blobEnds: boolean; asked: number }): Promise<boolean> {
+  async #judge(
+    { commits, stop }: Walk,
+    read: { blobEnds: boolean; asked: number; isSame: boolean },
+  ): Promise<boolean> {
     switch (stop.kind) {
       case 'blank':
-        if (commits.length === 0) this.#readBytes = 0;
-        return true;
+        if (commits.length > 0) return true;
+        this.#readBytes = 0;
+        return read.isSame || (await this.#judgeBlank());
       case 'sealed':
         return false;
       case 'end':
@@ -189,6 +195,13 @@ export class StreamEnd {
         // Whoever looks hears first of what is good; the next look judges.
         return commits.length > 0 ? false : await this.#judgeBad(stop);
     }
+  }
+
+  async #judgeBlank(): Promise<boolean> {
+    const { source, segments } = this.#options;
+    const verdict = await judgeBlankPlace({ source, segments, segment: this.#segment, page: this.#page });
+    if (typeof verdict === 'object') this.#enter(verdict.endsIn);
+    return verdict === 'here';
   }
 
   /** Not yet, unless something after it says that it was there. */

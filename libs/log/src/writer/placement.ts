@@ -3,6 +3,7 @@ import { PAGE_BYTES } from '@message-vault/framing';
 import { invariant } from '@message-vault/runtime';
 import { type ETag, isStorageError, type SegmentRef } from '@message-vault/storage';
 import { type Calls, timedRead, timedWrite } from './calls.ts';
+import { isNewest } from './newest.ts';
 
 /** What one try to put a commit in its place came to. */
 export type TryResult =
@@ -106,6 +107,7 @@ export class Placement {
   /**
    * Reads the place back. The answer's bytes and version belong together, so when nothing (or nothing but pages of ours,
    * torn) is there at that version, writing under the condition of that version can't touch anything of anyone else.
+   * A version that is new to us may be that of a segment made again after retention had deleted ours, though.
    */
   async #look(): Promise<TryResult | undefined> {
     const { calls, ref, offset, bytes } = this.#options;
@@ -119,6 +121,8 @@ export class Placement {
         reason: `other bytes than ours stand at byte ${offset} of segment ${ref.segment}`,
       };
     }
+    if (answer.etag !== this.#etag && !(await isNewest(calls, ref)))
+      return { status: 'lost', reason: `segment ${ref.segment} is not the newest any more` };
     this.#etag = answer.etag;
     this.#mustLook = false;
     return undefined;

@@ -61,6 +61,16 @@ const MAX_FOLLOWED = 1000;
  * Throws LogError: `not_leader`, `damaged`, `storage_unavailable` (after the deadline).
  */
 export async function recover(options: RecoverOptions): Promise<Recovered> {
+  for (let tries = 0; tries < MAX_LISTINGS; tries += 1) {
+    const recovered = await recoverNewest(options);
+    if (recovered !== undefined) return recovered;
+    await pause(options.calls, 1);
+  }
+  throw keepChanging(options.stream);
+}
+
+/** Undefined when what was the newest segment is not any more. */
+async function recoverNewest(options: RecoverOptions): Promise<Recovered | undefined> {
   const { listed, claimed } = await claimNewest(options);
   let looked = await look(options, claimed);
   let before: Looked | undefined;
@@ -72,6 +82,8 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
     looked = await lookAtNext(options, endAfter(looked.last).nextPage);
   }
   segments.push(looked.claimed.firstPage);
+  if (mayBeGhost(looked) && (await listSegments(options)).at(-1) !== looked.claimed.firstPage)
+    return undefined;
   const holder = looked.last === undefined ? (before ?? (await lookBefore(options, segments))) : looked;
   const end = holder?.last === undefined ? emptyLog : endAfter(holder.last);
   const window = await rebuilt(options, segments, holder);
@@ -96,7 +108,19 @@ async function claimNewest(options: RecoverOptions): Promise<{ listed: number[];
       await pause(calls, 1);
     }
   }
-  throw new LogError('storage_unavailable', `the segments of ${options.stream.name} keep changing`);
+  throw keepChanging(options.stream);
+}
+
+/**
+ * Whether we would write under a version learnt when nothing of the log stood in the segment, or after that was seen: then
+ * the segment may have been deleted and made again while we were slow, and only that it is (still) the newest rules it out.
+ */
+function mayBeGhost({ claimed, etag, last }: Looked): boolean {
+  return last === undefined || etag !== claimed.etag;
+}
+
+function keepChanging({ name }: StreamRef): LogError {
+  return new LogError('storage_unavailable', `the segments of ${name} keep changing`);
 }
 
 async function listSegments(options: RecoverOptions): Promise<number[]> {

@@ -10,7 +10,7 @@ import {
   PAGE_BYTES,
 } from '@message-vault/framing';
 import { LEADER_PATH, parseLeaderDocument } from '@message-vault/metadata';
-import { type PageStore, type SegmentRef, type Storage, StorageError } from '@message-vault/storage';
+import type { PageStore, SegmentRef, Storage } from '@message-vault/storage';
 import type { World } from '../world/world.ts';
 
 /** A commit that stood whole in the storage at some moment: readers may have seen it. */
@@ -105,9 +105,6 @@ export class AuditedStore {
     return {
       ...pages,
       createSegment: async (ref, init) => {
-        // Retention takes days in truth, and no request is on its way for as long as that.
-        if (Number(ref.segment) < (this.#shrinking.get(ref.container) ?? 0))
-          throw new StorageError('already_exists', `segment ${ref.segment} has been there and is gone`);
         const answer = await pages.createSegment(ref, init);
         this.#raiseEpoch(ref, init.epoch);
         return answer;
@@ -143,15 +140,18 @@ export class AuditedStore {
     const left = await this.#inner.pages.listSegments(container);
     const commits = [...(this.#commits.get(container)?.values() ?? [])];
     const gone = commits.filter((whole) => whole.ref.segment === segment);
-    const oldest = left[0];
-    if (!this.#shrinking.has(container))
+    const next = left.find((other) => other > segment);
+    const before = this.#shrinking.get(container);
+    // What is left from before that is empty: a late request made it again.
+    const isOldest = !left.some((other) => other < segment && Number(other) >= (before ?? 0));
+    if (before === undefined)
       this.#world.broken('I1', `segment ${segment} was deleted, and all is to be kept`);
-    else if (oldest === undefined || oldest < segment)
+    else if (next === undefined || !isOldest)
       this.#world.broken(
         'I1',
         `segment ${segment} was deleted, and it was not the oldest or it was the last`,
       );
-    else this.#shrinking.set(container, Number(oldest));
+    else this.#shrinking.set(container, Math.max(before, Number(next)));
     for (const { header } of gone) this.#commits.get(container)?.delete(header.page);
   }
 
@@ -163,6 +163,8 @@ export class AuditedStore {
   async #written(ref: SegmentRef, offset: number, bytes: Uint8Array): Promise<void> {
     const header = headerIn(bytes);
     if (header !== undefined) this.#checkEpoch(ref, header);
+    if (Number(ref.segment) < (this.#shrinking.get(ref.container) ?? 0))
+      this.#world.broken('I3', `segment ${ref.segment} was written to again after it had been deleted`);
     await this.#touched(ref, offset, bytes.length, 'written over');
     await this.#lookForWhole(ref, offset);
   }
