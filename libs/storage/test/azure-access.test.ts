@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import {
+  AccountSASPermissions,
+  generateAccountSASQueryParameters,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob';
 import { systemRuntime } from '@message-vault/runtime';
 import { azureStorage, type ReadGrant, type SegmentRef, type Storage } from '@message-vault/storage';
 import { type Azurite, startAzurite } from '@message-vault/storage/testing';
@@ -44,7 +48,30 @@ function token(expiresInSeconds = 3600): { token: string; expiresOnTimestamp: nu
 }
 
 function byToken(): Storage {
-  return azureStorage({ accountUrl: azurite.blobUrl, credential: { getToken: async () => token() } });
+  return azureStorage({
+    accountUrl: azurite.blobUrl,
+    queueUrl: azurite.queueUrl,
+    credential: { getToken: async () => token() },
+  });
+}
+
+/** Everything a queue and a body can go through, by whatever `storage` is let in with. */
+async function useQueueAndBody({ queues, pages, bodies }: Storage): Promise<void> {
+  const name = freshName('mv-used');
+  await queues.createQueue(name);
+  await queues.send(name, pagesOf(1));
+  expect(await queues.peek(name, 1)).toHaveLength(1);
+  const [held] = await queues.receive(name, { max: 1, visibilityTimeoutMs: 60_000 });
+  if (held === undefined) expect.unreachable('nothing received');
+  const renewed = await queues.update(name, held, { visibilityTimeoutMs: 60_000, body: pagesOf(1) });
+  await queues.delete(name, { ...held, ...renewed });
+  expect(await queues.properties(name)).toEqual({ approximateCount: 0 });
+  await queues.deleteQueue(name);
+  await pages.createContainer(name);
+  await bodies.put(name, 'a', pagesOf(1));
+  expect(await bodies.get(name, 'a')).toEqual(pagesOf(1));
+  await bodies.delete(name, 'a');
+  expect((await bodies.list(name)).bodies).toEqual([]);
 }
 
 /** A segment with a page of ones at its start. */
@@ -122,18 +149,45 @@ describe('azure: access by account key', () => {
     const stranger = azureStorage({ connectionString });
     expect(await codeOf(stranger.documents.get('leader'))).toBe('unauthorized');
     expect(await codeOf(stranger.pages.createContainer('mv-any'))).toBe('unauthorized');
+    expect(await codeOf(stranger.queues.createQueue('mv-any'))).toBe('unauthorized');
+    expect(await codeOf(stranger.queues.send('mv-any', pagesOf(1)))).toBe('unauthorized');
     await stranger.close();
   });
+
+  it('goes as far as queues and bodies', () => useQueueAndBody(owner));
 });
 
 describe('azure: access by SAS', () => {
-  function accountSas(): string {
+  function accountSas(permissions = 'r'): string {
+    const values = {
+      expiresOn: new Date(Date.now() + 600_000),
+      permissions: AccountSASPermissions.parse(permissions),
+      services: 'bq',
+      resourceTypes: 'sco',
+    };
     const credential = new StorageSharedKeyCredential(developmentAccount.name, developmentAccount.key);
-    const service = new BlobServiceClient(azurite.blobUrl, credential);
-    return service
-      .generateAccountSasUrl(new Date(Date.now() + 600_000), undefined, 'sco')
-      .replace(/^[^?]*\?/, '');
+    return generateAccountSASQueryParameters(values, credential).toString();
   }
+
+  it('of the account goes as far as its queues, and no further than it allows', async () => {
+    const query = accountSas('rwdlacup');
+    const { blobUrl, queueUrl } = azurite;
+    const urls = `BlobEndpoint=${blobUrl};QueueEndpoint=${queueUrl}`;
+    for (const how of [
+      { connectionString: `${urls};SharedAccessSignature=${query}` },
+      { accountUrl: `${blobUrl}?${query}`, queueUrl },
+    ]) {
+      const storage = azureStorage(how);
+      await useQueueAndBody(storage);
+      await storage.close();
+    }
+    const reader = azureStorage({ accountUrl: `${blobUrl}?${accountSas()}`, queueUrl });
+    const queue = freshName('mv-read');
+    await owner.queues.createQueue(queue);
+    expect(await reader.queues.peek(queue, 1)).toEqual([]);
+    expect(await codeOf(reader.queues.send(queue, pagesOf(1)))).toBe('unauthorized');
+    await reader.close();
+  });
 
   it('of the account reads what it allows, in a connection string and in an account URL alike', async () => {
     const { ref, etag } = await writtenSegment(owner);
@@ -158,6 +212,12 @@ describe('azure: access by token', () => {
     const storage = byToken();
     const segment = await writtenSegment(storage);
     expect(await bytesAt({ store: storage.pages, ...segment }, 0, page)).toEqual(pagesOf(1));
+    await storage.close();
+  });
+
+  it('goes as far as queues and bodies', async () => {
+    const storage = byToken();
+    await useQueueAndBody(storage);
     await storage.close();
   });
 
@@ -205,8 +265,9 @@ describe('azure: access by token', () => {
   });
 
   it('is never sent over plain http', () => {
-    expect(() => azureStorage({ accountUrl: 'http://127.0.0.1:10000/devstoreaccount1' })).toThrow(
-      /https only/,
-    );
+    const secure = 'https://127.0.0.1:10000/devstoreaccount1';
+    const plain = 'http://127.0.0.1:10000/devstoreaccount1';
+    expect(() => azureStorage({ accountUrl: plain })).toThrow(/https only/);
+    expect(() => azureStorage({ accountUrl: secure, queueUrl: plain })).toThrow(/https only/);
   });
 });

@@ -18,6 +18,7 @@ import {
 const ref = { container: 'mv-scripted', segment: '0' };
 const conditions = { epoch: 1, etag: '"0x1"' };
 const page = new Uint8Array(512);
+const receipt = { messageId: crypto.randomUUID(), popReceipt: 'AgAAAAMAAAA=' };
 const found = answers(206, undefined, {
   etag: '"0x2"',
   'content-length': '512',
@@ -55,6 +56,10 @@ const writes: [name: string, call: () => Promise<unknown>][] = [
   ['leases.acquire', () => storage.leases.acquire('l', crypto.randomUUID(), 15)],
   ['leases.renew', () => storage.leases.renew('l', crypto.randomUUID())],
   ['leases.break', () => storage.leases.break('l')],
+  ['queues.send', () => storage.queues.send('mv-queue', page)],
+  ['queues.receive', () => storage.queues.receive('mv-queue', { max: 1, visibilityTimeoutMs: 1000 })],
+  ['queues.update', () => storage.queues.update('mv-queue', receipt, { visibilityTimeoutMs: 0 })],
+  ['queues.delete', () => storage.queues.delete('mv-queue', receipt)],
 ];
 
 /** Reads, and calls that may be repeated. */
@@ -72,6 +77,14 @@ const repeatables: [name: string, call: () => Promise<unknown>][] = [
   ['leases.ensure', () => storage.leases.ensure('l')],
   ['leases.release', () => storage.leases.release('l', crypto.randomUUID())],
   ['leases.isHeld', () => storage.leases.isHeld('l')],
+  ['queues.createQueue', () => storage.queues.createQueue('mv-queue')],
+  ['queues.deleteQueue', () => storage.queues.deleteQueue('mv-queue')],
+  ['queues.peek', () => storage.queues.peek('mv-queue', 1)],
+  ['queues.properties', () => storage.queues.properties('mv-queue')],
+  ['bodies.put', () => storage.bodies.put(ref.container, 'a', page)],
+  ['bodies.get', () => storage.bodies.get(ref.container, 'a')],
+  ['bodies.delete', () => storage.bodies.delete(ref.container, 'a')],
+  ['bodies.list', () => storage.bodies.list(ref.container)],
 ];
 
 const lostAnswers: [name: string, action: Action][] = [

@@ -44,5 +44,8 @@ runQueueStoreConformance('azure on Azurite', () => ({
 it('azure on Azurite: leases do not show among the documents they share a container with', async () => {
   await storage.leases.ensure('shared/lease');
   await storage.documents.put('shared/document', new Uint8Array(1), { ifAbsent: true });
-  expect(await storage.documents.list('shared/')).toMatchObject({ paths: ['shared/document'], cursor: undefined });
+  expect(await storage.documents.list('shared/')).toMatchObject({
+    paths: ['shared/document'],
+    cursor: undefined,
+  });
 });

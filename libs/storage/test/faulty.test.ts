@@ -9,9 +9,11 @@ import {
   type StorageCall,
 } from '@message-vault/storage';
 import {
+  runBodyStoreConformance,
   runDocumentStoreConformance,
   runLeaseStoreConformance,
   runPageStoreConformance,
+  runQueueStoreConformance,
 } from '@message-vault/storage/conformance';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../src/conformance/outcomes.ts';
@@ -32,6 +34,14 @@ runLeaseStoreConformance('memory through a plan without faults', () => {
   const { runtime, pass } = handClock();
   const { leases } = faultyStorage(memoryStorage({ runtime }), noFaults, { runtime });
   return { leases, outlast: (_, seconds) => pass(seconds * 1000) };
+});
+
+runBodyStoreConformance('memory through a plan without faults', () =>
+  faultyStorage(memoryStorage(), noFaults),
+);
+runQueueStoreConformance('memory through a plan without faults', () => {
+  const { runtime, pass } = handClock();
+  return { queues: faultyStorage(memoryStorage({ runtime }), noFaults, { runtime }).queues, pass };
 });
 
 /** A storage whose next call, and only that, goes wrong as `fault` says. */

@@ -1,8 +1,10 @@
 import { memoryStorage } from '@message-vault/storage';
 import {
+  runBodyStoreConformance,
   runDocumentStoreConformance,
   runLeaseStoreConformance,
   runPageStoreConformance,
+  runQueueStoreConformance,
 } from '@message-vault/storage/conformance';
 import { describe, expect, it } from 'vitest';
 import { handClock } from './hand-clock.ts';
@@ -15,6 +17,11 @@ runLeaseStoreConformance('memory', () => {
     leases: memoryStorage({ runtime: clock.runtime }).leases,
     outlast: (_, seconds) => clock.pass(seconds * 1000),
   };
+});
+runBodyStoreConformance('memory', () => memoryStorage());
+runQueueStoreConformance('memory', () => {
+  const { runtime, pass } = handClock();
+  return { queues: memoryStorage({ runtime }).queues, pass };
 });
 
 describe('memory storage', () => {

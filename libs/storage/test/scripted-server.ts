@@ -73,7 +73,7 @@ export async function scriptedServer(): Promise<ScriptedServer> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    connectionString: `AccountName=${developmentAccount.name};AccountKey=${developmentAccount.key};BlobEndpoint=http://127.0.0.1:${port}/acc;`,
+    connectionString: `AccountName=${developmentAccount.name};AccountKey=${developmentAccount.key};BlobEndpoint=http://127.0.0.1:${port}/acc;QueueEndpoint=http://127.0.0.1:${port}/acc;`,
     port,
     requests,
     mostConnections: () => open.most,

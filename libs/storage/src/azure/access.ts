@@ -1,164 +1,135 @@
 import {
-  AccountSASPermissions,
   AnonymousCredential,
   BlobServiceClient,
   type ContainerClient,
-  generateAccountSASQueryParameters,
   newPipeline,
-  type Pipeline,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
-import type { Runtime } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
-import { parseConnectionString } from './connection-string.ts';
-import { type HttpPool, httpPool } from './http-pool.ts';
+import { parseConnectionString, queueUrlBeside } from './connection-string.ts';
+import { byOwnSas, bySas, byToken, type Endpoint, endpointAt, parseUrl } from './endpoint.ts';
+import { type QueueAccess, queueAccess } from './queue-access.ts';
 import { sdkHttpClient } from './sdk-client.ts';
 import type { AzureAccess, AzureSettings } from './settings.ts';
 import { type BearerTokens, bearerTokens } from './tokens.ts';
-
-/** What proves to the storage that a direct request may be made: a SAS in the query, or a header. */
-interface Authorization {
-  readonly query: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /** Who may sign read access for others. */
 export type Signer =
   | { readonly kind: 'key'; readonly credential: StorageSharedKeyCredential }
   | { readonly kind: 'delegation'; readonly service: BlobServiceClient; readonly accountName: string };
 
-/** The way to one storage account, or to one container of it. */
-export interface Access {
-  readonly pool: HttpPool;
-  /** Account URL without query, and without a slash at the end. */
-  readonly accountUrl: string;
-  /** Path of that URL: empty, or the account's name where it is not in the host's. */
-  readonly basePath: string;
+/** The way to one storage account, or to one container of it; itself the way to its blob service. */
+export interface Access extends Endpoint {
   /** The SDK's client of a container. */
   container(name: string): ContainerClient;
-  /** For requests made without the SDK. */
-  authorize(): Authorization | Promise<Authorization>;
   readonly signer: Signer | undefined;
+  /** Undefined where it is not known where the account's queues are. */
+  readonly queues: QueueAccess | undefined;
 }
 
-/** API version of the requests made without the SDK, and of the SAS they carry. */
-export const apiVersion = '2021-12-02';
-
-/** How long a SAS we sign for ourselves is valid, and after how long the next one is taken. */
-const ownSas = { validForMs: 24 * 3_600_000, renewAfterMs: 6 * 3_600_000 } as const;
-
-const none = { query: '', headers: {} } as const;
+/** Writes, reads and removes page blobs and block blobs. */
+const blobScope = { services: 'b', resourceTypes: 'o', permissions: 'rwd' } as const;
+/** Sends, receives, peeks at, updates and deletes messages. Azurite takes the last two for calls about the queue. */
+const queueScope = { services: 'q', resourceTypes: 'co', permissions: 'rapu' } as const;
 
 /** Errors: `invalid_request` for what is not a connection string or URL. */
 export function openAccess(how: AzureAccess, settings: AzureSettings): Access {
   if ('containerSasUrl' in how) return containerAccess(how.containerSasUrl, settings);
-  if ('accountUrl' in how) {
-    const url = parseUrl(how.accountUrl);
-    const accountUrl = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
-    if (url.searchParams.has('sig')) return sasAccess(accountUrl, url.search.slice(1), settings);
-    if (url.protocol !== 'https:')
-      throw new StorageError('invalid_request', 'tokens are sent over https only');
-    return tokenAccess(accountUrl, bearerTokens(how.credential, settings.runtime), settings);
-  }
-  const { blobUrl, access } = parseConnectionString(how.connectionString);
-  if (access.kind === 'sas') return sasAccess(blobUrl, access.query, settings);
-  return keyAccess(blobUrl, new StorageSharedKeyCredential(access.accountName, access.accountKey), settings);
+  if ('accountUrl' in how) return accountAccess(how, settings);
+  const { blobUrl, queueUrl, access } = parseConnectionString(how.connectionString);
+  if (access.kind === 'sas') return sasAccess({ blobUrl, queueUrl }, access.query, settings);
+  const credential = new StorageSharedKeyCredential(access.accountName, access.accountKey);
+  return keyAccess({ blobUrl, queueUrl }, credential, settings);
+}
+
+interface ServiceUrls {
+  readonly blobUrl: string;
+  readonly queueUrl: string | undefined;
+}
+
+function accountAccess(how: Extract<AzureAccess, { accountUrl: string }>, settings: AzureSettings): Access {
+  const { plain: blobUrl, url } = accountUrlOf(how.accountUrl);
+  const given = how.queueUrl === undefined ? undefined : accountUrlOf(how.queueUrl);
+  const urls = { blobUrl, queueUrl: given?.plain ?? queueUrlBeside(blobUrl) };
+  if (url.searchParams.has('sig')) return sasAccess(urls, url.search.slice(1), settings);
+  if (url.protocol !== 'https:' || (given !== undefined && given.url.protocol !== 'https:'))
+    throw new StorageError('invalid_request', 'tokens are sent over https only');
+  return tokenAccess(urls, bearerTokens(how.credential, settings.runtime), settings);
+}
+
+function accountUrlOf(text: string): { url: URL; plain: string } {
+  const url = parseUrl(text);
+  return { url, plain: `${url.origin}${url.pathname.replace(/\/+$/, '')}` };
 }
 
 function keyAccess(
-  accountUrl: string,
+  { blobUrl, queueUrl }: ServiceUrls,
   credential: StorageSharedKeyCredential,
   settings: AzureSettings,
 ): Access {
-  const pool = poolOf(accountUrl, settings);
-  const service = new BlobServiceClient(accountUrl, pipeline(pool, credential));
+  const blobs = endpointAt(blobUrl, settings, byOwnSas(credential, blobScope, settings.runtime));
+  const queues =
+    queueUrl === undefined
+      ? undefined
+      : endpointAt(queueUrl, settings, byOwnSas(credential, queueScope, settings.runtime));
   return {
-    ...endpoint(pool, accountUrl),
-    container: (name) => service.getContainerClient(name),
-    authorize: ownSasOf(credential, settings.runtime),
+    ...blobs,
+    container: containersOf(blobService(blobs, credential)),
     signer: { kind: 'key', credential },
+    queues: queues && queueAccess(queues, credential),
   };
 }
 
-function tokenAccess(accountUrl: string, tokens: BearerTokens, settings: AzureSettings): Access {
-  const pool = poolOf(accountUrl, settings);
-  const service = new BlobServiceClient(accountUrl, pipeline(pool, tokens.credential));
+function tokenAccess(
+  { blobUrl, queueUrl }: ServiceUrls,
+  tokens: BearerTokens,
+  settings: AzureSettings,
+): Access {
+  const authorize = byToken(tokens, settings.runtime);
+  const blobs = endpointAt(blobUrl, settings, authorize);
+  const queues = queueUrl === undefined ? undefined : endpointAt(queueUrl, settings, authorize);
+  const service = blobService(blobs, tokens.credential);
   return {
-    ...endpoint(pool, accountUrl),
-    container: (name) => service.getContainerClient(name),
-    authorize: async () => ({
-      query: '',
-      headers: {
-        authorization: `Bearer ${await tokens.current()}`,
-        'x-ms-date': new Date(settings.runtime.now()).toUTCString(),
-      },
-    }),
+    ...blobs,
+    container: containersOf(service),
     signer: { kind: 'delegation', service, accountName: service.accountName },
+    queues: queues && queueAccess(queues, tokens.credential),
   };
 }
 
-function sasAccess(accountUrl: string, query: string, settings: AzureSettings): Access {
-  const pool = poolOf(accountUrl, settings);
-  const service = new BlobServiceClient(`${accountUrl}?${query}`, pipeline(pool, new AnonymousCredential()));
-  const authorization = { ...none, query };
+function sasAccess({ blobUrl, queueUrl }: ServiceUrls, query: string, settings: AzureSettings): Access {
+  const anonymous = new AnonymousCredential();
+  const blobs = endpointAt(blobUrl, settings, bySas(query));
+  const queues = queueUrl === undefined ? undefined : endpointAt(queueUrl, settings, bySas(query));
   return {
-    ...endpoint(pool, accountUrl),
-    container: (name) => service.getContainerClient(name),
-    authorize: () => authorization,
+    ...blobs,
+    container: containersOf(blobService(blobs, anonymous, `?${query}`)),
     signer: undefined,
+    queues: queues && queueAccess(queues, anonymous, `?${query}`),
   };
 }
 
-/** What the SAS does not cover, another container above all, the storage itself refuses. */
+/** What the SAS does not cover, another container above all, the storage itself refuses. It covers no queue. */
 function containerAccess(containerSasUrl: string, settings: AzureSettings): Access {
   const url = parseUrl(containerSasUrl);
   const accountPath = url.pathname.replace(/\/[^/]*\/?$/, '');
-  return sasAccess(`${url.origin}${accountPath}`, url.search.slice(1), settings);
+  return sasAccess(
+    { blobUrl: `${url.origin}${accountPath}`, queueUrl: undefined },
+    url.search.slice(1),
+    settings,
+  );
 }
 
-/**
- * A SAS signed with the account's key, for requests made without the SDK: signing each of them would cost more than all
- * the rest of the request. Its age is taken on the monotonic clock, so a wall clock that is set does not make it stale.
- */
-function ownSasOf(credential: StorageSharedKeyCredential, runtime: Runtime): () => Authorization {
-  let current: Authorization = none;
-  let renewAt = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (runtime.monotonic() >= renewAt) {
-      const values = {
-        version: apiVersion,
-        expiresOn: new Date(runtime.now() + ownSas.validForMs),
-        permissions: AccountSASPermissions.parse('rw'),
-        services: 'b',
-        resourceTypes: 'o',
-      };
-      current = { ...none, query: generateAccountSASQueryParameters(values, credential).toString() };
-      renewAt = runtime.monotonic() + ownSas.renewAfterMs;
-    }
-    return current;
-  };
-}
-
-function endpoint(pool: HttpPool, accountUrl: string): Pick<Access, 'pool' | 'accountUrl' | 'basePath'> {
-  return { pool, accountUrl, basePath: parseUrl(accountUrl).pathname.replace(/\/+$/, '') };
-}
-
-function pipeline(pool: HttpPool, credential: Parameters<typeof newPipeline>[0]): Pipeline {
+function blobService(
+  { pool, accountUrl }: Endpoint,
+  credential: Parameters<typeof newPipeline>[0],
+  query = '',
+): BlobServiceClient {
   // Retries are ours: the SDK's own would send a write a second time.
-  return newPipeline(credential, { retryOptions: { maxTries: 1 }, httpClient: sdkHttpClient(pool) });
+  const options = { retryOptions: { maxTries: 1 }, httpClient: sdkHttpClient(pool) };
+  return new BlobServiceClient(`${accountUrl}${query}`, newPipeline(credential, options));
 }
 
-function poolOf(accountUrl: string, { maxConnections }: AzureSettings): HttpPool {
-  return httpPool(parseUrl(accountUrl).origin, { maxConnections });
-}
-
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new StorageError(
-      'invalid_request',
-      'the storage is given by a URL that begins with http:// or https://',
-    );
-  }
-  return url;
+function containersOf(service: BlobServiceClient): (name: string) => ContainerClient {
+  return (name) => service.getContainerClient(name);
 }

@@ -1,4 +1,4 @@
-import { RestError } from '@azure/storage-blob';
+import { isRestError } from '@azure/storage-queue';
 import { isStorageError, StorageError, type StorageErrorCode } from '../errors.ts';
 import type { ETag } from '../ports.ts';
 import { type LostAs, refusalOf } from './failures.ts';
@@ -40,5 +40,5 @@ export function absentOnly(error: unknown): never {
 
 /** True for the SDK's error about an answer of this status. */
 export function hasStatus(error: unknown, status: number): boolean {
-  return error instanceof RestError && error.statusCode === status;
+  return isRestError(error) && error.statusCode === status;
 }

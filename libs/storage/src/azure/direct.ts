@@ -1,30 +1,30 @@
-import { type Access, apiVersion } from './access.ts';
+import { apiVersion, type Endpoint } from './endpoint.ts';
 import type { HttpAnswer, HttpRequest } from './http-pool.ts';
 
 export interface DirectRequest {
   readonly method: HttpRequest['method'];
-  readonly container: string;
-  readonly blob: string;
-  /** `comp=…`, where the operation has one. */
+  /** Below the account, encoded, without a slash at its beginning. */
+  readonly path: string;
+  /** Without what authorizes it: `comp=…`, for one. */
   readonly query?: string;
   readonly headers: Record<string, string>;
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array | string;
   readonly maxAnswerBytes: number;
 }
 
 /** Error answers are a few hundred bytes of XML. */
 export const smallAnswer = 64 * 1024;
 
-/** A request about one blob, made without the SDK: for the calls that carry the data, where its cost shows. */
+/** A request made without the SDK: for the calls that carry the data, where its cost shows. */
 export async function sendDirect(
-  access: Access,
+  endpoint: Endpoint,
   request: DirectRequest,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const { query, headers } = await access.authorize();
-  const path = `${access.basePath}/${request.container}/${encodeBlobName(request.blob)}`;
+  const { query, headers } = await endpoint.authorize();
+  const path = `${endpoint.basePath}/${request.path}`;
   const queries = [request.query, query].filter((part) => part !== undefined && part !== '');
-  return access.pool.send(
+  return endpoint.pool.send(
     {
       method: request.method,
       path: queries.length === 0 ? path : `${path}?${queries.join('&')}`,
@@ -36,6 +36,6 @@ export async function sendDirect(
   );
 }
 
-function encodeBlobName(name: string): string {
-  return name.split('/').map(encodeURIComponent).join('/');
+export function blobPath(container: string, blob: string): string {
+  return `${container}/${blob.split('/').map(encodeURIComponent).join('/')}`;
 }

@@ -1,4 +1,4 @@
-import { RestError } from '@azure/storage-blob';
+import { isRestError, type RestError } from '@azure/storage-queue';
 import { StorageError, type StorageErrorCode } from '../errors.ts';
 import type { HttpAnswer } from './http-pool.ts';
 
@@ -14,7 +14,7 @@ export type LostAs = 'outcome_unknown' | 'unavailable';
  * code comes from something in between, which may well have passed the request on: its outcome is open as well. Should
  * the definition ever prove too kind, the cost is bounded: a write put again carries the ETag it was first sent with,
  * so it can't land twice, nor over something else.
- * Source: Azure, "Common REST API error codes" and "Blob Storage error codes".
+ * Source: Azure, "Common REST API error codes", "Blob Storage error codes" and "Queue Storage error codes".
  */
 const byErrorCode: Readonly<Record<string, StorageErrorCode>> = {
   SequenceNumberConditionNotMet: 'epoch_fenced',
@@ -26,6 +26,11 @@ const byErrorCode: Readonly<Record<string, StorageErrorCode>> = {
   ContainerNotFound: 'not_found',
   ResourceNotFound: 'not_found',
   ContainerBeingDeleted: 'not_found',
+  QueueAlreadyExists: 'already_exists',
+  QueueNotFound: 'not_found',
+  QueueBeingDeleted: 'not_found',
+  MessageNotFound: 'receipt_lost',
+  PopReceiptMismatch: 'receipt_lost',
   // Answered with 400 where the header is malformed, and with 401 otherwise.
   InvalidAuthenticationInfo: 'unauthorized',
   ServerBusy: 'throttled',
@@ -75,7 +80,7 @@ export function refusalOf({ status, headers }: HttpAnswer): Refusal {
 /** The StorageError for whatever a try ended with. No message or cause of it holds a URL, which may be a secret. */
 export function storageErrorOf(error: unknown, lostAs: LostAs): StorageError {
   if (error instanceof StorageError) return error;
-  const refusal = error instanceof RestError ? refusalOfRestError(error) : error;
+  const refusal = isRestError(error) ? refusalOfRestError(error) : error;
   if (!(refusal instanceof Refusal)) {
     const why = refusal instanceof Error ? refusal.message : String(refusal);
     return new StorageError(lostAs, `no answer came from the storage: ${why}`, { cause: refusal });

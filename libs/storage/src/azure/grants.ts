@@ -9,7 +9,8 @@ import type { Runtime } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
 import type { GrantStore } from '../ports.ts';
 import { checkContainer } from '../rules.ts';
-import { type Access, apiVersion, type Signer } from './access.ts';
+import type { Access, Signer } from './access.ts';
+import { apiVersion } from './endpoint.ts';
 import type { Tries } from './tries.ts';
 
 /** A user delegation key lives that long at most, and no grant outlives its key. Source: Azure, "Get User Delegation Key". */

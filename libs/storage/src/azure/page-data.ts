@@ -9,7 +9,7 @@ import type {
 import { checkBlobName, checkContainer, checkEpoch, checkPages, checkRange, checkWrite } from '../rules.ts';
 import type { Access } from './access.ts';
 import { etagOf, expectStatus, numberOf } from './answers.ts';
-import { sendDirect, smallAnswer } from './direct.ts';
+import { blobPath, sendDirect, smallAnswer } from './direct.ts';
 import type { HttpAnswer } from './http-pool.ts';
 import type { Tries } from './tries.ts';
 
@@ -27,7 +27,8 @@ export function azurePageData(access: Access, tries: Tries): PageData {
   ): Promise<HttpAnswer> {
     checkContainer(container);
     checkBlobName(segment);
-    const request = { method, container, blob: segment, headers, maxAnswerBytes: smallAnswer, ...rest };
+    const path = blobPath(container, segment);
+    const request = { method, path, headers, maxAnswerBytes: smallAnswer, ...rest };
     return sendDirect(access, request, signal);
   }
 

@@ -7,9 +7,10 @@ export type AzureAccess =
   | { readonly connectionString: string }
   /**
    * URL of the account's blob service, with a SAS query or without one. Without: `credential`, or DefaultAzureCredential,
-   * which is loaded at the first call that needs a token.
+   * which is loaded at the first call that needs a token. `queueUrl`: that of its queue service, where it is not the same
+   * with `queue` for `blob` in the host's name.
    */
-  | { readonly accountUrl: string; readonly credential?: TokenCredential }
+  | { readonly accountUrl: string; readonly queueUrl?: string; readonly credential?: TokenCredential }
   /** What a ReadGrant holds. Only reads of that container succeed; everything else fails with `unauthorized`. */
   | { readonly containerSasUrl: string };
 
@@ -27,7 +28,7 @@ export interface AzureSettings {
   readonly backoffMs: number;
   /** Longest pause between tries, also where the storage asks for a longer one. Default 2 s. */
   readonly maxBackoffMs: number;
-  /** Connections at most; further calls wait for one, within their time-out. Default 64. */
+  /** Connections to each service at most; further calls wait for one, within their time-out. Default 64. */
   readonly maxConnections: number;
   readonly runtime: Runtime;
 }
