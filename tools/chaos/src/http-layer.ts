@@ -147,4 +147,8 @@ function concerns({ only }: HttpMode, incoming: IncomingMessage): boolean {
   return only === 'all' || (only === 'reads') === isRead(incoming);
 }
 
-const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD';
+/** Taking messages from an Azure queue is a GET, and changes it all the same: only a peek leaves them as they are. */
+const takesMessages = /\/messages\?(?=.*\bnumofmessages=)(?!.*\bpeekonly=true\b)/;
+
+const isRead = ({ method, url = '' }: IncomingMessage): boolean =>
+  method === 'HEAD' || (method === 'GET' && !takesMessages.test(url));

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 
 const share = z.number().min(0).max(1).default(1).describe('of the requests, 0 to 1, chosen at random');
-const only = z.enum(['all', 'reads', 'writes']).default('all').describe('reads are GET and HEAD');
+const only = z
+  .enum(['all', 'reads', 'writes'])
+  .default('all')
+  .describe('reads are GET and HEAD, but not the GET that takes messages from a queue');
 
 /** What a link does to what passes through it. The last two look into HTTP and need a link of protocol `http`. */
 export const modeSchema = z.discriminatedUnion('mode', [

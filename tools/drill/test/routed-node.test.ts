@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
-import { placesOn, withBlobPort } from '../src/lab/links.ts';
+import { placesOn, withEndpoint } from '../src/lab/links.ts';
 
 const routedNode = fileURLToPath(new URL('../src/lab/routed-node.ts', import.meta.url));
 
@@ -49,11 +49,14 @@ it('a node behind links reaches the others by the ways it was given, and all els
   expect(stdout.trim()).toBe('way way other 4');
 });
 
-it('a connection string keeps everything but the address of the blob service', () => {
+it('a connection string keeps everything but the address of the service that is rerouted', () => {
   const connection =
     'AccountName=a;AccountKey=k==;BlobEndpoint=http://127.0.0.1:10000/a;QueueEndpoint=http://127.0.0.1:10001/a;';
-  expect(withBlobPort(connection, { host: '127.0.0.1', port: 4321 })).toBe(
+  expect(withEndpoint(connection, 'Blob', { host: '127.0.0.1', port: 4321 })).toBe(
     'AccountName=a;AccountKey=k==;BlobEndpoint=http://127.0.0.1:4321/a;QueueEndpoint=http://127.0.0.1:10001/a;',
+  );
+  expect(withEndpoint(connection, 'Queue', { host: '127.0.0.1', port: 4321 })).toBe(
+    'AccountName=a;AccountKey=k==;BlobEndpoint=http://127.0.0.1:10000/a;QueueEndpoint=http://127.0.0.1:4321/a;',
   );
 });
 

@@ -16,7 +16,8 @@ function cutting(
   };
 }
 
-const toStorage = (id: string): RegExp => new RegExp(`^${id}>storage$`);
+/** Blobs and queues are two services, but a node is cut off from both or from none. */
+const toStorage = (id: string): RegExp => new RegExp(`^${id}>(storage|queues)$`);
 /** Both directions between two nodes. */
 const between = (id: string, other: string): RegExp => new RegExp(`^(${id}>${other}|${other}>${id})$`);
 const toAndFromNodes = (id: string): RegExp => new RegExp(`^(${id}>|.*>${id}$)`);
@@ -90,7 +91,7 @@ export const cutSlaveFromStorage: InsideDrill = {
   prepare: async (stage) => cutting(stage, toStorage(first('standby', standbys(stage)))),
 };
 
-const EVERY_STORAGE_LINK = />storage$/;
+const EVERY_STORAGE_LINK = />(storage|queues)$/;
 
 export const storageBrownout: InsideDrill = {
   name: 'storage-brownout',

@@ -16,7 +16,9 @@ export interface LabOptions {
   readonly say: (line: string) => void;
 }
 
+/** Where the local cluster puts its storage, from its first port; see its `planPorts`. */
 const BLOB_PORT = 10;
+const QUEUE_PORT = 11;
 
 /** A cluster of its own for one drill: real processes on a real Azurite, with proxies in between where it needs them. */
 export class Lab {
@@ -39,7 +41,7 @@ export class Lab {
     const counts = { slaves: setup.slaves ?? 1, readers: setup.readers ?? 1 };
     const base = await freePortBase();
     const places = placesOn(base, counts);
-    const links = await Links.open(setup, places, base + BLOB_PORT);
+    const links = await Links.open(setup, places, { blob: base + BLOB_PORT, queue: base + QUEUE_PORT });
     const redis = setup.redis ? await LabRedis.open() : undefined;
     try {
       const cluster = await startCluster({

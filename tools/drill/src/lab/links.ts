@@ -9,19 +9,28 @@ interface NodePlace {
   readonly port: number;
 }
 
+/** Ports of the storage's services. */
+export interface StoragePorts {
+  readonly blob: number;
+  readonly queue: number;
+}
+
 /**
- * The proxies of a lab: `ID>storage` for the way of a node to the storage, `ID>ID` for that of a node to another.
- * Only those that a drill needs are there: the others' traffic goes as it does in production.
+ * The proxies of a lab: `ID>storage` for the way of a node to the storage's blobs, `ID>queues` for that to its queues,
+ * which are another service, and `ID>ID` for that of a node to another. Only those that a drill needs are there: the others' traffic goes as it does in production.
  */
 export class Links {
   readonly #links = new Map<string, ChaosLink>();
 
   /** Opens what `setup` asks for. `places`: where the nodes will listen. */
-  static async open(setup: Setup, places: readonly NodePlace[], blobPort: number): Promise<Links> {
+  static async open(setup: Setup, places: readonly NodePlace[], storage: StoragePorts): Promise<Links> {
     const links = new Links();
     try {
       for (const { id } of places) {
-        if (setup.storageLinks) await links.#open(`${id}>storage`, blobPort, setup.storageLinks);
+        if (setup.storageLinks) {
+          await links.#open(`${id}>storage`, storage.blob, setup.storageLinks);
+          await links.#open(`${id}>queues`, storage.queue, setup.storageLinks);
+        }
         if (!setup.nodeLinks) continue;
         for (const other of places) {
           if (other.id !== id) await links.#open(`${id}>${other.id}`, other.port, 'tcp');
@@ -36,9 +45,8 @@ export class Links {
 
   /** Puts the node behind its links. */
   reroute(node: NodePlan, places: readonly NodePlace[]): NodePlan {
-    const storage = this.#links.get(`${node.id}>storage`);
     const routes = this.#routesOf(node.id, places);
-    const routed = storage ? { ...node, storage: withBlobPort(node.storage, storage.address) } : node;
+    const routed = { ...node, storage: this.#storageOf(node) };
     if (routes.length === 0) return routed;
     return {
       ...routed,
@@ -75,6 +83,13 @@ export class Links {
     this.#links.set(name, await openLink({ target: { host: '127.0.0.1', port }, protocol }));
   }
 
+  #storageOf({ id, storage }: NodePlan): string {
+    const blobs = this.#links.get(`${id}>storage`);
+    const queues = this.#links.get(`${id}>queues`);
+    const direct = blobs ? withEndpoint(storage, 'Blob', blobs.address) : storage;
+    return queues ? withEndpoint(direct, 'Queue', queues.address) : direct;
+  }
+
   #routesOf(id: string, places: readonly NodePlace[]): [string, string][] {
     return places.flatMap((place): [string, string][] => {
       const link = this.#links.get(`${id}>${place.id}`);
@@ -83,9 +98,9 @@ export class Links {
   }
 }
 
-/** The connection string with another address of the blob service. */
-export function withBlobPort(connection: string, { host, port }: Address): string {
-  return connection.replace(/(BlobEndpoint=https?:\/\/)[^/;]+/, `$1${host}:${port}`);
+/** The connection string with another address of one of its services. */
+export function withEndpoint(connection: string, service: 'Blob' | 'Queue', { host, port }: Address): string {
+  return connection.replace(new RegExp(`(${service}Endpoint=https?://)[^/;]+`), `$1${host}:${port}`);
 }
 
 /** Where the local cluster will put its nodes, see its `planPorts`. */
