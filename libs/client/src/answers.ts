@@ -3,26 +3,43 @@ import type { TransportResponse } from './transport.ts';
 
 /** What nodes answer, checked member by member: an answer is input from outside like any other. */
 
-/** Where the messages of one batch (or of one publish call) are. */
+/** Where the messages of one batch (or of one publish call) are. In a queue they have ids instead of offsets. */
 export interface PublishAnswer {
   readonly count: number;
+  /** NaN in a queue, like all three below it. */
   readonly firstOffset: number;
   readonly nextOffset: number;
   readonly firstSequenceNumber: number;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
+  /** In a queue: the messages' ids there, in their order. */
+  readonly messageIds?: readonly string[] | undefined;
 }
 
 type Members = Readonly<Record<string, unknown>>;
 
 export function parsePublishAnswer(response: TransportResponse): PublishAnswer {
   const members = parseMembers(response);
+  if (Array.isArray(members.messageIds)) return enqueued(members, members.messageIds);
   return {
     count: number(members, 'count'),
     firstOffset: number(members, 'firstOffset'),
     nextOffset: number(members, 'nextOffset'),
     firstSequenceNumber: number(members, 'firstSequenceNumber'),
     timestamp: instant(members, 'timestamp'),
+  };
+}
+
+function enqueued(members: Members, ids: readonly unknown[]): PublishAnswer {
+  const messageIds = ids.map(String);
+  const nowhere = Number.NaN;
+  return {
+    count: number(members, 'count'),
+    firstOffset: nowhere,
+    nextOffset: nowhere,
+    firstSequenceNumber: nowhere,
+    timestamp: nowhere,
+    messageIds,
   };
 }
 

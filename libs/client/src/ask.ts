@@ -3,15 +3,24 @@ import { Backoff } from './backoff.ts';
 import { abortedError, isVaultClientError, VaultClientError } from './errors.ts';
 import { type ClientContext, type Exchanged, exchange } from './exchange.ts';
 import { problemError, refusalCode } from './problems.ts';
-import type { TransportResponse } from './transport.ts';
+import { mayHaveBeenDone } from './publish/outcome.ts';
+import type { TransportRequest, TransportResponse } from './transport.ts';
 
-/** A question any node can answer and that may be asked again without harm. */
+/** A question any node can answer, or something any node can see to, and that may be asked again. */
 export interface Question {
   /** For notices and errors: `read orders`. */
   readonly operation: string;
   /** Path and query. */
   readonly path: string;
+  /** Default GET. */
+  readonly method?: TransportRequest['method'] | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: Uint8Array | undefined;
+  /** `leader`: ask who leads first, as the others would only pass it on. Default: any node. */
+  readonly of?: 'leader' | 'any' | undefined;
   readonly accept: string;
+  /** The answers `understand` is given. Default 200. */
+  readonly statuses?: readonly number[] | undefined;
   readonly maxResponseBytes: number;
   /** How long a node may keep silent; longer than what it was asked to wait. */
   readonly stallTimeoutMs: number;
@@ -20,6 +29,8 @@ export interface Question {
   readonly signal?: AbortSignal | undefined;
   /** Worth asking another node for: one that lags behind may not know yet. */
   readonly mayPass?: (error: VaultClientError) => boolean;
+  /** Told when an attempt ended so that nobody knows whether it was acted on. What it throws ends the asking. */
+  readonly onDoubt?: ((error: VaultClientError) => void) | undefined;
 }
 
 /**
@@ -36,10 +47,12 @@ export async function ask<Answer>(
   const startedAt = runtime.monotonic();
   for (;;) {
     if (question.signal?.aborted) throw abortedError(question.signal);
-    const url = nodes.readTarget();
-    const outcome = settle(await attempt(context, url, question), understand);
+    const url = question.of === 'leader' ? nodes.writeTarget() : nodes.readTarget();
+    const exchanged = await attempt(context, url, question);
+    const outcome = settle(exchanged, question, understand);
     if (outcome.kind === 'answer') return outcome.answer;
     if (question.signal?.aborted) throw abortedError(question.signal);
+    if (outcome.kind === 'again' && mayHaveBeenDone(exchanged)) question.onDoubt?.(outcome.error);
     const final = outcome.kind === 'final' && question.mayPass?.(outcome.error) !== true;
     if (final || runtime.monotonic() - startedAt >= question.giveUpAfterMs) throw outcome.error;
     nodes.passOver(url);
@@ -51,17 +64,18 @@ export async function ask<Answer>(
 
 /** Asks one node once; given up when the node shows no sign of life, however long it was asked to wait. */
 async function attempt(context: ClientContext, url: string, question: Question): Promise<Exchanged> {
-  const { path, accept, maxResponseBytes, stallTimeoutMs } = question;
+  const { method = 'GET', path, body, maxResponseBytes, stallTimeoutMs } = question;
   const guard = context.pulse.guard(url);
   const signals = question.signal === undefined ? [guard.signal] : [guard.signal, question.signal];
   const signal = AbortSignal.any(signals);
-  const headers = { accept };
+  const headers = { accept: question.accept, ...question.headers };
   try {
     return await exchange(context, {
       url,
-      method: 'GET',
+      method,
       path,
       headers,
+      body,
       maxResponseBytes,
       stallTimeoutMs,
       signal,
@@ -72,12 +86,15 @@ async function attempt(context: ClientContext, url: string, question: Question):
   }
 }
 
+const OK: readonly number[] = [200];
+
 type Settled<Answer> =
   | { readonly kind: 'answer'; readonly answer: Answer }
   | { readonly kind: 'final' | 'again'; readonly error: VaultClientError };
 
 function settle<Answer>(
   exchanged: Exchanged,
+  { statuses = OK }: Question,
   understand: (response: TransportResponse) => Answer,
 ): Settled<Answer> {
   if (exchanged.kind === 'failure') {
@@ -88,7 +105,7 @@ function settle<Answer>(
     return { kind, error: new VaultClientError(code, error.message, { cause: error }) };
   }
   const { response, problem } = exchanged;
-  if (response.status !== 200) {
+  if (!statuses.includes(response.status)) {
     const code = refusalCode(response.status, problem);
     return {
       kind: code === undefined ? 'again' : 'final',

@@ -4,6 +4,7 @@ import { VaultClientError } from './errors.ts';
 import type { ClientContext } from './exchange.ts';
 import type { OutgoingMessage, VaultMessage } from './messages.ts';
 import { checkedName, checkedPrefix } from './names/checked-name.ts';
+import { NameHandle } from './names/name.ts';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import type { PublishResult } from './publish/call.ts';
 import { Publisher, type PublishOptions } from './publish/publisher.ts';
@@ -19,8 +20,10 @@ import {
   type NamesOptions,
   type StreamStats,
 } from './questions.ts';
+import { QueueHandle } from './queue/queue.ts';
 import type { ReadChunk } from './read/chunks.ts';
 import { flatten, Reader, type ReadOptions, type TailOptions } from './read/reader.ts';
+import { RouterHandle } from './router/router.ts';
 
 /** A client of a whole cluster. Make one and share it: it batches what is published through it. */
 export function createClient(options: ClientOptions): VaultClient {
@@ -52,16 +55,17 @@ export class VaultClient {
   /**
    * Publishes and resolves once the messages are stored for good. Calls made at the same time share batches. Each
    * message is stored once, however often it had to be sent, and in the order of the calls. An array larger than a
-   * batch is several batches. Don't change a Uint8Array before its call has ended.
+   * batch is several batches. Don't change a Uint8Array before its call has ended. The same for queues and routers: a
+   * queue answers with the ids its messages have, which are the same should it get one twice.
    * Errors: VaultClientError, whose `outcome` says what is known of the messages.
    */
   publish(
-    stream: string,
+    name: string,
     messages: OutgoingMessage | readonly OutgoingMessage[],
     options: PublishOptions = {},
   ): Promise<PublishResult> {
     try {
-      return this.#publisher.publish(checkedName(stream), messages, options);
+      return this.#publisher.publish(checkedName(name), messages, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -111,6 +115,21 @@ export class VaultClient {
   /** All names, or those that begin with `prefix`, in order. */
   names(options: NamesOptions = {}): AsyncGenerator<NameEntry, void, undefined> {
     return askNames(this.#context, checkedPrefix(options.prefix ?? ''), this.#asking(options));
+  }
+
+  /** One name, whatever its role: its policy, what is below it, what it holds. */
+  name(name: string): NameHandle {
+    return new NameHandle(this.#door, checkedName(name));
+  }
+
+  /** A queue (`…/dead-letter` of a queue or router is one as well), to take messages from. */
+  queue(name: string): QueueHandle {
+    return new QueueHandle(this.#door, checkedName(name));
+  }
+
+  /** A router, to subscribe others to or to listen to. */
+  router(name: string): RouterHandle {
+    return new RouterHandle(this.#door, checkedName(name));
   }
 
   /** Who leads. */

@@ -14,7 +14,7 @@ export type VaultClientErrorCode =
   | 'closed'
   /** The delivery time-out passed and the messages are certainly not stored. */
   | 'not_delivered'
-  /** The delivery time-out passed and nobody could say whether the messages were stored; they may be, or may yet be. */
+  /** Nobody could say in time whether the messages were stored, or the change made; they may be, or may yet be. */
   | 'outcome_unknown'
   /** The messages are stored, but so long ago that their offsets are no longer remembered. */
   | 'position_forgotten'
@@ -22,8 +22,14 @@ export type VaultClientErrorCode =
   | 'sequence_mismatch'
   /** Somebody publishes with the same producer id and a newer epoch. This client can publish there no more. */
   | 'producer_fenced'
-  /** No such name. */
+  /** No such name, or nothing of that id under it. */
   | 'not_found'
+  /** What was asked for stands against what is there: the name has a role, or the subscription would close a cycle. */
+  | 'conflict'
+  /** Somebody changed it since the ETag was given. */
+  | 'changed_meanwhile'
+  /** A message taken from a queue is this consumer's no more: its time was up, or it has been settled before. */
+  | 'lock_lost'
   /** The offset is beyond the tail or before what is kept; `earliestOffset` and `nextOffset` say what there is. */
   | 'offset_out_of_range'
   /** Credentials are missing or refused. */

@@ -8,7 +8,10 @@ const refusedByCode: Readonly<Record<string, VaultClientErrorCode>> = {
   producer_fenced: 'producer_fenced',
   producer_sequence_too_old: 'position_forgotten',
   too_large: 'too_large',
+  too_many_messages: 'too_large',
   no_such_name: 'not_found',
+  wrong_role: 'rejected',
+  lock_lost: 'lock_lost',
   offset_out_of_range: 'offset_out_of_range',
   unauthorized: 'unauthorized',
   forbidden: 'unauthorized',
@@ -16,20 +19,25 @@ const refusedByCode: Readonly<Record<string, VaultClientErrorCode>> = {
   damaged: 'damaged',
 };
 
-/** For answers without a code: of something between this client and the node. */
+/** For codes that are not listed above, and answers without a code: of something between this client and the node. */
 const refusedByStatus: Readonly<Record<number, VaultClientErrorCode>> = {
   401: 'unauthorized',
   403: 'unauthorized',
   404: 'not_found',
+  409: 'conflict',
+  412: 'changed_meanwhile',
   413: 'too_large',
 };
 
 const RETRIED_STATUSES = new Set([408, 425, 429]);
+/** Somebody else was faster, and nothing was done: the same again may fare better. */
+const RETRIED_CODE = 'conflict';
 
 /** What an answer means for the caller when asking again would not change it; undefined when it might. */
 export function refusalCode(status: number, problem: Problem | undefined): VaultClientErrorCode | undefined {
   const known = refusedByCode[problem?.code ?? ''];
   if (known !== undefined) return known;
+  if (problem?.code === RETRIED_CODE) return undefined;
   if (status < 400 || status >= 500 || RETRIED_STATUSES.has(status)) return undefined;
   return refusedByStatus[status] ?? 'rejected';
 }

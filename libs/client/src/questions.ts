@@ -83,17 +83,26 @@ export function askStats(
   const asked = { operation: `stats ${stream}`, path: `/${stream}/-/stats`, ...options };
   return askJson(context, asked, (response) => {
     const members = parseMembers(response);
-    return {
-      stream,
-      earliestOffset: number(members, 'earliestOffset'),
-      earliestSequenceNumber: number(members, 'earliestSequenceNumber'),
-      nextOffset: number(members, 'nextOffset'),
-      nextSequenceNumber: number(members, 'nextSequenceNumber'),
-      bytes: number(members, 'bytes'),
-      firstTimestamp: optionalInstant(members, 'firstTimestamp'),
-      lastTimestamp: optionalInstant(members, 'lastTimestamp'),
-    };
+    const other = ['queue', 'router'].find((role) => role in members);
+    if (other !== undefined) {
+      const message = `${stream} is a ${other}, not a stream: name(…).stats() tells of any role`;
+      throw new VaultClientError('rejected', message);
+    }
+    return toStreamStats(stream, members);
   });
+}
+
+export function toStreamStats(stream: string, members: Readonly<Record<string, unknown>>): StreamStats {
+  return {
+    stream,
+    earliestOffset: number(members, 'earliestOffset'),
+    earliestSequenceNumber: number(members, 'earliestSequenceNumber'),
+    nextOffset: number(members, 'nextOffset'),
+    nextSequenceNumber: number(members, 'nextSequenceNumber'),
+    bytes: number(members, 'bytes'),
+    firstTimestamp: optionalInstant(members, 'firstTimestamp'),
+    lastTimestamp: optionalInstant(members, 'lastTimestamp'),
+  };
 }
 
 export function askCluster(

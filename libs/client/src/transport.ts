@@ -5,7 +5,7 @@
 export interface TransportRequest {
   /** Base URL of the node, without a slash at the end. */
   readonly url: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Path and query. */
   readonly path: string;
   /** Names in lower case. */

@@ -72,7 +72,7 @@ describe('a fixed producer identity', () => {
       const messages = [toWireMessage(value)];
       const deadline = runtime.monotonic() + 30_000;
       const request = { stream: 'orders', messages, bytes: 100, largestBytes: 100, deadline };
-      const call = new PublishCall({ ...request, expectedSequenceNumber: undefined });
+      const call = new PublishCall({ ...request, expectedSequenceNumber: undefined, query: '' });
       stream.add(call);
       return runtime.run(call.result);
     };

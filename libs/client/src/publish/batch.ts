@@ -23,6 +23,8 @@ export class Batch {
   readonly sequence: number;
   readonly deadline: number;
   readonly expectedSequenceNumber: number | undefined;
+  /** With the `?` before it, or empty. */
+  readonly query: string;
   /** An attempt waits for its answer. */
   underWay = false;
   /** No batch before it was under way when it was last sent: what the node said of it was not about those. */
@@ -41,6 +43,7 @@ export class Batch {
     // Calls come in the order of their deadlines.
     this.deadline = parts[0]?.call.deadline ?? 0;
     this.expectedSequenceNumber = parts[0]?.call.expectedSequenceNumber;
+    this.query = parts[0]?.call.query ?? '';
   }
 
   get count(): number {
@@ -52,11 +55,13 @@ export class Batch {
     let done = 0;
     for (const { call, from, to } of this.parts) {
       const count = to - from;
+      const messageIds = answer.messageIds?.slice(done, done + count);
       const firstOffset = answer.firstOffset + done;
       const firstSequenceNumber = answer.firstSequenceNumber + done;
       done += count;
       const nextOffset = done === answer.count ? answer.nextOffset : answer.firstOffset + done;
-      call.acknowledge({ count, firstOffset, nextOffset, firstSequenceNumber, timestamp: answer.timestamp });
+      const { timestamp } = answer;
+      call.acknowledge({ count, firstOffset, nextOffset, firstSequenceNumber, timestamp, messageIds });
     }
   }
 

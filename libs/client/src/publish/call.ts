@@ -5,12 +5,13 @@ import { type PublishOutcome, VaultClientError } from '../errors.ts';
 /** Where the messages of one publish call are. They are consecutive within a batch; a call larger than a batch is
  * several batches, between which others' messages may lie. */
 export interface PublishResult extends PublishAnswer {
+  /** The name published to, whatever its role. */
   readonly stream: string;
 }
 
 export type PublishRequest = Pick<
   PublishCall,
-  'stream' | 'messages' | 'bytes' | 'largestBytes' | 'deadline' | 'expectedSequenceNumber'
+  'stream' | 'messages' | 'bytes' | 'largestBytes' | 'deadline' | 'expectedSequenceNumber' | 'query'
 >;
 
 /** One call of `publish`: its messages on their way, and the promise the caller holds. */
@@ -24,12 +25,15 @@ export class PublishCall {
   /** On the monotonic clock, milliseconds. */
   readonly deadline: number;
   readonly expectedSequenceNumber: number | undefined;
+  /** What a queue is told besides: goes only with calls of the same. */
+  readonly query: string;
   readonly result: Promise<PublishResult>;
   /** Told when the caller has its answer. */
   onSettled: (() => unknown) | undefined;
   #settled = false;
   #acknowledged = 0;
   #first: PublishAnswer | undefined;
+  readonly #messageIds: string[] = [];
   #resolve: (result: PublishResult) => void = () => {};
   #reject: (error: VaultClientError) => void = () => {};
 
@@ -40,6 +44,7 @@ export class PublishCall {
     this.largestBytes = from.largestBytes;
     this.deadline = from.deadline;
     this.expectedSequenceNumber = from.expectedSequenceNumber;
+    this.query = from.query;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -55,6 +60,7 @@ export class PublishCall {
   acknowledge(answer: PublishAnswer): void {
     this.#acknowledged += answer.count;
     this.#first ??= answer;
+    if (answer.messageIds !== undefined) this.#messageIds.push(...answer.messageIds);
     if (this.#settled || this.#acknowledged < this.messages.length) return;
     this.#settle();
     this.#resolve({
@@ -64,6 +70,7 @@ export class PublishCall {
       nextOffset: answer.nextOffset,
       firstSequenceNumber: this.#first.firstSequenceNumber,
       timestamp: answer.timestamp,
+      ...(this.#messageIds.length === 0 ? {} : { messageIds: this.#messageIds }),
     });
   }
 

@@ -53,9 +53,23 @@ const againByCode: Readonly<Record<string, Pick<Again, 'why' | 'mayBeStored'>>> 
   outcome_unknown: { why: 'no_answer', mayBeStored: true },
 };
 
+/** A repeat recognised; stored; taken by a queue or a router, as durably. */
+const SUCCESS: ReadonlySet<number> = new Set([200, 201, 202]);
+
 /** Whether a refusal is for what is in the batch, so that other messages may fare better. */
 export function isAboutMessages(refusal: Refusal): boolean {
   return refusal.status === 400 || refusal.status === 413 || refusal.status === 422;
+}
+
+/** How many messages a queue takes at once, where a batch had more. */
+export function mostMessages({ problem }: Refusal): number | undefined {
+  return problem?.code === 'too_many_messages' ? optionalNumber(problem, 'limit') : undefined;
+}
+
+/** Whether an attempt that is to be repeated, at anything, may have been acted on. */
+export function mayHaveBeenDone(exchanged: Exchanged): boolean {
+  if (exchanged.kind === 'failure') return exchanged.error.sent;
+  return againByCode[exchanged.problem?.code ?? '']?.mayBeStored ?? true;
 }
 
 /** `count`: messages of the batch. */
@@ -67,7 +81,7 @@ export function judge(exchanged: Exchanged, count: number): Outcome {
 }
 
 function judgeAnswer(response: TransportResponse, problem: Problem | undefined, count: number): Outcome {
-  if (response.status === 200 || response.status === 201) return judgeSuccess(response, count);
+  if (SUCCESS.has(response.status)) return judgeSuccess(response, count);
   const { status } = response;
   const known = againByCode[problem?.code ?? ''];
   const code = refusalCode(status, problem);

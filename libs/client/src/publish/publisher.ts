@@ -1,4 +1,5 @@
 import type { Message } from '@message-vault/framing';
+import { formatDuration } from '@message-vault/metadata';
 import { randomUuid } from '@message-vault/runtime';
 import { wholeNumber } from '../checks.ts';
 import { abortedError, VaultClientError } from '../errors.ts';
@@ -13,6 +14,10 @@ import { type PublishSettings, StreamPublisher } from './stream-publisher.ts';
 export interface PublishOptions {
   /** Publish only if this is the sequence number the first message would get. The messages must fit one batch. */
   readonly expectedSequenceNumber?: number | undefined;
+  /** Queues: nobody gets the messages before that. */
+  readonly delayMs?: number | undefined;
+  /** Queues: messages nobody has taken by then are gone. Default: what the queue's policy says. */
+  readonly timeToLiveMs?: number | undefined;
   /** Gives the call up. What had been sent may be stored nevertheless: `outcome` of the error says what is known. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -96,7 +101,8 @@ export class Publisher {
       this.#checkFitsOneBatch(wire.length, size.bytes);
     }
     const deadline = this.#context.runtime.monotonic() + this.#settings.deliveryTimeoutMs;
-    return new PublishCall({ stream, messages: wire, ...size, deadline, expectedSequenceNumber });
+    const query = queryOf(options);
+    return new PublishCall({ stream, messages: wire, ...size, deadline, expectedSequenceNumber, query });
   }
 
   #checkFitsOneBatch(count: number, bytes: number): void {
@@ -167,6 +173,21 @@ export class Publisher {
       this.#producer.beginAt(stream.nextEpoch);
     }
   }
+}
+
+/** Storage keeps a message out of sight for a week at most. */
+const MAX_DELAY_MS = 7 * 86_400_000;
+
+function queryOf({ delayMs, timeToLiveMs }: PublishOptions): string {
+  const query = new URLSearchParams();
+  if (delayMs !== undefined) query.set('delay', seconds('delayMs', delayMs, MAX_DELAY_MS));
+  if (timeToLiveMs !== undefined)
+    query.set('ttl', seconds('timeToLiveMs', timeToLiveMs, Number.MAX_SAFE_INTEGER));
+  return query.size === 0 ? '' : `?${query}`;
+}
+
+function seconds(name: string, ms: number, maxMs: number): string {
+  return formatDuration(wholeNumber(name, ms, 0, maxMs));
 }
 
 function isList(

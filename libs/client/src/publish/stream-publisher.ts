@@ -7,7 +7,7 @@ import type { Part, PublishCall, PublishFailure } from './call.ts';
 import { afterMicrotasks } from './give-way.ts';
 import { BatchNumbers, type ProducerEpochs } from './identity.ts';
 import { Linger } from './linger.ts';
-import { type Again, isAboutMessages, judge, type Outcome, type Refusal } from './outcome.ts';
+import { type Again, isAboutMessages, judge, mostMessages, type Outcome, type Refusal } from './outcome.ts';
 import { PartQueue } from './queue.ts';
 import { Window } from './window.ts';
 
@@ -71,6 +71,8 @@ export class StreamPublisher {
   #mistaken = false;
   /** Recoveries since a batch was last stored. */
   #fruitless = 0;
+  /** Of one batch, learnt when a queue refused more. */
+  #mostMessages: number;
   /** Why nothing can be published here any more. */
   #fenced: Omit<PublishFailure, 'outcome'> | undefined;
   #pumpScheduled = false;
@@ -81,6 +83,7 @@ export class StreamPublisher {
   constructor(options: StreamPublisherOptions) {
     const { runtime, backoff } = options.context;
     this.#options = options;
+    this.#mostMessages = options.settings.maxBatchMessages;
     this.#numbers = new BatchNumbers(options.producer, runtime);
     this.#backoff = new Backoff(runtime, backoff);
     this.#linger = new Linger(runtime, options.settings.lingerMs, () => this.#pump());
@@ -101,7 +104,7 @@ export class StreamPublisher {
       return;
     }
     // What depends on the stream's next sequence number must not travel with anything else.
-    const group = call.expectedSequenceNumber === undefined ? undefined : Symbol('conditional');
+    const group = call.expectedSequenceNumber === undefined ? groupOf(call.query) : Symbol('conditional');
     this.#queue.add({ call, from: 0, to: call.messages.length, group, bytes: call.bytes });
     this.#armTicker();
     this.#linger.begin();
@@ -148,7 +151,8 @@ export class StreamPublisher {
       this.#failFenced();
       return undefined;
     }
-    const batch = sealBatch(this.#queue, this.#options.settings, identity);
+    const settings = { ...this.#options.settings, maxBatchMessages: this.#mostMessages };
+    const batch = sealBatch(this.#queue, settings, identity);
     if (batch === undefined) {
       if (this.#queue.first() !== undefined) this.#schedulePump();
       return undefined;
@@ -162,13 +166,13 @@ export class StreamPublisher {
   }
 
   #readyToSeal(): boolean {
-    const { maxBatchBytes, maxBatchMessages, maxInFlight } = this.#options.settings;
+    const { maxBatchBytes, maxInFlight } = this.#options.settings;
     const queue = this.#queue;
     if (queue.first() === undefined) return false;
     // A leader answers repeats of a producer's last few batches only: the oldest open one must stay among them.
     const { head } = this.#window;
     if (head !== undefined && this.#numbers.sequence - head.sequence >= maxInFlight) return false;
-    const full = queue.bytes >= maxBatchBytes || queue.messages >= maxBatchMessages;
+    const full = queue.bytes >= maxBatchBytes || queue.messages >= this.#mostMessages;
     if (full || queue.nextIsGrouped) return true;
     if (this.#linger.enabled) return this.#linger.over || this.#flushing;
     return head === undefined;
@@ -187,7 +191,7 @@ export class StreamPublisher {
     const attempt = exchange(context, {
       url: this.#target,
       method: 'POST',
-      path: `/${stream}`,
+      path: `/${stream}${batch.query}`,
       headers: headersOf(batch),
       body: batch.bytes,
       lane,
@@ -227,7 +231,10 @@ export class StreamPublisher {
   #refused(batch: Batch, { detail, kind }: Extract<Outcome, { detail: Refusal }>): void {
     if (detail.code === 'producer_fenced') this.#fenced = detail;
     const certain = kind === 'refused' && !batch.mayBeStored;
-    if (certain && batch.parts.length > 1 && isAboutMessages(detail)) {
+    const most = mostMessages(detail);
+    if (certain && most !== undefined && most < batch.count) {
+      this.#mostMessages = most;
+    } else if (certain && batch.parts.length > 1 && isAboutMessages(detail)) {
       // One bad message must not take others' along: each half is tried by itself.
       batch.halve();
     } else {
@@ -355,6 +362,11 @@ export class StreamPublisher {
     this.#linger.reset();
     this.#flushing = false;
   }
+}
+
+/** What a queue is told of a batch holds for all its messages. */
+function groupOf(query: string): symbol | undefined {
+  return query === '' ? undefined : Symbol.for(`publish ${query}`);
 }
 
 function headersOf({ expectedSequenceNumber: expected }: Batch): Readonly<Record<string, string>> {

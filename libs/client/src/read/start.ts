@@ -34,6 +34,14 @@ export function toPlace(from: ReadFrom): Place {
   throw new VaultClientError('invalid_argument', `cannot read from ${JSON.stringify(from)}`);
 }
 
+/** As the HTTP interface spells it. */
+export function toQuery(place: Place): string {
+  if ('at' in place) return place.at;
+  if ('offset' in place) return String(place.offset);
+  if ('sequenceNumber' in place) return `seq:${place.sequenceNumber}`;
+  return 'last' in place ? `last:${place.last}` : `time:${place.timestamp}`;
+}
+
 function whole(what: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw new VaultClientError('invalid_argument', `${value} is not ${what}`);
