@@ -1,3 +1,4 @@
+import { tuneCollectorForBuffers } from '@message-vault/runtime';
 import { Command, CommanderError } from 'commander';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { commands } from './registry.ts';
@@ -11,6 +12,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such name, 130 interrupted (Ct
 
 /** The program `mvault`. Sets the exit code; the process ends by itself when all is closed. */
 export async function main(args: readonly string[] = process.argv.slice(2)): Promise<void> {
+  tuneCollectorForBuffers();
   try {
     await createProgram().parseAsync(args, { from: 'user' });
   } catch (error) {

@@ -1,2 +1,3 @@
+export { tuneCollectorForBuffers } from './collector.ts';
 export { InvariantViolation, invariant } from './invariant.ts';
 export { type Runtime, randomUuid, sleep, systemRuntime, type Timer } from './runtime.ts';

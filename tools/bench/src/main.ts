@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { tuneCollectorForBuffers } from '@message-vault/runtime';
 import { openLab } from './lab.ts';
 import { markdownTable, type Row } from './report.ts';
 import type { BenchOptions, Scenario } from './scenario.ts';
@@ -47,6 +48,7 @@ const { values, positionals } = parseArgs({
 });
 
 async function main(): Promise<void> {
+  tuneCollectorForBuffers();
   if (values.help) return void process.stdout.write(help);
   const options: BenchOptions = {
     data: values.data,
