@@ -2,6 +2,14 @@
 
 export { FilterError, type FilterErrorCode } from './filter/errors.ts';
 export { type Filter, parseFilter } from './filter/filter.ts';
+export type { QueueContext, QueueLogger } from './queue/context.ts';
+export type { DeadLetterNote } from './queue/envelope.ts';
+export { isQueueError, QueueError, type QueueErrorCode, type QueueErrorDetails } from './queue/errors.ts';
+export type { Enqueued, EnqueueOptions } from './queue/outbox.ts';
+export type { PeekedQueueMessage } from './queue/peek.ts';
+export { type DeadLetterOptions, type QueueDelivery, Queues } from './queue/queues.ts';
+export type { Redriven, TakeBack } from './queue/redrive.ts';
+export type { QueueStats } from './queue/stats.ts';
 export { RelayError, type RelayErrorCode } from './relay/errors.ts';
 export { Relay } from './relay/relay.ts';
 export type {

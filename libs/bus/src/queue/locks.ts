@@ -1,0 +1,219 @@
+import type { QueueDocument } from '@message-vault/metadata';
+import { isStorageError, type MessageReceipt } from '@message-vault/storage';
+import type { Bodies } from './bodies.ts';
+import type { ClusterSecret } from './cluster-secret.ts';
+import { announce, type QueueContext } from './context.ts';
+import type { Depths } from './depth.ts';
+import type { Disposal } from './disposal.ts';
+import { QueueError } from './errors.ts';
+import type { GivenUpMessages } from './given-up.ts';
+import { decodeLockId, encodeLockId, type Lock } from './lock-id.ts';
+import type { Taken } from './poller.ts';
+import { Remembered } from './remembered.ts';
+import type { Renewals } from './renewals.ts';
+import type { Screening } from './screening.ts';
+
+export interface LocksParts {
+  readonly secret: ClusterSecret;
+  readonly renewals: Renewals;
+  readonly givenUp: GivenUpMessages;
+  readonly disposal: Disposal;
+  readonly screening: Screening;
+  readonly bodies: Bodies;
+  readonly depths: Depths;
+}
+
+/** A receipt that is good as far as is known, and until when. */
+interface Standing extends MessageReceipt {
+  readonly until: number;
+  readonly renewed: boolean;
+}
+
+/** While a message is moved to the dead letters its lock is not to run out. */
+const MOVE_MS = 30_000;
+/** A call whose answer was lost is made again so often: what the storage says then tells whether it was done. */
+const TRIES = 3;
+
+/**
+ * What consumers do with messages they hold. Nothing is kept of a lock but what its id says and, once it was renewed, a
+ * small document; so any node can do all of it. Errors of all: QueueError `lock_lost`, StorageError.
+ */
+export class Locks {
+  readonly #context: QueueContext;
+  readonly #parts: LocksParts;
+  readonly #remembered: Remembered;
+
+  constructor(context: QueueContext, parts: LocksParts) {
+    this.#context = context;
+    this.#parts = parts;
+    this.#remembered = new Remembered(context.limits.rememberedBytes);
+  }
+
+  /** The id a consumer holds a message by. */
+  async give(document: QueueDocument, { receipt, envelope, until, delivery }: Taken): Promise<string> {
+    const bodyId = 'bodyId' in envelope.body ? envelope.body.bodyId : undefined;
+    const lock: Lock = { queueId: document.queueId, until, delivery, ...receipt, bodyId };
+    this.#remembered.add(lock, envelope);
+    return encodeLockId(lock, await this.#parts.secret.get());
+  }
+
+  /** Reads an id without asking anybody whether the lock still holds. Errors: QueueError `lock_lost`, StorageError. */
+  async read(document: QueueDocument, id: string): Promise<Lock> {
+    return decodeLockId(id, document.queueId, await this.#parts.secret.get());
+  }
+
+  /** The message has been dealt with: it is gone. */
+  async acknowledge(document: QueueDocument, id: string): Promise<void> {
+    const lock = await this.read(document, id);
+    await this.#settle(lock, (receipt) => this.#context.queues.delete(document.queue, receipt));
+    this.#parts.depths.removed(document.queue, 1);
+    await this.#parts.bodies.remove(document.container, lock.bodyId);
+  }
+
+  /** The message is for others, now or after a while. One that has been delivered as often as it may be is given up at once. */
+  async giveBack(document: QueueDocument, id: string, delayMs: number): Promise<void> {
+    const lock = await this.read(document, id);
+    const envelope = this.#remembered.get(lock);
+    const isLast = lock.delivery > document.policy.maxDequeueRetries && document.deadLetterOf === undefined;
+    if (isLast && envelope !== undefined) {
+      const receipt = await this.#hold(document, lock);
+      await this.#parts.screening.poison(document, { receipt, envelope });
+      return;
+    }
+    await this.#settle(lock, (receipt) =>
+      this.#context.queues.update(document.queue, receipt, { visibilityTimeoutMs: delayMs }),
+    );
+    if (delayMs === 0) announce(this.#context, document.queueId);
+  }
+
+  /** The same id holds the message for another lock's time from now. Answers until when, milliseconds since 1970. */
+  async renew(document: QueueDocument, id: string): Promise<number> {
+    const { runtime, queues } = this.#context;
+    const lock = await this.read(document, id);
+    const { lockDurationMs } = document.policy;
+    let renewed = { popReceipt: '', until: 0 };
+    await this.#whileHeld(lock, async (receipt) => {
+      // Counted from before the call: the storage hides the message a little longer than we say.
+      const until = runtime.now() + lockDurationMs;
+      const { popReceipt } = await queues.update(document.queue, receipt, {
+        visibilityTimeoutMs: lockDurationMs,
+      });
+      renewed = { popReceipt, until };
+    });
+    if (renewed.popReceipt === '') throw lost();
+    await this.#parts.renewals.save(lock, renewed);
+    return renewed.until;
+  }
+
+  /** The message can't be dealt with: it goes to the dead letters, with the reason. */
+  async deadLetter(document: QueueDocument, id: string, reason: string): Promise<void> {
+    if (document.deadLetterOf !== undefined)
+      throw new QueueError(
+        'no_dead_letter',
+        `${document.name} holds dead letters: they have nowhere else to go`,
+      );
+    const lock = await this.read(document, id);
+    const envelope = this.#remembered.get(lock);
+    if (envelope === undefined) return await this.#giveUp(document, lock, reason);
+    const receipt = await this.#hold(document, lock);
+    await this.#parts.disposal.deadLetter(document, { receipt, envelope }, reason);
+  }
+
+  /** This node does not have the message: the wish is written down, and whoever receives it next fulfils it. */
+  async #giveUp(document: QueueDocument, lock: Lock, reason: string): Promise<void> {
+    const { queues, runtime } = this.#context;
+    const { givenUp } = this.#parts;
+    await givenUp.add(document.queueId, lock.messageId, { reason, at: runtime.now() });
+    try {
+      await this.#settle(lock, (receipt) =>
+        queues.update(document.queue, receipt, { visibilityTimeoutMs: 0 }),
+      );
+    } catch (error) {
+      if (error instanceof QueueError) await givenUp.remove(document.queueId, lock.messageId);
+      throw error;
+    }
+    await this.#fulfil(document, lock.messageId);
+  }
+
+  /** If the message is among the first, at once; it is dealt with when it is received otherwise. */
+  async #fulfil(document: QueueDocument, messageId: string): Promise<void> {
+    const { queues } = this.#context;
+    const { screening, disposal } = this.#parts;
+    const first = await queues.receive(document.queue, { max: 32, visibilityTimeoutMs: MOVE_MS });
+    await Promise.all(
+      first.map(async (received) => {
+        const screened = await screening.screen(document, received);
+        screened?.release();
+        if (screened !== undefined) await disposal.giveBack(document, screened, 'at-once');
+      }),
+    );
+    if (!first.some((received) => received.messageId === messageId))
+      announce(this.#context, document.queueId);
+  }
+
+  /** Takes the lock over for what is done with the message now. Its id is worth nothing any more. */
+  async #hold(document: QueueDocument, lock: Lock): Promise<MessageReceipt> {
+    let popReceipt = '';
+    await this.#settle(lock, async (receipt) => {
+      ({ popReceipt } = await this.#context.queues.update(document.queue, receipt, {
+        visibilityTimeoutMs: MOVE_MS,
+      }));
+    });
+    // Taken over by a call whose answer never came: nobody knows the receipt now, and the message comes back by itself.
+    if (popReceipt === '') throw lost();
+    return { messageId: lock.messageId, popReceipt };
+  }
+
+  /** Does something that ends the lock, and forgets it. */
+  async #settle(lock: Lock, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<void> {
+    const renewed = await this.#whileHeld(lock, call);
+    this.#remembered.take(lock);
+    await this.#parts.renewals.forget(lock, renewed);
+  }
+
+  /**
+   * Makes `call` with a receipt that holds. Answers whether the lock was ever renewed. First with what this node knows; a
+   * receipt that is refused, or late, may have been replaced by a renewal at another node.
+   */
+  async #whileHeld(lock: Lock, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<boolean> {
+    const known = standingOf(lock, this.#parts.renewals.remembered(lock));
+    if (this.#isOver(known) || !(await this.#done(known, call))) {
+      const renewal = await this.#parts.renewals.read(lock);
+      if (renewal === undefined || renewal.popReceipt === known.popReceipt) throw lost();
+      const newest = standingOf(lock, renewal);
+      if (this.#isOver(newest) || !(await this.#done(newest, call))) throw lost();
+      return true;
+    }
+    return known.renewed;
+  }
+
+  /** False when the receipt is not good any more. */
+  async #done(standing: Standing, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<boolean> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await call(standing);
+        return true;
+      } catch (error) {
+        // Refused after an unknown outcome and within its time: nobody else can have replaced or used up the receipt.
+        if (isStorageError(error, 'receipt_lost')) return tries > 1 && !this.#isOver(standing);
+        const unknown = isStorageError(error, 'outcome_unknown');
+        if (!unknown || tries === TRIES || this.#isOver(standing)) throw error;
+      }
+    }
+  }
+
+  #isOver({ until }: Pick<Standing, 'until'>): boolean {
+    return until <= this.#context.runtime.now();
+  }
+}
+
+function standingOf(
+  { messageId, popReceipt, until }: Lock,
+  renewal: { popReceipt: string; until: number } | undefined,
+): Standing {
+  return { messageId, popReceipt, until, ...renewal, renewed: renewal !== undefined };
+}
+
+function lost(): QueueError {
+  return new QueueError('lock_lost', 'the lock is over: somebody else may have the message by now');
+}

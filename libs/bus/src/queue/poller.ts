@@ -1,0 +1,230 @@
+import type { QueueDocument } from '@message-vault/metadata';
+import { isStorageError, type ReceivedMessage } from '@message-vault/storage';
+import type { QueueContext } from './context.ts';
+import type { Disposal } from './disposal.ts';
+import { decodeEnvelope } from './envelope.ts';
+import { EnvelopeError, QueueError } from './errors.ts';
+import { Pace } from './pace.ts';
+import type { Screened, Screening } from './screening.ts';
+import { type Outcome, Waiter } from './waiter.ts';
+
+/** A message taken for a consumer, under lock until then (milliseconds since 1970). */
+export interface Taken extends Screened {
+  readonly until: number;
+}
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What one look into the queue brought. */
+type Look = 'as-many-as-asked' | 'some' | 'none' | 'failed';
+
+const MAX_AT_ONCE = 32;
+
+/**
+ * Looks into one queue on behalf of everybody who waits for it at this node: one storage call at a time, for as many
+ * messages as there are waiters. Nothing is fetched that nobody waits for.
+ */
+export class Poller {
+  readonly #context: QueueContext;
+  readonly #screening: Screening;
+  readonly #disposal: Disposal;
+  readonly #pace: Pace;
+  /** In order of arrival. Those a message is being made ready for are not among them. */
+  #waiting: Waiter<Taken>[] = [];
+  readonly #serving = new Set<Promise<void>>();
+  #document: QueueDocument;
+  #running: Promise<void> | undefined;
+  #failure: unknown;
+  #closed = false;
+
+  constructor(
+    context: QueueContext,
+    parts: { screening: Screening; disposal: Disposal; document: QueueDocument },
+  ) {
+    this.#context = context;
+    this.#screening = parts.screening;
+    this.#disposal = parts.disposal;
+    this.#document = parts.document;
+    this.#pace = new Pace(context.runtime, {
+      fromMs: context.limits.pollFromMs,
+      upToMs: context.limits.pollUpToMs,
+    });
+  }
+
+  get idle(): boolean {
+    return this.#running === undefined && this.#serving.size === 0;
+  }
+
+  /** Waits for a message. `document` is what is known of the queue by now. */
+  wait(document: QueueDocument, { timeoutMs, signal }: WaitOptions): Promise<Outcome<Taken>> {
+    if (this.#closed || signal?.aborted) return Promise.resolve('nothing');
+    this.#document = document;
+    const waiter: Waiter<Taken> = new Waiter({
+      runtime: this.#context.runtime,
+      timeoutMs,
+      signal,
+      late: () => this.#late(waiter),
+      left: () => this.#leave(waiter, 'nothing'),
+    });
+    this.#waiting.push(waiter);
+    this.#pace.hurry(waiter.deadline);
+    this.#start();
+    return waiter.outcome;
+  }
+
+  /** Something may have come. */
+  hint(): void {
+    this.#pace.hint();
+  }
+
+  /** Ends all waits with nothing, and resolves when what was fetched meanwhile has been given back. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiter of this.#waiting.splice(0)) waiter.settle('nothing');
+    this.#pace.stop();
+    await this.#running;
+    await Promise.all(this.#serving);
+  }
+
+  #start(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#waiting.length > 0) this.#start();
+    });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const look = await this.#look();
+        this.#settleLate();
+        if (look === 'as-many-as-asked' || this.#waiting.length === 0) continue;
+        await this.#pace.pause(look);
+      }
+    } catch (error) {
+      // A bug: those who wait are told, or they would wait for ever.
+      for (const waiter of this.#waiting.splice(0)) waiter.settle({ failed: error });
+    }
+  }
+
+  async #look(): Promise<Look> {
+    const { queues, runtime } = this.#context;
+    const document = this.#document;
+    const asking = [...this.#waiting];
+    const max = Math.min(MAX_AT_ONCE, asking.length);
+    const sentAt = runtime.monotonic();
+    const visibilityTimeoutMs = document.policy.lockDurationMs;
+    this.#pace.lookBegins();
+    try {
+      const found = await queues.receive(document.queue, { max, visibilityTimeoutMs });
+      this.#failure = undefined;
+      for (const waiter of asking) waiter.looked = true;
+      for (const received of found)
+        this.#handOut(document, received, this.#lockedUntil(document, received, sentAt));
+      if (found.length === max) return 'as-many-as-asked';
+      return found.length > 0 ? 'some' : 'none';
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      this.#failed(document, error, asking);
+      return 'failed';
+    }
+  }
+
+  #failed(document: QueueDocument, error: unknown, asking: readonly Waiter<Taken>[]): void {
+    this.#failure = error;
+    for (const waiter of asking) waiter.looked = true;
+    if (!isStorageError(error, 'not_found')) return;
+    const gone = new QueueError('gone', `${document.name} is gone from storage`, {}, error);
+    for (const waiter of this.#waiting.splice(0)) waiter.settle({ failed: gone });
+  }
+
+  /** The full lock time from now, as far as storage keeps the message from others and keeps it at all. */
+  #lockedUntil({ policy }: QueueDocument, received: ReceivedMessage, sentAt: number): number {
+    const { runtime } = this.#context;
+    const now = runtime.now();
+    const hiddenMs = Math.ceil(policy.lockDurationMs / 1000) * 1000 - (runtime.monotonic() - sentAt);
+    const until = now + Math.min(policy.lockDurationMs, hiddenMs);
+    return Math.floor(Math.min(until, received.expiresAt ?? until));
+  }
+
+  #handOut(document: QueueDocument, received: ReceivedMessage, until: number): void {
+    const waiter = this.#waiting.shift();
+    const serving =
+      waiter === undefined
+        ? this.#giveBack(document, received)
+        : this.#serve(waiter, document, { received, until });
+    const tracked: Promise<void> = serving.finally(() => this.#serving.delete(tracked));
+    this.#serving.add(tracked);
+  }
+
+  async #serve(
+    waiter: Waiter<Taken>,
+    document: QueueDocument,
+    { received, until }: { received: ReceivedMessage; until: number },
+  ): Promise<void> {
+    try {
+      const screened = await this.#screening.screen(document, received);
+      if (screened === undefined) return this.#putBack(waiter);
+      const inTime = until > this.#context.runtime.now();
+      if (inTime && !waiter.gone && waiter.settle({ got: { ...screened, until } })) return;
+      screened.release();
+      await this.#disposal.giveBack(document, screened, 'at-once');
+      this.#putBack(waiter);
+    } catch (error) {
+      // A bug, as above.
+      waiter.settle({ failed: error });
+    }
+  }
+
+  /** It has waited longest. */
+  #putBack(waiter: Waiter<Taken>): void {
+    waiter.lookAgain();
+    if (this.#closed || waiter.gone) {
+      waiter.settle('nothing');
+      return;
+    }
+    this.#waiting.unshift(waiter);
+    this.#settleLate();
+    this.#pace.hint();
+    if (this.#waiting.length > 0) this.#start();
+  }
+
+  async #giveBack(document: QueueDocument, { messageId, popReceipt, body }: ReceivedMessage): Promise<void> {
+    try {
+      const held = { receipt: { messageId, popReceipt }, envelope: decodeEnvelope(body) };
+      await this.#disposal.giveBack(document, held, 'at-once');
+    } catch (error) {
+      // What is no envelope comes back by itself, to be looked at then.
+      if (!(error instanceof EnvelopeError)) throw error;
+    }
+  }
+
+  #late(waiter: Waiter<Taken>): void {
+    if (waiter.looked) this.#leave(waiter, this.#whyNothing());
+    else this.#pace.hurry(waiter.deadline);
+  }
+
+  /** Those a message is being made ready for wait until that is decided. */
+  #leave(waiter: Waiter<Taken>, outcome: Outcome<Taken>): void {
+    const at = this.#waiting.indexOf(waiter);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    waiter.settle(outcome);
+    if (this.#waiting.length === 0) this.#pace.stop();
+  }
+
+  #settleLate(): void {
+    const now = this.#context.runtime.monotonic();
+    for (const waiter of [...this.#waiting]) {
+      if (waiter.looked && waiter.deadline <= now) this.#leave(waiter, this.#whyNothing());
+    }
+  }
+
+  /** That there is nothing can be said only after a look that told so. */
+  #whyNothing(): Outcome<Taken> {
+    return this.#failure === undefined ? 'nothing' : { failed: this.#failure };
+  }
+}

@@ -1,0 +1,61 @@
+import { Buffer } from 'node:buffer';
+import { type DocumentStore, isStorageError, StorageError } from '@message-vault/storage';
+import type { z } from 'zod';
+
+/** How often a document is read and written again when somebody else wrote in between, or an answer was lost. */
+const TRIES = 4;
+
+/** Documents of one shape that only ever hold what is newest: read, replaced and removed by path. */
+export class SmallDocuments<T> {
+  readonly #documents: DocumentStore;
+  readonly #schema: z.ZodType<T>;
+
+  constructor(documents: DocumentStore, schema: z.ZodType<T>) {
+    this.#documents = documents;
+    this.#schema = schema;
+  }
+
+  /** Undefined when there is none, or it can't be read. Errors: StorageError. */
+  async get(path: string): Promise<T | undefined> {
+    const stored = await this.#documents.get(path);
+    return stored && this.#parse(stored.body);
+  }
+
+  /** Writes it over whatever is there. Errors: StorageError. */
+  async set(path: string, value: T): Promise<void> {
+    const body = Buffer.from(JSON.stringify(value));
+    for (let left = TRIES; ; left -= 1) {
+      try {
+        const there = await this.#documents.get(path);
+        await this.#documents.put(
+          path,
+          body,
+          there === undefined ? { ifAbsent: true } : { ifMatch: there.etag },
+        );
+        return;
+      } catch (error) {
+        // Its outcome may be read back by the next try; that a lost write lands later is what readers check receipts for.
+        if (left <= 1 || !isStorageError(error) || error.code === 'unauthorized') throw error;
+      }
+    }
+  }
+
+  /** Idempotent. What can't be removed now is left: whoever tidies up finds it. */
+  async remove(path: string): Promise<void> {
+    try {
+      const there = await this.#documents.get(path);
+      if (there !== undefined) await this.#documents.delete(path, { ifMatch: there.etag });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+    }
+  }
+
+  #parse(body: Uint8Array): T | undefined {
+    try {
+      const parsed = this.#schema.safeParse(JSON.parse(Buffer.from(body).toString('utf8')));
+      return parsed.success ? parsed.data : undefined;
+    } catch {
+      return undefined; // Not JSON: nothing we wrote.
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import type { QueueDocument } from '@message-vault/metadata';
+import { isStorageError } from '@message-vault/storage';
+import { partsOfBodyId } from './bodies.ts';
+import type { QueueContext } from './context.ts';
+import { GIVEN_UP_PREFIX, type GivenUpMessages } from './given-up.ts';
+import { RENEWALS_PREFIX, type Renewals } from './renewals.ts';
+
+/** Documents and bodies looked at in one call. */
+const PAGE = 500;
+/** Queues whose emptiness is remembered. */
+const MAX_QUEUES = 100_000;
+/** A wish to dead-letter that nobody could fulfil for so long is about a message that is gone: none is hidden longer than 7 days. */
+const WISH_MS = 8 * 24 * 3_600_000;
+
+/**
+ * Removes what nothing refers to any more: bodies whose message is gone, and documents of locks that are over. Rounds of
+ * the leader; nothing is wrong if they never come, or if two nodes make them at once.
+ */
+export class TidyUp {
+  readonly #context: QueueContext;
+  readonly #documents: { readonly renewals: Renewals; readonly givenUp: GivenUpMessages };
+  /** Storage queues the last look found empty, and when that was (milliseconds since 1970). */
+  readonly #foundEmptyAt = new Map<string, number>();
+
+  constructor(context: QueueContext, documents: { renewals: Renewals; givenUp: GivenUpMessages }) {
+    this.#context = context;
+    this.#documents = documents;
+  }
+
+  /**
+   * Bodies of one queue and of its dead letters. A body is an orphan when its message has left storage by its own time
+   * to live, or when the queue was empty, twice in a row, long after the body was put: by then its message must
+   * have been sent. Answers how many were removed. Errors: StorageError.
+   */
+  async bodies(document: QueueDocument, signal?: AbortSignal): Promise<number> {
+    const { bodies, runtime, limits } = this.#context;
+    const emptyAt = {
+      messages: await this.#emptyAt(document.queue),
+      deadLetters: await this.#emptyAt(document.deadLetterQueue),
+    };
+    let removed = 0;
+    let cursor: string | undefined;
+    do {
+      const page = await bodies.list(document.container, { limit: PAGE, cursor });
+      for (const { id, createdAt } of page.bodies) {
+        const parts = partsOfBodyId(id);
+        if (signal?.aborted || parts === undefined) continue;
+        const empty = parts.deadLetter ? emptyAt.deadLetters : emptyAt.messages;
+        const expired = parts.goneAt !== undefined && parts.goneAt + limits.orphanAgeMs < runtime.now();
+        const left = empty !== undefined && createdAt + limits.orphanAgeMs < empty;
+        if (!expired && !left) continue;
+        await bodies.delete(document.container, id);
+        removed += 1;
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined && signal?.aborted !== true);
+    return removed;
+  }
+
+  /** Renewals of locks that are over, and wishes nobody needs to fulfil any more. Errors: StorageError. */
+  async documents(signal?: AbortSignal): Promise<void> {
+    const { runtime, limits } = this.#context;
+    const { renewals, givenUp } = this.#documents;
+    await this.#each(RENEWALS_PREFIX, signal, async (path) => {
+      const renewal = await renewals.documents.get(path);
+      if (renewal === undefined || renewal.until + limits.orphanAgeMs < runtime.now())
+        await renewals.documents.remove(path);
+    });
+    await this.#each(GIVEN_UP_PREFIX, signal, async (path) => {
+      const wish = await givenUp.documents.get(path);
+      if (wish === undefined || wish.at + WISH_MS < runtime.now()) await givenUp.documents.remove(path);
+    });
+  }
+
+  /** When the queue was empty at the look before, if it is empty now as well. */
+  async #emptyAt(queue: string): Promise<number | undefined> {
+    const before = this.#foundEmptyAt.get(queue);
+    const now = this.#context.runtime.now();
+    const { approximateCount } = await this.#context.queues.properties(queue);
+    this.#foundEmptyAt.delete(queue);
+    if (approximateCount > 0) return undefined;
+    if (this.#foundEmptyAt.size < MAX_QUEUES) this.#foundEmptyAt.set(queue, now);
+    return before;
+  }
+
+  async #each(
+    prefix: string,
+    signal: AbortSignal | undefined,
+    visit: (path: string) => Promise<void>,
+  ): Promise<void> {
+    const { documents } = this.#context;
+    let cursor: string | undefined;
+    do {
+      const page = await documents.list(prefix, { limit: PAGE, cursor });
+      for (const path of page.paths) {
+        if (signal?.aborted) return;
+        try {
+          await visit(path);
+        } catch (error) {
+          if (!isStorageError(error)) throw error;
+        }
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+}
