@@ -20,8 +20,11 @@ export function eventHeaders(message: ReadMessage, router: string): Record<strin
 /** Whether these are the headers of a CloudEvent, rather than a message with some header that begins with `ce-`. */
 export function isEvent(headers: readonly MessageHeader[]): boolean {
   if (!headers.some(([name]) => name.startsWith(PREFIX))) return false;
-  const names = new Map(headers);
-  return REQUIRED.every((name) => names.get(name)) && names.get('ce-specversion') === '1.0';
+  return REQUIRED.every((name) => firstOf(headers, name)) && firstOf(headers, 'ce-specversion') === '1.0';
+}
+
+function firstOf(headers: readonly MessageHeader[], wanted: string): string | undefined {
+  return headers.find(([name]) => name === wanted)?.[1];
 }
 
 /** Whether this header of an event is one of its attributes. `datacontenttype` travels as `content-type`. */

@@ -76,13 +76,15 @@ export class Gate {
     return lane.active < 1 && this.#unproven < this.#unprovenMost;
   }
 
-  /** Puts the lane at the end of the queue it belongs to now, if to any. */
+  /** Puts the lane into the queue it belongs to now, if to any; where it is there already, it keeps its turn. */
   #sort(lane: Lane): void {
-    this.#ready.proven.delete(lane);
-    this.#ready.unproven.delete(lane);
     const limit = lane.answers ? this.#settings.concurrencyPerTarget : 1;
-    if (lane.waiting.size === 0 || lane.active >= limit) return;
-    (lane.answers ? this.#ready.proven : this.#ready.unproven).add(lane);
+    const wantsMore = lane.waiting.size > 0 && lane.active < limit;
+    const { proven, unproven } = this.#ready;
+    if (wantsMore && lane.answers) proven.add(lane);
+    else proven.delete(lane);
+    if (wantsMore && !lane.answers) unproven.add(lane);
+    else unproven.delete(lane);
   }
 
   #letIn(): void {
@@ -94,6 +96,9 @@ export class Gate {
         letIn();
         break;
       }
+      // Its turn is over: if it wants more, it is behind all others.
+      this.#ready.proven.delete(lane);
+      this.#ready.unproven.delete(lane);
       this.#sort(lane);
     }
   }

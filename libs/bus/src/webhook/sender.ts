@@ -134,11 +134,18 @@ class Sender implements WebhookSender {
     return this.#judge(lane, answer);
   }
 
-  async #turn(lane: Lane, waitMs: number, signal: AbortSignal): Promise<Place> {
+  /** A place for one push, at once if there is one. */
+  #turn(lane: Lane, waitMs: number, signal: AbortSignal): Promise<Place> | Place {
+    if (waitMs > 0)
+      return this.#waitFor(sleep(this.#runtime, waitMs, signal).then(() => this.#gate.enter(lane, signal)));
+    const place = this.#gate.enter(lane, signal);
+    return place instanceof Promise ? this.#waitFor(place) : place;
+  }
+
+  async #waitFor(turn: Promise<Place>): Promise<Place> {
     this.#waiting += 1;
     try {
-      if (waitMs > 0) await sleep(this.#runtime, waitMs, signal);
-      return await this.#gate.enter(lane, signal);
+      return await turn;
     } finally {
       this.#waiting -= 1;
     }

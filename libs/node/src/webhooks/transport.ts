@@ -63,7 +63,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   dispatchOn(dispatcher: Dispatcher): void {
     const { method, url, headers, body, signal } = this.#request;
-    if (signal.aborted) return this.#fail('aborted', 'given up before it was sent', signal.reason);
+    if (signal.aborted) {
+      this.#fail('aborted', 'given up before it was sent', signal.reason);
+      return;
+    }
     signal.addEventListener('abort', this.#onAbort, { once: true });
     try {
       const { path } = url;
