@@ -114,7 +114,7 @@ function instanceOf(url: string | undefined): string {
  * Closing a connection that still has bytes coming in resets it, and the client may never see the answer. So the rest
  * of a refused body is read for a while, and thrown away.
  */
-function letTheRestPass({ req }: Exchange): void {
+export function letTheRestPass({ req }: Exchange): void {
   let left = LINGER_BYTES;
   const timer = setTimeout(() => req.destroy(), LINGER_MS);
   timer.unref();

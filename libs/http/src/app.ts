@@ -20,11 +20,14 @@ import { ReadBudget } from './read/read-budget.ts';
 import { NameDoor } from './routes/name-door.ts';
 import { nodeRoutes } from './routes/node-routes.ts';
 import { parseTarget } from './target.ts';
+import { Upgrades } from './upgrade/upgrades.ts';
 
 /** The HTTP interface of one node. */
 export interface HttpApp {
   /** Not listening yet. Its time-outs and bounds are set. */
   readonly server: Server;
+  /** Open right now. */
+  readonly webSockets: number;
   /** Bytes of request bodies held right now. */
   readonly heldBodyBytes: number;
   /** Bytes of commits that running reads hold right now. */
@@ -50,8 +53,12 @@ export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
   const names = new NameDoor(context, events, bodies);
   const server = createBoundedServer(options, frontDoor(context, expressRoutes(context, bodies), names));
   answerBrokenRequests(server, context);
+  const upgrades = new Upgrades(context, server);
   return {
     server,
+    get webSockets() {
+      return upgrades.open;
+    },
     get heldBodyBytes() {
       return bodies.heldBytes;
     },
@@ -60,7 +67,7 @@ export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
     },
     async close(graceMs) {
       context.closing.begin();
-      await closeServer(server, graceMs);
+      await Promise.all([upgrades.close(graceMs), closeServer(server, graceMs)]);
       events.stop();
     },
   };
@@ -74,6 +81,8 @@ function createBoundedServer({ limits: { http } }: HttpOptions, listener: Reques
     connectionsCheckingInterval: CHECK_EVERY_MS,
     // Bodies have limits of their own, and answers that last are no fault.
     requestTimeout: 0,
+    // Other protocols that a client would rather speak (h2c) are passed over: it gets its answer by HTTP/1.1.
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     // Refused at the front door, with a problem instead of an empty 400.
     requireHostHeader: false,
   });

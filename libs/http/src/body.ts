@@ -99,16 +99,18 @@ export class BodyReader {
     return { bytes, release: () => budget.give(held) };
   }
 
-  /** The body piece by piece, as fast as it is taken, within the same limits of size and time, and with the same errors. */
-  async *stream(
-    exchange: Exchange,
-    maxBytes: number = this.#limits.maxBodyBytes,
-  ): AsyncGenerator<Buffer, void> {
+  /**
+   * The body piece by piece, as fast as it is taken, within the same limits of size and time if not told otherwise, and
+   * with the same errors.
+   */
+  async *stream(exchange: Exchange, limits: Partial<BodyLimits> = {}): AsyncGenerator<Buffer, void> {
+    const bounds = { ...this.#limits, ...limits };
+    const { maxBodyBytes: maxBytes } = bounds;
     this.declaredBytes(exchange, maxBytes);
     goAhead(exchange);
     const { promise: late, reject } = Promise.withResolvers<never>();
     late.catch(() => undefined);
-    const watch = new BodyWatch(this.#limits, maxBytes, reject);
+    const watch = new BodyWatch(bounds, maxBytes, reject);
     // Leaving early must not destroy the request: the answer to it is still to be sent over the same socket.
     const pieces = exchange.req.iterator({ destroyOnReturn: false });
     try {

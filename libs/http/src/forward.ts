@@ -2,19 +2,19 @@ import type { OutgoingHttpHeader } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MAX_BATCH_BYTES } from '@message-vault/framing';
-import type { BodyReader } from './body.ts';
+import type { BodyLimits, BodyReader } from './body.ts';
 import { type Exchange, goneSignal, type HttpContext } from './exchange.ts';
 import { type ForwardAnswer, ForwardError } from './ports.ts';
 
 /** Ids of the nodes a request came through, in order. */
-const FORWARDED = 'vault-forwarded';
+export const FORWARDED = 'vault-forwarded';
 /** Client → reader → old leader → new leader: more than that is a cluster going in circles. */
 const MAX_HOPS = 3;
 /** Bodies up to this are held, so that the node can send them to the next leader if this one is about to go. */
 const HOLD_BYTES = MAX_BATCH_BYTES;
 
 /** They are about one connection, not about the request (RFC 9110, 7.6.1). */
-const HOP_BY_HOP = new Set([
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -30,19 +30,29 @@ const HOP_BY_HOP = new Set([
 /** About the node the client talks to, so not taken over from the leader's answer. */
 const OWN_HEADERS = new Set(['vault-node', 'vault-role', 'x-request-id']);
 
+export interface ForwardOptions {
+  /** Instead of those for bodies in general. */
+  readonly bodyLimits?: Partial<BodyLimits> | undefined;
+  /** Instead of the client's own, or besides them. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The answer goes on as long as it likes, also in silence; its head has to come within this time. */
+  readonly lasting?: { readonly headersTimeoutMs: number } | undefined;
+}
+
 /** Passes on a request whose body was not read yet: whole if it may be held, as it comes in otherwise. */
 export async function forward(
   context: HttpContext,
   exchange: Exchange,
   path: string,
   bodies: BodyReader,
+  options: ForwardOptions = {},
 ): Promise<void> {
-  const bytes = bodies.declaredBytes(exchange);
+  const bytes = bodies.declaredBytes(exchange, options.bodyLimits?.maxBodyBytes);
   if (bytes === undefined || bytes > HOLD_BYTES)
-    return await sendOnAsItComes(context, exchange, path, bodies);
+    return await sendOnAsItComes(context, exchange, path, bodies, options);
   const body = await bodies.read(exchange);
   try {
-    await sendOn(context, exchange, path, body.bytes);
+    await sendOn(context, exchange, path, body.bytes, options);
   } finally {
     body.release();
   }
@@ -54,18 +64,19 @@ async function sendOnAsItComes(
   exchange: Exchange,
   path: string,
   bodies: BodyReader,
+  options: ForwardOptions,
 ): Promise<void> {
   let failure: unknown;
   async function* pieces(): AsyncGenerator<Uint8Array> {
     try {
-      yield* bodies.stream(exchange);
+      yield* bodies.stream(exchange, options.bodyLimits);
     } catch (error) {
       failure = error;
       throw error;
     }
   }
   try {
-    await sendOn(context, exchange, path, pieces());
+    await sendOn(context, exchange, path, pieces(), options);
   } catch (error) {
     throw failure ?? error;
   }
@@ -77,14 +88,21 @@ export async function sendOn(
   exchange: Exchange,
   path: string,
   body: Uint8Array | AsyncIterable<Uint8Array>,
+  options: ForwardOptions = {},
 ): Promise<void> {
-  const headers = headersToSend(context, exchange);
+  const headers = { ...headersToSend(context, exchange), ...options.headers };
   const { method = 'POST' } = exchange.req;
-  const answer = await context.ports.forward({ method, path, headers, body, signal: goneSignal(exchange) });
-  await copyAnswer(exchange, answer);
+  const signal = goneSignal(exchange);
+  const { lasting } = options;
+  const answer = await context.ports.forward({ method, path, headers, body, signal, lasting });
+  copyHead(exchange, answer);
+  // Who waits for events sees at once that it is connected.
+  if (lasting !== undefined) exchange.res.flushHeaders();
+  await pipeline(Readable.from(answer.body, { objectMode: false }), exchange.res);
 }
 
-function headersToSend(context: HttpContext, exchange: Exchange): Record<string, string | string[]> {
+/** The headers of a request on its way to the leader. Throws ForwardError when it would go in a circle. */
+export function headersToSend(context: HttpContext, exchange: Exchange): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(exchange.req.headers)) {
     if (value !== undefined && !HOP_BY_HOP.has(name)) headers[name] = value;
@@ -104,14 +122,14 @@ function hopsOf(context: HttpContext, exchange: Exchange): string[] {
   return hops;
 }
 
-async function copyAnswer(exchange: Exchange, answer: ForwardAnswer): Promise<void> {
+/** Takes over status and headers of the leader's answer. */
+export function copyHead(exchange: Exchange, answer: Pick<ForwardAnswer, 'status' | 'headers'>): void {
   const { res } = exchange;
   res.statusCode = answer.status;
   for (const [name, value] of Object.entries(answer.headers)) {
     if (value !== undefined && !HOP_BY_HOP.has(name) && !OWN_HEADERS.has(name))
       setHeader(exchange, name, value);
   }
-  await pipeline(Readable.from(answer.body, { objectMode: false }), res);
 }
 
 function setHeader(exchange: Exchange, name: string, value: OutgoingHttpHeader): void {

@@ -1,7 +1,7 @@
 import type { Relay } from '@message-vault/bus';
 import type { BatchHeader } from '@message-vault/framing';
 import type { AppendResult, StreamReader } from '@message-vault/log';
-import type { NameDocument, NameRole, StreamDocument } from '@message-vault/metadata';
+import type { NameDocument, NameRole, NameSummary, StreamDocument } from '@message-vault/metadata';
 
 /** Who leads, as far as this node knows. */
 export interface LeaderInfo {
@@ -66,9 +66,17 @@ export interface NamePage {
   readonly cursor: string | undefined;
 }
 
+/** A name that may become part of a listing. */
+export interface SeenName {
+  readonly name: string;
+  readonly summary: NameSummary;
+}
+
 export interface PageRequest {
   readonly cursor: string | undefined;
   readonly limit: number;
+  /** Whether a name is shown to whoever asks; without it all are. A page may have fewer names for it. */
+  readonly sees?: ((name: SeenName) => boolean | Promise<boolean>) | undefined;
 }
 
 /** Read access to a stream's segments, straight from storage. */
@@ -95,6 +103,8 @@ export interface ForwardRequest {
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
+  /** The answer may go on, and be silent, for as long as it likes; only its head has to come within this time. */
+  readonly lasting?: { readonly headersTimeoutMs: number } | undefined;
 }
 
 export interface ForwardAnswer {

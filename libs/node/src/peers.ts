@@ -46,13 +46,15 @@ export function undiciPeers(): Peers {
     headersTimeout: FORWARD_TIMEOUT_MS,
     bodyTimeout: FORWARD_TIMEOUT_MS,
   });
+  // Each of these keeps its connection for itself, for hours: others must not wait behind them. As many as clients there are.
+  const lasting = new Agent({ pipelining: 1, connect: { timeout: 2000 }, bodyTimeout: 0 });
   return {
     probe: (url, timeoutMs) => probe(probes, url, timeoutMs),
     askWitness: (witnessUrl, leaderUrl, timeoutMs) => askWitness(probes, witnessUrl, leaderUrl, timeoutMs),
     notify: (url, hint, timeoutMs) => notify(probes, url, hint, timeoutMs),
-    forward: (url, forwarded) => forward(traffic, url, forwarded),
+    forward: (url, forwarded) => forward(forwarded.lasting === undefined ? traffic : lasting, url, forwarded),
     async close() {
-      await Promise.all([probes.destroy(), traffic.destroy()]);
+      await Promise.all([probes.destroy(), traffic.destroy(), lasting.destroy()]);
     },
   };
 }
@@ -163,6 +165,7 @@ async function forward(agent: Agent, url: string, forwarded: ForwardRequest): Pr
       headers: forwarded.headers,
       body: forwarded.body instanceof Uint8Array ? forwarded.body : Readable.from(forwarded.body),
       signal: forwarded.signal,
+      headersTimeout: forwarded.lasting?.headersTimeoutMs ?? FORWARD_TIMEOUT_MS,
     });
     return { status: answer.statusCode, headers: answer.headers, body: answer.body };
   } catch (cause) {

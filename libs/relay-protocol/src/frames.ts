@@ -3,7 +3,8 @@ import {
   type AnswerHead,
   decodeAnswerHead,
   decodeRequestHead,
-  encodeHead,
+  encodeAnswerHead,
+  encodeRequestHead,
   type RequestHead,
 } from './heads.ts';
 import {
@@ -63,7 +64,7 @@ const NAMES = new Map<number, keyof typeof TYPES>();
 for (const name of ['request', 'answer', 'data', 'end', 'cancel', 'credit', 'going-away'] as const)
   NAMES.set(TYPES[name], name);
 
-/** Throws RelayProtocolError `too_large` for a head or data above the limits. */
+/** Throws RelayProtocolError: `too_large` for a head or data above the limits, `bad_frame` for a head HTTP does not allow. */
 export function encodeFrame(frame: Frame): Uint8Array {
   const payload = payloadOf(frame);
   const bytes = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
@@ -76,8 +77,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
 function payloadOf(frame: Frame): Uint8Array {
   switch (frame.type) {
     case 'request':
+      return encodeRequestHead(frame.head);
     case 'answer':
-      return encodeHead(frame.head);
+      return encodeAnswerHead(frame.head);
     case 'data':
       return checkedData(frame.bytes, 'too_large');
     case 'cancel':

@@ -22,14 +22,23 @@ export interface AnswerHead {
 }
 
 // As RFC 9110 has them: what is not such a name or value must never get into a header on the other side.
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const PATH = /^\/[\x21-\x7e]*$/;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Throws RelayProtocolError `too_large`. */
-export function encodeHead(head: RequestHead | AnswerHead): Uint8Array {
+/** Throws RelayProtocolError `too_large`, and `bad_frame` for what HTTP does not allow. */
+export function encodeRequestHead(head: RequestHead): Uint8Array {
+  return encoded(checkedRequest({ ...head }));
+}
+
+/** Throws as `encodeRequestHead`. */
+export function encodeAnswerHead(head: AnswerHead): Uint8Array {
+  return encoded(checkedAnswer({ ...head }));
+}
+
+function encoded(head: RequestHead | AnswerHead): Uint8Array {
   const bytes = Buffer.from(JSON.stringify(head));
   if (bytes.length > MAX_HEAD_BYTES)
     throw new RelayProtocolError(
@@ -40,14 +49,20 @@ export function encodeHead(head: RequestHead | AnswerHead): Uint8Array {
 }
 
 export function decodeRequestHead(payload: Uint8Array): RequestHead {
-  const { method, path, headers, body } = members(payload);
+  return checkedRequest(members(payload));
+}
+
+export function decodeAnswerHead(payload: Uint8Array): AnswerHead {
+  return checkedAnswer(members(payload));
+}
+
+function checkedRequest({ method, path, headers, body }: Record<string, unknown>): RequestHead {
   if (typeof method !== 'string' || !TOKEN.test(method)) throw bad('a request without a method');
   if (typeof path !== 'string' || !PATH.test(path)) throw bad('a request without a path');
   return { method, path, headers: headerList(headers), body: flag(body) };
 }
 
-export function decodeAnswerHead(payload: Uint8Array): AnswerHead {
-  const { status, headers, body } = members(payload);
+function checkedAnswer({ status, headers, body }: Record<string, unknown>): AnswerHead {
   if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599)
     throw bad('an answer without a status from 200 to 599');
   return { status, headers: headerList(headers), body: flag(body) };

@@ -98,6 +98,13 @@ describe('a frame', () => {
     expect(codeOf(bytes)).toBe(code);
   });
 
+  it('is refused to be written when HTTP does not allow what is in its head', () => {
+    const headers = [['x', 'y\r\nset-cookie: z']] as const;
+    expect(() =>
+      encodeFrame({ type: 'answer', stream: 1, head: { status: 200, headers, body: false } }),
+    ).toThrow(RelayProtocolError);
+  });
+
   it('is refused to be written when its head or data is too large', () => {
     const headers = [['x', 'y'.repeat(MAX_HEAD_BYTES)]] as const;
     expect(() =>

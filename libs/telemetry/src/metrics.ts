@@ -64,6 +64,12 @@ function httpMetrics(registry: Registry) {
       help: 'Bytes of request bodies held right now',
       registers,
     }),
+    webSockets: new Gauge({
+      name: 'mvault_web_sockets',
+      help: 'Open WebSockets by what they are for, those passed on to the leader included',
+      labelNames: ['route'],
+      registers,
+    }),
     sseConsumers: new Gauge({
       name: 'mvault_sse_consumers',
       help: 'Consumers connected by server-sent events',
