@@ -21,7 +21,20 @@ export type {
   RelaySettings,
 } from './relay/types.ts';
 export type { Delivery, DeliveryResult } from './router/delivery.ts';
+export { Dispatcher, type DispatcherOptions } from './router/dispatcher.ts';
+export { isRouterError, RouterError, type RouterErrorCode } from './router/errors.ts';
 export type { Attachment, ListenerEnd, RouterListener } from './router/listener.ts';
+export type {
+  DispatcherPorts,
+  IntakeLease,
+  QueuePort,
+  RouterLogger,
+  WebhookPort,
+} from './router/ports.ts';
+export { queuePort } from './router/queue-port.ts';
+export type { RouterStats, SubscriptionRequest, SubscriptionView } from './router/requests.ts';
+export { type Routers, routersOf } from './router/routers.ts';
+export { type DispatcherSettings, defaultDispatcherSettings } from './router/settings.ts';
 export { networkRefusal, type TargetRules } from './webhook/address-rules.ts';
 export { WebhookError, type WebhookErrorCode } from './webhook/errors.ts';
 export {

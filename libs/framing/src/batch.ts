@@ -7,6 +7,7 @@ import {
   type BatchHeader,
   decodeBatchHeader,
   type ProducerIdentity,
+  writeBatchHeader,
 } from './batch-header.ts';
 import { decompress } from './compression.ts';
 import { Cursor } from './cursor.ts';
@@ -115,4 +116,16 @@ function requireEnd(cursor: Cursor, header: BatchHeader): void {
     BATCH_FIELDS.messageCount.at,
     `more than ${header.messageCount} records`,
   );
+}
+
+/**
+ * A copy of a batch under another producer identity, its records untouched. For whoever passes batches on under an
+ * identity of their own. Throws FramingError for what is no batch, or no producer.
+ */
+export function withProducer(bytes: Uint8Array, producer: ProducerIdentity): Uint8Array<ArrayBuffer> {
+  const header = openBatch(bytes);
+  const copy = new Uint8Array(bytes);
+  writeBatchHeader(copy, { ...header, producer });
+  viewOf(copy).setUint32(BATCH_FIELDS.crc.at, crc32(copy.subarray(BATCH_CRC_START)), true);
+  return copy;
 }

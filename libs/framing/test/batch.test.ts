@@ -16,6 +16,7 @@ import {
   MAX_RECORDS_BYTES,
   type Message,
   type ProducerIdentity,
+  withProducer,
 } from '../src/index.ts';
 import { batchContents, refusalOf } from './arbitrary.ts';
 import { goldenBytes } from './golden.ts';
@@ -72,6 +73,26 @@ describe('a batch', () => {
   it('keeps a producer id in lower case', () => {
     const producer = { ...PRODUCER, id: PRODUCER.id.toUpperCase() };
     expect(checkBatch(encodeBatch({ messages: [message()], producer })).producer).toEqual(PRODUCER);
+  });
+});
+
+describe('a batch passed on under another identity', () => {
+  it('has the same messages, whatever its codec, and passes every check', () => {
+    fc.assert(
+      fc.property(batchContents(), (contents) => {
+        const batch = encodeBatch(contents);
+        const passedOn = withProducer(batch, PRODUCER);
+        expect(checkBatch(passedOn)).toEqual({ ...decodeBatchHeader(batch), producer: PRODUCER });
+        expect(plain(decodeBatch(passedOn).messages)).toEqual(plain(decodeBatch(batch).messages));
+      }),
+    );
+  });
+
+  it('leaves the batch it was made from as it was', () => {
+    const batch = encodeBatch({ messages: [message()] });
+    const before = batch.slice();
+    withProducer(batch, PRODUCER);
+    expect(batch).toEqual(before);
   });
 });
 

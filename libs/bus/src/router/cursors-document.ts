@@ -1,0 +1,82 @@
+/*
+ * `cursors/<router id>`: how far the router has got. Rewritten at most every few hundred milliseconds while things move,
+ * and at once before anything is acted upon that the next leader has to know of (see `one`).
+ */
+import { z } from 'zod';
+import { codecOf } from './document-codec.ts';
+import { positionSchema } from './position.ts';
+
+/** Under what identity the next batch goes into a stream or router. Its boundaries follow from the cursor alone. */
+const producerSchema = z.strictObject({
+  epoch: z.int().nonnegative(),
+  sequence: z.int().nonnegative(),
+});
+
+const cursorSchema = positionSchema.extend({ producer: producerSchema.optional() });
+
+/** A part of the router's stream that is one member's to deliver (distribution `one`). */
+const shareSchema = z.strictObject({
+  member: z.uuid(),
+  cursor: cursorSchema,
+  /** Offsets at or beyond the cursor that are dealt with. */
+  done: z.array(z.int().nonnegative()),
+  /** The member has left: what the share still holds goes to others. */
+  left: z.boolean(),
+});
+
+/** From this offset on, up to the next era's, messages belong to these shares, each to the one a hash picks. */
+const eraSchema = z.strictObject({ from: z.int().nonnegative(), shares: z.array(z.string()) });
+
+/** A message that goes to another member than the one it was first for. */
+const moveSchema = z.strictObject({
+  offset: z.int().nonnegative(),
+  sequenceNumber: z.int().nonnegative(),
+  /** The share it came out of: kept until that share's cursor has passed it. */
+  share: z.string(),
+  to: z.uuid(),
+  /** Its place in the order of moves to a stream or router. */
+  place: z.int().nonnegative(),
+  /** Tries at all members together. */
+  attempts: z.int().nonnegative(),
+  done: z.boolean(),
+});
+
+const memberSchema = z.strictObject({
+  /** Subscriptions are in the state document; connected listeners only here. */
+  listener: z.strictObject({ filter: z.string().optional() }).optional(),
+  /** Producer epoch and next place of what is moved to it. */
+  moves: producerSchema,
+});
+
+const oneSchema = z.strictObject({
+  nextShare: z.int().nonnegative(),
+  eras: z.array(eraSchema),
+  shares: z.record(z.string(), shareSchema),
+  moves: z.array(moveSchema),
+  members: z.record(z.string(), memberSchema),
+});
+
+const cursorsSchema = z.strictObject({
+  version: z.literal(1),
+  routerId: z.uuid(),
+  epoch: z.int().nonnegative(),
+  /** Distribution `all`: by subscription. */
+  cursors: z.record(z.string(), cursorSchema),
+  /** Distribution `one`. */
+  one: oneSchema.optional(),
+});
+
+export type ProducerPlace = z.infer<typeof producerSchema>;
+export type Cursor = z.infer<typeof cursorSchema>;
+export type Share = z.infer<typeof shareSchema>;
+export type Era = z.infer<typeof eraSchema>;
+export type Move = z.infer<typeof moveSchema>;
+export type Member = z.infer<typeof memberSchema>;
+export type OneState = z.infer<typeof oneSchema>;
+export type RouterCursors = z.infer<typeof cursorsSchema>;
+
+export function cursorsPath(routerId: string): string {
+  return `cursors/${routerId}`;
+}
+
+export const cursorsCodec = codecOf(cursorsSchema, 'a router’s cursors');

@@ -1,0 +1,145 @@
+import {
+  decodeBatch,
+  decodeBatchHeader,
+  encodeOffset,
+  type Message,
+  messageId,
+} from '@message-vault/framing';
+import { iterateMessages, type Position, type ReadMessage, type StoredCommit } from '@message-vault/log';
+import type { Alarms } from './alarms.ts';
+import type { IntakeLease } from './ports.ts';
+import type { StreamPlace } from './position.ts';
+
+/** A batch as it came in, opened only when somebody wants to look into it, and then once for all subscribers. */
+export class IntakeBatch {
+  /** Of its first message. */
+  readonly start: StreamPlace;
+  /** Where the next batch begins. */
+  readonly next: StreamPlace;
+  readonly bytes: Uint8Array;
+  readonly #timestamp: number;
+  readonly #streamId: string;
+  #messages: readonly ReadMessage[] | undefined;
+
+  constructor(
+    commit: StoredCommit,
+    batch: { index: number; count: number; last: boolean; bytes: Uint8Array },
+  ) {
+    const { page, pages, firstSequenceNumber, timestamp, streamId } = commit.header;
+    const { index, count, last, bytes } = batch;
+    this.start = { offset: encodeOffset(page, index), sequenceNumber: firstSequenceNumber + index };
+    this.next = {
+      offset: last ? encodeOffset(page + pages, 0) : encodeOffset(page, index + count),
+      sequenceNumber: firstSequenceNumber + index + count,
+    };
+    this.bytes = bytes;
+    this.#timestamp = timestamp;
+    this.#streamId = streamId;
+  }
+
+  get timestamp(): number {
+    return this.#timestamp;
+  }
+
+  messages(): readonly ReadMessage[] {
+    this.#messages ??= decodeBatch(this.bytes).messages.map((message, index) => this.#placed(message, index));
+    return this.#messages;
+  }
+
+  #placed(message: Message, index: number): ReadMessage {
+    const sequenceNumber = this.start.sequenceNumber + index;
+    const id = messageId(this.#streamId, this.#timestamp, sequenceNumber);
+    return { ...message, offset: this.start.offset + index, sequenceNumber, timestamp: this.#timestamp, id };
+  }
+}
+
+export interface IntakeChunk {
+  /** None that ends at or before where the read began. */
+  readonly batches: readonly IntakeBatch[];
+  /** Where to go on; the sequence number is undefined when nothing was there. */
+  readonly nextOffset: number;
+}
+
+/** One read: enough for a good run of batches, little enough for thousands of routers. */
+const READ_BYTES = 512 * 1024;
+/** Subscribers that are about as far ask for the same places within moments. */
+const KEPT_CHUNKS = 3;
+const KEPT_MS = 1000;
+
+/** The reading of one router's stream, shared by all its subscribers. */
+export class Intake {
+  readonly #lease: IntakeLease;
+  readonly #alarms: Alarms;
+  readonly #signal: AbortSignal;
+  readonly #chunks = new Map<number, Promise<IntakeChunk>>();
+
+  constructor(lease: IntakeLease, alarms: Alarms, signal: AbortSignal) {
+    this.#lease = lease;
+    this.#alarms = alarms;
+    this.#signal = signal;
+  }
+
+  /** What there is from `from` on. Errors: those of a StreamReader. */
+  read(from: number): Promise<IntakeChunk> {
+    const known = this.#chunks.get(from);
+    if (known !== undefined) return known;
+    const reading = this.#read(from);
+    this.#chunks.set(from, reading);
+    // What was not there yet, or could not be read, is asked for anew.
+    reading.then(
+      ({ nextOffset }) => nextOffset === from && this.#forget(from, reading),
+      () => this.#forget(from, reading),
+    );
+    for (const key of this.#chunks.keys()) {
+      if (this.#chunks.size <= KEPT_CHUNKS) break;
+      this.#chunks.delete(key);
+    }
+    this.#alarms.setSooner(this, KEPT_MS, () => this.#chunks.clear());
+    return reading;
+  }
+
+  /** The offset a position names. Errors: those of a StreamReader. */
+  resolve(position: Position): Promise<number> {
+    return this.#lease.reader.resolve(position, this.#signal);
+  }
+
+  /** The message at `offset`, which was read before; undefined when it is gone. */
+  async message(offset: number): Promise<ReadMessage | undefined> {
+    const { commits } = await this.#lease.reader.read({ from: offset, maxBytes: 1, signal: this.#signal });
+    for (const message of iterateMessages(commits, offset))
+      return message.offset === offset ? message : undefined;
+    return undefined;
+  }
+
+  close(): void {
+    this.#chunks.clear();
+    this.#alarms.clear(this);
+    this.#lease.release();
+  }
+
+  async #read(from: number): Promise<IntakeChunk> {
+    const { commits, nextOffset } = await this.#lease.reader.read({
+      from,
+      maxBytes: READ_BYTES,
+      signal: this.#signal,
+    });
+    return { batches: [...batchesOf(commits, from)], nextOffset };
+  }
+
+  #forget(from: number, reading: Promise<IntakeChunk>): void {
+    if (this.#chunks.get(from) === reading) this.#chunks.delete(from);
+  }
+}
+
+function* batchesOf(commits: readonly StoredCommit[], from: number): Generator<IntakeBatch> {
+  for (const commit of commits) {
+    let index = 0;
+    for (const bytes of commit.batches) {
+      const count = decodeBatchHeader(bytes).messageCount;
+      const last = index + count === commit.header.messageCount;
+      const batch = new IntakeBatch(commit, { index, count, last, bytes });
+      if (batch.next.offset > from) yield batch;
+      index += count;
+    }
+  }
+}

@@ -1,0 +1,313 @@
+import { encodeBatch } from '@message-vault/framing';
+import type { ReadMessage, Tail } from '@message-vault/log';
+import { intakeOf, type RouterDocument } from '@message-vault/metadata';
+import type { Alarms } from './alarms.ts';
+import { AllDistribution } from './all.ts';
+import { backlogOf, isFull } from './backlog.ts';
+import type { ClaimedDocument } from './claimed-document.ts';
+import type { RouterCursors } from './cursors-document.ts';
+import type { Distribution, DistributionHost } from './distribution.ts';
+import { RouterError } from './errors.ts';
+import { Intake } from './intake.ts';
+import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
+import { Overflows } from './overflows.ts';
+import type { DispatcherPorts } from './ports.ts';
+import type { StreamPlace } from './position.ts';
+import type { PumpContext } from './pump.ts';
+import { deliverOnce } from './redelivery.ts';
+import type { RouterStats, SubscriptionRequest, SubscriptionView } from './requests.ts';
+import type { SendBudget } from './send-budget.ts';
+import { placeOf } from './start-place.ts';
+import type { RouterState, Subscription } from './state-document.ts';
+import { viewOf } from './views.ts';
+
+export interface RouterWorkOptions {
+  readonly document: RouterDocument;
+  readonly ports: DispatcherPorts;
+  readonly alarms: Alarms;
+  readonly budget: SendBudget;
+  readonly signal: AbortSignal;
+  readonly state: ClaimedDocument<RouterState>;
+  readonly cursors: ClaimedDocument<RouterCursors>;
+  readonly tail: Tail;
+}
+
+/** The work for one router in one term of leadership: its subscriptions, who gets what, and what outlives this leader. */
+export class RouterWork {
+  readonly #options: RouterWorkOptions;
+  readonly #intake: Intake;
+  readonly #distribution: Distribution;
+  readonly #overflows: Overflows;
+  #document: RouterDocument;
+  #tail: StreamPlace;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: RouterWorkOptions) {
+    const { document, ports, alarms, signal, tail, cursors } = options;
+    this.#options = options;
+    this.#document = document;
+    this.#tail = { offset: tail.offset, sequenceNumber: tail.nextSequenceNumber };
+    this.#intake = new Intake(ports.acquireReader(intakeOf(document)), alarms, signal);
+    const host: DistributionHost = {
+      ports,
+      alarms,
+      intake: this.#intake,
+      cursors,
+      tail: () => this.#tail,
+      contextFor: (id, parts) => this.#contextFor(id, parts),
+      subscription: (id) => this.#find(id),
+      ended: (id, reason) => void this.#endSubscription(id, reason),
+    };
+    this.#distribution = distributionFor(document, host);
+    this.#overflows = new Overflows({ host, distribution: this.#distribution });
+  }
+
+  get document(): RouterDocument {
+    return this.#document;
+  }
+
+  get streamId(): string {
+    return this.#document.streamId;
+  }
+
+  async start(): Promise<void> {
+    const { subscriptions } = this.#options.state.body;
+    for (const subscription of subscriptions) this.#watchExpiry(subscription);
+    await this.#distribution.start(subscriptions);
+  }
+
+  /** The policy may have changed. */
+  changed(document: RouterDocument): void {
+    if (document.routerId === this.#document.routerId) this.#document = document;
+  }
+
+  /** The stream has grown. */
+  grown({ offset, nextSequenceNumber }: Tail): void {
+    if (offset <= this.#tail.offset) return;
+    this.#tail = { offset, sequenceNumber: nextSequenceNumber };
+    this.#overflows.look(this.#document.policy, this.#options.state.body.subscriptions);
+    this.#distribution.kick();
+  }
+
+  /** Throws RouterError `buffer_full` when the policy says to take nothing while somebody has too much to catch up. */
+  admit(): void {
+    const { policy } = this.#document;
+    if (policy.overflow !== 'reject') return;
+    if (policy.maxQueueLength === undefined && policy.maxQueueCapacityBytes === undefined) return;
+    for (const { id, state } of this.#options.state.body.subscriptions) {
+      const cursor = state === 'ended' ? undefined : this.#distribution.cursor(id);
+      if (cursor === undefined || !isFull(backlogOf(cursor, this.#tail), policy)) continue;
+      throw new RouterError('buffer_full', `as much waits for subscription ${id} as the policy allows`);
+    }
+  }
+
+  /** Ids of the routers it hands on to. */
+  targets(): string[] {
+    const ids: string[] = [];
+    for (const { target, state } of this.#options.state.body.subscriptions) {
+      if (target.kind === 'name' && target.role === 'router' && state !== 'ended') ids.push(target.id);
+    }
+    return ids;
+  }
+
+  /** Takes in a subscription whose target is known to be good. Errors: RouterError, those of a StreamReader. */
+  async subscribe(
+    request: Pick<SubscriptionRequest, 'from' | 'filter' | 'expiresAt'>,
+    made: Pick<Subscription, 'id' | 'target'>,
+  ): Promise<SubscriptionView> {
+    const { state, ports } = this.#options;
+    const { maxSubscribers, distribution } = this.#document.policy;
+    const { from, filter, expiresAt } = request;
+    if (distribution === 'one' && from !== undefined && !('at' in from && from.at === 'latest')) {
+      throw new RouterError('bad_start', 'a router that gives each message to one can not give it out again');
+    }
+    const start = from === undefined ? this.#tail : await placeOf(this.#placing(), from);
+    const { subscriptions } = state.body;
+    if (subscriptions.filter((each) => each.state !== 'ended').length >= maxSubscribers) {
+      throw new RouterError('too_many_subscribers', `${this.#document.name} takes ${maxSubscribers} at most`);
+    }
+    const subscription: Subscription = {
+      ...made,
+      ...(filter === undefined ? {} : { filter }),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      start: { ...start },
+      createdAt: ports.runtime.now(),
+      state: 'active',
+    };
+    subscriptions.push(subscription);
+    await state.durable();
+    await this.#distribution.add(subscription);
+    this.#watchExpiry(subscription);
+    return this.#view(subscription);
+  }
+
+  views(): SubscriptionView[] {
+    return this.#options.state.body.subscriptions.map((each) => this.#view(each));
+  }
+
+  view(id: string): SubscriptionView {
+    return this.#view(this.#get(id));
+  }
+
+  async unsubscribe(id: string): Promise<void> {
+    const { state, alarms } = this.#options;
+    const subscription = this.#get(id);
+    state.body.subscriptions = state.body.subscriptions.filter((each) => each !== subscription);
+    alarms.clear(expiryKey(id));
+    await state.durable();
+    await this.#distribution.remove(id, 'removed');
+  }
+
+  async setState(id: string, wanted: 'active' | 'paused'): Promise<SubscriptionView> {
+    const subscription = this.#get(id);
+    if (subscription.state === 'ended')
+      throw new RouterError('bad_target', `this subscription has ended: ${subscription.reason ?? ''}`);
+    if (subscription.state === wanted) return this.#view(subscription);
+    subscription.state = wanted;
+    await this.#options.state.durable();
+    if (wanted === 'active') await this.#distribution.add(subscription);
+    else await this.#distribution.remove(id, 'paused');
+    return this.#view(subscription);
+  }
+
+  /** A new secret signs first; the one before still signs too, until the next rotation. */
+  async rotateSecret(id: string, secret: string): Promise<void> {
+    const { target } = this.#get(id);
+    if (target.kind !== 'webhook') throw new RouterError('bad_target', 'only webhooks have secrets');
+    target.secrets = [secret, ...target.secrets].slice(0, 2);
+    await this.#options.state.durable();
+  }
+
+  attach(listener: RouterListener): Promise<Attachment> {
+    return this.#distribution.attach(listener);
+  }
+
+  async stats(): Promise<RouterStats> {
+    const views = this.views();
+    return {
+      subscriptions: views.length,
+      listeners: this.#distribution.listeners,
+      nextOffset: this.#tail.offset,
+      nextSequenceNumber: this.#tail.sequenceNumber,
+      deadLettered: await this.#options.ports.queues.countDeadLetters(this.#document),
+      maxLag: views.reduce((most, { lag }) => Math.max(most, lag), 0),
+    };
+  }
+
+  /** Gives up to `limit` dead letters to whom they were for once more. Answers how many got through. */
+  redrive(limit: number): Promise<number> {
+    const { ports } = this.#options;
+    return ports.queues.redrive(this.#document, limit, (message, source) => this.#again(message, source));
+  }
+
+  /** Nothing before this offset is needed by any subscription. */
+  neededFrom(): number {
+    return this.#distribution.neededFrom();
+  }
+
+  /** Resolves when nothing is in flight and, if it can be, all is saved. */
+  stop(why: ListenerEnd): Promise<void> {
+    this.#stopped ??= this.#stop(why);
+    return this.#stopped;
+  }
+
+  /** Removes what is kept of the router. Errors: StorageError. */
+  async remove(): Promise<void> {
+    await this.stop('router_gone');
+    await this.#options.cursors.remove();
+    await this.#options.state.remove();
+  }
+
+  async #stop(why: ListenerEnd): Promise<void> {
+    const { alarms, state, cursors } = this.#options;
+    for (const { id } of state.body.subscriptions) alarms.clear(expiryKey(id));
+    await this.#distribution.stop(why);
+    this.#intake.close();
+    await Promise.all([cursors.flush(), state.flush()]);
+  }
+
+  async #again(message: ReadMessage, source: string | undefined): Promise<boolean> {
+    const { ports } = this.#options;
+    if (this.#document.policy.distribution === 'one') {
+      await ports.append(intakeOf(this.#document), encodeBatch({ messages: [message] }));
+      return true;
+    }
+    const subscription = source === undefined ? undefined : this.#find(source);
+    if (subscription === undefined || subscription.state === 'ended') return false;
+    const { name: router, policy } = this.#document;
+    const { pushDeliveryTimeoutMs: timeoutMs } = policy;
+    return deliverOnce(ports, { router, subscription, message, timeoutMs, signal: this.#options.signal });
+  }
+
+  #placing(): Pick<DistributionHost, 'intake' | 'tail'> {
+    return { intake: this.#intake, tail: () => this.#tail };
+  }
+
+  #view(subscription: Subscription): SubscriptionView {
+    const pump = this.#distribution.pump(subscription.id);
+    const cursor = this.#distribution.cursor(subscription.id) ?? subscription.start;
+    return viewOf(subscription, { pump, cursor, tail: this.#tail, now: this.#options.ports.runtime.now() });
+  }
+
+  #find(id: string): Subscription | undefined {
+    return this.#options.state.body.subscriptions.find((each) => each.id === id);
+  }
+
+  #get(id: string): Subscription {
+    const subscription = this.#find(id);
+    if (subscription !== undefined) return subscription;
+    throw new RouterError('no_such_subscription', `${this.#document.name} has no subscription ${id}`);
+  }
+
+  async #endSubscription(id: string, reason: string): Promise<void> {
+    const { state, ports } = this.#options;
+    const subscription = this.#find(id);
+    if (subscription === undefined || subscription.state === 'ended') return;
+    subscription.state = 'ended';
+    subscription.reason = reason;
+    ports.logger.warn({ router: this.#document.name, subscription: id, reason }, 'a subscription has ended');
+    await state.durable().catch(() => {});
+    await this.#distribution.remove(id, 'removed').catch(() => {});
+  }
+
+  #watchExpiry({ id, expiresAt, state }: Subscription): void {
+    const { alarms, ports } = this.#options;
+    if (expiresAt === undefined || state === 'ended') return;
+    alarms.set(expiryKey(id), expiresAt - ports.runtime.now(), () => {
+      // Long times are waited for in parts, and wall clocks may be put back.
+      const subscription = this.#find(id);
+      if (subscription === undefined) return;
+      if (ports.runtime.now() < expiresAt) this.#watchExpiry(subscription);
+      else void this.unsubscribe(id).catch(() => {});
+    });
+  }
+
+  #contextFor(
+    subscriptionId: string,
+    parts: Pick<PumpContext, 'accepts' | 'acceptsAll' | 'readTo' | 'moved' | 'ended'>,
+  ): PumpContext {
+    const { ports, alarms, budget, signal, cursors } = this.#options;
+    return {
+      ...parts,
+      router: this.#document.name,
+      subscriptionId,
+      ports,
+      intake: this.#intake,
+      alarms,
+      budget,
+      signal,
+      policy: () => this.#document.policy,
+      saved: () => cursors.durable(),
+      deadLetter: (message, reason) =>
+        ports.queues.deadLetter(this.#document, message, { reason, source: subscriptionId }),
+    };
+  }
+}
+
+function expiryKey(id: string): string {
+  return `expiry of ${id}`;
+}
+
+function distributionFor(_document: RouterDocument, host: DistributionHost): Distribution {
+  return new AllDistribution(host);
+}
