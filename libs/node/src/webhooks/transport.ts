@@ -95,7 +95,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#answered();
+    // undici takes a connection for free only in the next turn of the event loop, after this has returned: whoever
+    // heard of the answer before would open another one.
+    queueMicrotask(() => setImmediate(() => this.#answered()));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
