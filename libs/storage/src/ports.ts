@@ -203,7 +203,7 @@ export interface PeekedMessage {
 
 export interface ReceivedMessage extends PeekedMessage, MessageReceipt {}
 
-/** Milliseconds; backends that count in whole seconds round up. */
+/** Milliseconds, of which every backend makes whole seconds, rounded up; and so of visibility timeouts. */
 export interface SendTimes {
   /** How long nobody is to see it. Default: not at all. Must be less than `timeToLiveMs`, and at most 7 days. */
   readonly delayMs?: number | undefined;

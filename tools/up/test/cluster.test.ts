@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { azureStorage } from '@message-vault/storage';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Cluster, type ClusterFile, type ClusterOptions, startCluster } from '../src/index.ts';
 import { freePorts } from '../src/ports.ts';
@@ -91,13 +92,17 @@ describe('a local cluster', () => {
     expect(await readFile(join(cluster.dir, 'logs', 'master-1.log'), 'utf8')).toContain('behind-a-proxy');
   });
 
-  it('runs Azurite under its nodes, and gives them its address by environment', async () => {
+  it('runs Azurite under its nodes, and gives them the address of its blobs and queues by environment', async () => {
     const cluster = await start(await standIns({ storage: 'memory', slaves: 0, readers: 0 }));
     const { storage } = await clusterFile(cluster.dir);
     expect(storage).toEqual({ url: cluster.storage.url, pid: cluster.storage.pid });
     expect((await fetch(storage.url)).headers.get('server')).toMatch(/^Azurite/);
     const log = await readFile(join(cluster.dir, 'logs', 'master-1.log'), 'utf8');
     expect(log).toContain(cluster.storage.connection);
+    const { queues, close } = azureStorage({ connectionString: cluster.storage.connection });
+    onTestFinished(close);
+    await queues.createQueue('mv-there');
+    expect(await queues.properties('mv-there')).toEqual({ approximateCount: 0 });
     await cluster.stop();
     expect(runs(storage.pid ?? 0)).toBe(false);
   });
