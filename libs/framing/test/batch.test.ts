@@ -79,7 +79,7 @@ describe('a batch', () => {
 describe('a batch passed on under another identity', () => {
   it('has the same messages, whatever its codec, and passes every check', () => {
     fc.assert(
-      fc.property(batchContents(), (contents) => {
+      fc.property(batchContents, (contents) => {
         const batch = encodeBatch(contents);
         const passedOn = withProducer(batch, PRODUCER);
         expect(checkBatch(passedOn)).toEqual({ ...decodeBatchHeader(batch), producer: PRODUCER });
@@ -154,7 +154,7 @@ describe('limits of a batch', () => {
     ['the most records', () => encodeBatch({ messages: [recordOf(MAX_RECORDS_BYTES)], codec: 'zstd' })],
     [
       'the highest producer numbers',
-      () => withProducer({ epoch: 2 ** 32 - 1, sequence: Number.MAX_SAFE_INTEGER }),
+      () => batchOf({ epoch: 2 ** 32 - 1, sequence: Number.MAX_SAFE_INTEGER }),
     ],
   ];
   test.each(accepted)('%s: accepted by encoder and decoder', (_, encode) => {
@@ -196,16 +196,16 @@ describe('limits of a batch', () => {
       'too_large',
       () => encodeBatch({ messages: [recordOf(MAX_RECORDS_BYTES), message()] }),
     ],
-    ['a producer id that is no UUID', 'bad_value', () => withProducer({ id: 'me' })],
+    ['a producer id that is no UUID', 'bad_value', () => batchOf({ id: 'me' })],
     [
       'the nil UUID as a producer',
       'bad_value',
-      () => withProducer({ id: '00000000-0000-0000-0000-000000000000' }),
+      () => batchOf({ id: '00000000-0000-0000-0000-000000000000' }),
     ],
-    ['a negative epoch', 'bad_value', () => withProducer({ epoch: -1 })],
-    ['an epoch of 33 bits', 'bad_value', () => withProducer({ epoch: 2 ** 32 })],
-    ['a fractional sequence', 'bad_value', () => withProducer({ sequence: 0.5 })],
-    ['a sequence of 2^53', 'bad_value', () => withProducer({ sequence: 2 ** 53 })],
+    ['a negative epoch', 'bad_value', () => batchOf({ epoch: -1 })],
+    ['an epoch of 33 bits', 'bad_value', () => batchOf({ epoch: 2 ** 32 })],
+    ['a fractional sequence', 'bad_value', () => batchOf({ sequence: 0.5 })],
+    ['a sequence of 2^53', 'bad_value', () => batchOf({ sequence: 2 ** 53 })],
   ];
   test.each(refused)('%s: refused with %s', (_, code, encode) => {
     expect(refusalOf(encode).code).toBe(code);
@@ -229,7 +229,7 @@ function withHeader(name: string, value: string): Uint8Array {
   return encodeBatch({ messages: [message({ headers: [[name, value]] })] });
 }
 
-function withProducer(parts: Partial<ProducerIdentity>): Uint8Array {
+function batchOf(parts: Partial<ProducerIdentity>): Uint8Array {
   return encodeBatch({ messages: [message()], producer: { ...PRODUCER, ...parts } });
 }
 
