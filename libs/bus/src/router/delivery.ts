@@ -16,6 +16,8 @@ export type DeliveryResult =
   | { readonly outcome: 'delivered' }
   /** Not now. `afterMs` is what the subscriber asked for (Retry-After); without it the back-off decides. */
   | { readonly outcome: 'retry'; readonly reason: string; readonly afterMs?: number | undefined }
+  /** It is not the message's turn for so long yet, by what the subscriber allows. Nothing was sent: this was no try. */
+  | { readonly outcome: 'later'; readonly reason: string; readonly afterMs: number }
   /** The subscriber wants nothing any more (410): the subscription ends. */
   | { readonly outcome: 'gone'; readonly reason: string }
   /** This message will never be taken: it goes to the dead letters at once. */

@@ -49,7 +49,7 @@ export class MessagePump implements Pump {
   readonly #window: Window;
   readonly #done: Set<number>;
   #fresh: Entry[] = [];
-  #due: Entry[] = [];
+  readonly #due: Entry[] = [];
   readonly #backingOff = new Set<Entry>();
   #inFlight = 0;
   #failures = 0;
@@ -86,6 +86,7 @@ export class MessagePump implements Pump {
     this.#stopped = true;
     const { alarms } = this.#options.context;
     alarms.clear(this);
+    alarms.clear(this.#due);
     for (const entry of this.#backingOff) alarms.clear(entry);
     return new Promise((resolve) => {
       this.#idle.push(resolve);
@@ -147,6 +148,7 @@ export class MessagePump implements Pump {
     message: ReadMessage,
     result: DeliveryResult | { readonly outcome: 'full' },
   ): Promise<void> {
+    const { context } = this.#options;
     switch (result.outcome) {
       case 'delivered':
         this.#succeeded();
@@ -155,6 +157,10 @@ export class MessagePump implements Pump {
         this.#blocked = true;
         this.#due.unshift(entry);
         return;
+      case 'later':
+        this.#blocked = true;
+        this.#requeue(entry);
+        return context.alarms.setSooner(this.#due, result.afterMs, () => this.kick());
       case 'refused':
         this.#note(result.reason);
         return await this.#giveUp(entry, message, result.reason);
@@ -162,7 +168,7 @@ export class MessagePump implements Pump {
         this.#note(result.reason);
         this.#due.unshift(entry);
         this.#stopped = true;
-        this.#options.context.ended(result.reason);
+        context.ended(result.reason);
         return;
       case 'retry':
         return this.#failed(entry, result.reason, result.afterMs);
@@ -198,9 +204,14 @@ export class MessagePump implements Pump {
 
   #comeBack(entry: Entry): void {
     this.#backingOff.delete(entry);
+    this.#requeue(entry);
+    this.#advance();
+  }
+
+  /** Among those that are due, in order. */
+  #requeue(entry: Entry): void {
     const at = this.#due.findIndex(({ offset }) => offset > entry.offset);
     this.#due.splice(at < 0 ? this.#due.length : at, 0, entry);
-    this.#advance();
   }
 
   async #giveUp(entry: Entry, message: ReadMessage, reason: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { WebhookAnswer } from './transport.ts';
 interface AnswerRule {
   readonly from: number;
   readonly to: number;
-  readonly outcome: DeliveryResult['outcome'];
+  readonly outcome: Exclude<DeliveryResult['outcome'], 'later'>;
   readonly says: string;
 }
 

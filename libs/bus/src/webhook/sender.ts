@@ -40,7 +40,7 @@ export interface WebhookSender {
   /**
    * Tries once to hand a message over. Never rejects. The name is looked up and each of its addresses checked with
    * every push. Waits for its turn before that: for a place, for the rate the target allows, for the end of a
-   * Retry-After; where that would take longer than `timeoutMs`, the answer is `retry` with the time.
+   * Retry-After; where that would take longer than `timeoutMs`, the answer is `later` with the time.
    */
   push(target: WebhookTarget, delivery: Delivery, options: PushOptions): Promise<DeliveryResult>;
   /** Gives up what is under way. */
@@ -51,6 +51,9 @@ export interface WebhookSender {
 export function createWebhookSender(options: WebhookSenderOptions): WebhookSender {
   return new Sender(options);
 }
+
+/** When to come back if too many pushes are waiting. */
+const CROWDED_MS = 1000;
 
 /** What a push and a handshake have in common. */
 type Exchange = Pick<WebhookRequest, 'method' | 'headers' | 'body'>;
@@ -121,9 +124,9 @@ class Sender implements WebhookSender {
     const now = this.#runtime.monotonic();
     const waitMs = lane.waitMs(now, rate);
     if (waitMs > timeoutMs)
-      return { outcome: 'retry', reason: 'the target wants no more yet', afterMs: waitMs };
+      return { outcome: 'later', reason: 'the target wants no more yet', afterMs: waitMs };
     if (this.#waiting >= this.#settings.maxWaiting)
-      return { outcome: 'retry', reason: 'too many pushes are waiting' };
+      return { outcome: 'later', reason: 'too many pushes are waiting', afterMs: CROWDED_MS };
     lane.takeTurn(now, rate);
     const place = await this.#turn(lane, waitMs, signal);
     const answer = await this.#exchange(place, { lane, timeoutMs, signal }, () => ({

@@ -4,7 +4,7 @@ import { resultOf, retryAfterMs } from '../../src/webhook/answers.ts';
 
 const now = Date.UTC(2026, 10, 20, 8);
 const context = { now, maxRetryAfterMs: 3_600_000 };
-const outcomes: Record<DeliveryResult['outcome'], (status: number) => boolean> = {
+const outcomes: Record<Exclude<DeliveryResult['outcome'], 'later'>, (status: number) => boolean> = {
   delivered: (status) => status >= 200 && status < 300,
   gone: (status) => status === 410,
   refused: (status) => [413, 415, 422, 431].includes(status),

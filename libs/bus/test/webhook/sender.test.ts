@@ -123,7 +123,7 @@ describe('a target', () => {
     all.transport.sent[1]?.answer(429, { 'retry-after': '30' });
     expect(await first).toMatchObject({ outcome: 'retry', afterMs: 30_000 });
     expect(await all.push('a.example')).toEqual({
-      outcome: 'retry',
+      outcome: 'later',
       reason: 'the target wants no more yet',
       afterMs: 30_000,
     });
@@ -219,7 +219,10 @@ describe('a push', () => {
     const all = lab({ maxWaiting: 2 });
     for (let index = 0; index < 3; index += 1) void all.push('a.example');
     await all.settle();
-    expect(await all.push('a.example')).toEqual({ outcome: 'retry', reason: 'too many pushes are waiting' });
+    expect(await all.push('a.example')).toMatchObject({
+      outcome: 'later',
+      reason: 'too many pushes are waiting',
+    });
   });
 
   it('to a URL that the rules no longer allow is put off, not lost', async () => {
