@@ -23,6 +23,8 @@ import {
 import { QueueHandle } from './queue/queue.ts';
 import type { ReadChunk } from './read/chunks.ts';
 import { flatten, Reader, type ReadOptions, type TailOptions } from './read/reader.ts';
+import type { RelayHandler } from './relay/handler.ts';
+import { listenToRelay, type RelayOptions } from './relay/relay-listener.ts';
 import { RouterHandle } from './router/router.ts';
 
 /** A client of a whole cluster. Make one and share it: it batches what is published through it. */
@@ -130,6 +132,15 @@ export class VaultClient {
   /** A router, to subscribe others to or to listen to. */
   router(name: string): RouterHandle {
     return new RouterHandle(this.#door, checkedName(name));
+  }
+
+  /**
+   * Serves a connection point: requests to it come to `handler`, over a connection this client opens and keeps up through
+   * any node. Resolves when the signal has fired and what was under way is finished.
+   * Errors: `not_found`, `rejected` and the like when a node refuses for good.
+   */
+  listen(name: string, handler: RelayHandler, options: RelayOptions = {}): Promise<void> {
+    return listenToRelay(this.#door, checkedName(name), handler, options);
   }
 
   /** Who leads. */

@@ -30,6 +30,8 @@ export type { QueueHandle, ReceiveOptions } from './queue/queue.ts';
 export type { ReadChunk } from './read/chunks.ts';
 export type { ReadOptions, TailOptions } from './read/reader.ts';
 export type { ReadFrom } from './read/start.ts';
+export type { RelayedAnswer, RelayedRequest, RelayHandler, RelayProblem } from './relay/handler.ts';
+export type { RelayOptions } from './relay/relay-listener.ts';
 export type { ListenerHandler, ListenerOptions, ListenerProblem, RouterMessage } from './router/listener.ts';
 export type { RouterHandle, SubscribeOptions } from './router/router.ts';
 export type { Subscription, SubscriptionTarget } from './router/subscription.ts';

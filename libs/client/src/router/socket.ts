@@ -16,12 +16,16 @@ export interface SocketOptions {
   readonly maxBytes: number;
   /** Called before the first message. */
   readonly onOpen: (socket: Socket) => void;
-  readonly onText: (text: string) => void;
+  readonly onText?: (text: string) => void;
+  readonly onBytes?: (bytes: Buffer) => void;
 }
 
 /** An open connection. */
 export interface Socket {
-  send(text: string): void;
+  /** Text as text, bytes as binary. What is sent over a connection that has ended is lost. */
+  send(data: string | Uint8Array): void;
+  /** Resolves when little waits to go out, or the connection has ended. */
+  room(): Promise<void>;
   /** Says goodbye; what was sent before arrives before. */
   close(): void;
   /** Breaks off. */
@@ -38,10 +42,12 @@ const GOING = 1000;
 /** How long the other end may take to say goodbye as well. */
 const CLOSE_TIMEOUT_MS = 2000;
 const MAX_PROBLEM_BYTES = 64 * 1024;
+/** What waits to go out before whoever sends has to wait. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
 
 /** A connection from its beginning to its end. Errors: what the node refuses it with, and `unavailable`. */
 export function connection(options: SocketOptions): Promise<SocketEnd> {
-  const { url, path, protocol, headers, handshakeTimeoutMs, maxBytes, onOpen, onText } = options;
+  const { url, path, protocol, headers, handshakeTimeoutMs, maxBytes, onOpen } = options;
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${path}`, protocol, {
     headers: { ...headers },
     handshakeTimeout: handshakeTimeoutMs,
@@ -54,7 +60,11 @@ export function connection(options: SocketOptions): Promise<SocketEnd> {
     isOpen = true;
     onOpen(actionsOf(socket));
   });
-  socket.on('message', (data) => onText(String(data)));
+  socket.on('message', (data, isBinary) => {
+    if (!isBinary) options.onText?.(String(data));
+    // Nothing else comes of the default binary type.
+    else if (Buffer.isBuffer(data)) options.onBytes?.(data);
+  });
   socket.on('unexpected-response', (_request, response) => {
     void refusalOf(response).then((error) => {
       ended.reject(error);
@@ -71,10 +81,18 @@ export function connection(options: SocketOptions): Promise<SocketEnd> {
 }
 
 function actionsOf(socket: WebSocket): Socket {
+  const waiting: (() => void)[] = [];
+  const hasRoom = (): boolean =>
+    socket.readyState !== WebSocket.OPEN || socket.bufferedAmount <= MAX_BUFFERED_BYTES;
+  const wake = (): void => {
+    if (hasRoom()) for (const resolve of waiting.splice(0)) resolve();
+  };
+  socket.once('close', wake);
   return {
-    send: (text) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    send: (data) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(data, wake);
     },
+    room: () => (hasRoom() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     close: () => {
       socket.close(GOING);
       setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();

@@ -1,0 +1,197 @@
+import { MAX_FRAME_BYTES, RELAY_SUBPROTOCOL, RelayProtocolError } from '@message-vault/relay-protocol';
+import { sleep } from '@message-vault/runtime';
+import { pause } from '../ask.ts';
+import { Backoff } from '../backoff.ts';
+import { checkFunction, wholeNumber } from '../checks.ts';
+import type { Door } from '../door.ts';
+import { isVaultClientError, VaultClientError } from '../errors.ts';
+import type { CallOptions } from '../questions.ts';
+import { connection, type Socket, type SocketEnd } from '../router/socket.ts';
+import type { RelayHandler, RelayProblem } from './handler.ts';
+import { RelaySession } from './session.ts';
+
+export interface RelayOptions extends CallOptions {
+  /** Requests handled at once, 1 to 256; more go to other listeners, or get 503. Default 64. */
+  readonly maxInFlight?: number | undefined;
+  /** How long requests under way get to finish when listening ends. Default 10 s. */
+  readonly drainMs?: number | undefined;
+  /** Told whenever it is connected: from then on requests come. */
+  readonly onConnected?: ((connected: { readonly url: string }) => void) | undefined;
+  /** Told when the handler, or the body it gave, has failed. Default: a warning of the process. */
+  readonly onProblem?: ((problem: RelayProblem) => void) | undefined;
+}
+
+const MAX_IN_FLIGHT = 256;
+const MAX_DRAIN_MS = 86_400_000;
+const HANDSHAKE_TIMEOUT_MS = 5000;
+const RECONNECT = { initialMs: 50, maxMs: 2000 };
+/** The code a node closes with when the name is no connection point any more: docs/relay.md. */
+const NAME_GONE = 4404;
+
+/** Serves a connection point until the signal fires. Errors: what a node refuses for good; `unavailable`. */
+export function listenToRelay(
+  door: Door,
+  name: string,
+  handler: RelayHandler,
+  options: RelayOptions,
+): Promise<void> {
+  checkFunction('handler', handler);
+  checkFunction('onConnected', options.onConnected);
+  checkFunction('onProblem', options.onProblem);
+  wholeNumber('maxInFlight', options.maxInFlight ?? 1, 1, MAX_IN_FLIGHT);
+  wholeNumber('drainMs', options.drainMs ?? 0, 0, MAX_DRAIN_MS);
+  return new RelayListener(door, name, handler, options).run();
+}
+
+function warn({ method, path, error }: RelayProblem): void {
+  process.emitWarning(`${method} ${path}: ${String(error)}`, 'MessageVaultRelay');
+}
+
+/** A connection and what is under way on it, until it has ended. */
+interface Live {
+  readonly session: RelaySession;
+  readonly socket: Socket;
+}
+
+/** One listener of a connection point, over one connection after the other. */
+class RelayListener {
+  readonly #door: Door;
+  readonly #name: string;
+  readonly #handler: RelayHandler;
+  readonly #options: RelayOptions;
+  /** Usually one; while requests finish on a connection whose node leads no more, a new one is there already. */
+  readonly #live = new Map<Live, Promise<unknown>>();
+
+  constructor(door: Door, name: string, handler: RelayHandler, options: RelayOptions) {
+    this.#door = door;
+    this.#name = name;
+    this.#handler = handler;
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { signal, giveUpAfterMs } = this.#door.asking(this.#options);
+    try {
+      await this.#stayConnected(signal, giveUpAfterMs);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await this.#drain();
+    }
+    // The caller's own signal ends it well; anything else is a failure.
+    if (!this.#options.signal?.aborted) signal.throwIfAborted();
+  }
+
+  async #stayConnected(signal: AbortSignal, giveUpAfterMs: number): Promise<void> {
+    const { context } = this.#door;
+    const backoff = new Backoff(context.runtime, RECONNECT);
+    const startedAt = context.runtime.monotonic();
+    let patienceMs = giveUpAfterMs;
+    while (!signal.aborted) {
+      const url = context.nodes.writeTarget();
+      try {
+        await this.#connection(url, signal, () => {
+          backoff.reset();
+          // Once it has been connected, an outage is something to wait for.
+          patienceMs = Number.POSITIVE_INFINITY;
+        });
+      } catch (error) {
+        if (!isVaultClientError(error, 'unavailable')) throw error;
+        if (context.runtime.monotonic() - startedAt >= patienceMs) throw error;
+        context.nodes.failed(url);
+        const delayMs = backoff.nextDelayMs();
+        context.onRetry({ operation: `relay ${this.#name}`, url, delayMs, reason: error.message });
+        await pause(context, delayMs, signal);
+      }
+    }
+  }
+
+  /** Until the connection has ended, or takes no more requests. Errors: `unavailable`, and what is final. */
+  async #connection(url: string, signal: AbortSignal, onOpen: () => void): Promise<void> {
+    const { context } = this.#door;
+    const guard = context.pulse.guard(url);
+    const over = Promise.withResolvers<void>();
+    const stop = (): void => over.resolve();
+    let live: Live | undefined;
+    const breakOff = (): void => live?.socket.terminate();
+    signal.addEventListener('abort', stop, { once: true });
+    guard.signal.addEventListener('abort', breakOff, { once: true });
+    const ended = this.#connect(url, stop, (opened) => {
+      live = opened;
+      this.#live.set(opened, ended);
+      context.nodes.reached(url);
+      onOpen();
+      this.#options.onConnected?.({ url });
+      if (signal.aborted) stop();
+    }).finally(() => {
+      guard.release();
+      guard.signal.removeEventListener('abort', breakOff);
+      live?.session.lost();
+      if (live !== undefined) this.#live.delete(live);
+    });
+    ended.then(({ code, reason }) => over.reject(endOf(this.#name, code, reason)), over.reject);
+    try {
+      await over.promise;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #connect(url: string, onMoved: () => void, onOpen: (live: Live) => void): Promise<SocketEnd> {
+    let live: Live | undefined;
+    return connection({
+      url,
+      path: `/${this.#name}/-/listen`,
+      protocol: RELAY_SUBPROTOCOL,
+      headers: this.#door.context.headers,
+      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+      maxBytes: MAX_FRAME_BYTES,
+      onOpen: (socket) => {
+        live = { socket, session: this.#session(socket, onMoved) };
+        onOpen(live);
+      },
+      onBytes: (bytes) => {
+        try {
+          live?.session.received(bytes);
+        } catch (error) {
+          if (!(error instanceof RelayProtocolError)) throw error;
+          // Not the protocol that was agreed upon: another node may speak it.
+          live?.socket.terminate();
+        }
+      },
+    });
+  }
+
+  #session(socket: Socket, onMoved: () => void): RelaySession {
+    const { maxInFlight = 64, onProblem = warn } = this.#options;
+    return new RelaySession({
+      link: socket,
+      handler: this.#handler,
+      maxInFlight,
+      onProblem,
+      onMoved,
+      onIdle: () => socket.close(),
+    });
+  }
+
+  /** What is under way is finished, as far as time allows. */
+  async #drain(): Promise<void> {
+    const { drainMs = 10_000 } = this.#options;
+    const ended = Promise.allSettled(this.#live.values());
+    for (const { session } of [...this.#live.keys()]) session.drain();
+    const enough = new AbortController();
+    const late = sleep(this.#door.context.runtime, drainMs, enough.signal).catch(() => undefined);
+    await Promise.race([ended, late]);
+    enough.abort();
+    for (const { socket } of this.#live.keys()) socket.terminate();
+    await ended;
+  }
+}
+
+function endOf(name: string, code: number, reason: string): VaultClientError {
+  if (code === NAME_GONE) return new VaultClientError('not_found', `${name} is no connection point any more`);
+  return new VaultClientError(
+    'unavailable',
+    `the connection ended (${code}${reason === '' ? '' : `: ${reason}`})`,
+  );
+}
