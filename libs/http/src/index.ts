@@ -11,11 +11,13 @@ export {
   type LeaderInfo,
   type NameEntry,
   type NamePage,
+  type NamesPort,
   type NodePorts,
   type NodeStatus,
   type PageRequest,
   type PublishRequest,
   type ReaderLease,
   type Readiness,
+  type SeenName,
 } from './ports.ts';
 export { HttpProblem, PROBLEMS, type ProblemCode, problemOf, type Recovery } from './problems.ts';

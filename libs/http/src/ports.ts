@@ -1,7 +1,13 @@
-import type { Relay } from '@message-vault/bus';
+import type { Queues, Relay } from '@message-vault/bus';
 import type { BatchHeader } from '@message-vault/framing';
 import type { AppendResult, StreamReader } from '@message-vault/log';
-import type { NameDocument, NameRole, NameSummary, StreamDocument } from '@message-vault/metadata';
+import type {
+  NameDocument,
+  NameRole,
+  NameSummary,
+  RolePolicy,
+  StreamDocument,
+} from '@message-vault/metadata';
 
 /** Who leads, as far as this node knows. */
 export interface LeaderInfo {
@@ -113,6 +119,20 @@ export interface ForwardAnswer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+/** Names and their policies. Errors besides: LogError, StorageError, HttpProblem. */
+export interface NamesPort {
+  /** What is known of a name, from storage and not from memory. */
+  read(name: string): Promise<NameDocument | undefined>;
+  /** Another node has just changed `name`: what is remembered of it is not to be used. */
+  outdate(name: string): void;
+  /** Gives a name its role. On the leader only. Throws `name_taken`. */
+  assign(name: string, policy: RolePolicy): Promise<NameDocument>;
+  /** Gives a name the policy that `edit` makes of what it has now; `edit` may throw. On the leader only. */
+  change(name: string, edit: (document: NameDocument) => RolePolicy): Promise<NameDocument>;
+  /** Takes a name's role and contents unless `check` throws. On the leader only. Throws `no_such_name`. */
+  remove(name: string, check: (document: NameDocument) => void): Promise<void>;
+}
+
 /**
  * What the HTTP interface needs of the node around it. The node implements it; HTTP keeps no state of the vault.
  *
@@ -140,6 +160,7 @@ export interface NodePorts {
   listNames(prefix: string, page: PageRequest): Promise<NamePage>;
   /** Names directly below `name`; those that only lead to others have the role none. */
   listChildren(name: string, page: PageRequest): Promise<NamePage>;
+  readonly names: NamesPort;
 
   /** Appends a checked batch, making a stream of the name if its role is none. */
   publish(request: PublishRequest): Promise<AppendResult>;
@@ -148,6 +169,8 @@ export interface NodePorts {
 
   /** Shared by all who read the stream. */
   acquireReader(name: StreamDocument): ReaderLease;
+  /** All queues; every node works with them. */
+  readonly queues: Queues;
   /** Where requests to connection points meet their listeners; open on the leader only. */
   readonly relay: Relay;
   /** Undefined where the storage can't hand out access. */

@@ -1,7 +1,7 @@
-import { RelayError, type RelayErrorCode } from '@message-vault/bus';
+import { QueueError, type QueueErrorCode, RelayError, type RelayErrorCode } from '@message-vault/bus';
 import { FramingError, MAX_BATCH_BYTES } from '@message-vault/framing';
 import { LogError, type LogErrorCode } from '@message-vault/log';
-import { NameError } from '@message-vault/metadata';
+import { NameError, PolicyError } from '@message-vault/metadata';
 import { StorageError, type StorageErrorCode } from '@message-vault/storage';
 import { ForwardError, type ForwardErrorCode } from './ports.ts';
 
@@ -12,10 +12,12 @@ export const PROBLEMS = {
   bad_parameter: { status: 400, title: 'A parameter of the query is wrong' },
   bad_header: { status: 400, title: 'A header of the request is wrong' },
   bad_body: { status: 400, title: 'The body is not what its Content-Type says' },
+  bad_policy: { status: 400, title: 'This policy can not be in force' },
   bad_batch: { status: 400, title: 'The batch is not well-formed' },
   bad_cloudevent: { status: 400, title: 'The CloudEvent is not well-formed' },
   unauthorized: { status: 401, title: 'Credentials are needed' },
   forbidden: { status: 403, title: 'This is not allowed' },
+  transport_not_protected: { status: 403, title: 'This name is not served over plain HTTP' },
   producer_fenced: { status: 403, title: 'A newer epoch of this producer has published' },
   no_such_name: { status: 404, title: 'This name has no role' },
   no_such_resource: { status: 404, title: 'There is no such resource' },
@@ -25,15 +27,18 @@ export const PROBLEMS = {
   producer_gap: { status: 409, title: 'A batch of this producer is missing before this one' },
   producer_sequence_too_old: { status: 409, title: 'A repeat too old to be answered again' },
   wrong_role: { status: 409, title: 'The name has another role' },
+  name_taken: { status: 409, title: 'The name already has a role' },
+  not_changeable: { status: 409, title: 'This can not change' },
   conflict: { status: 409, title: 'Somebody else changed it at the same time' },
   not_possible: { status: 409, title: 'This node, or its storage, can not do that' },
   lock_lost: { status: 410, title: 'This lock is not in force any more' },
+  precondition_failed: { status: 412, title: 'It has changed meanwhile' },
   sequence_mismatch: { status: 412, title: 'This is not the next sequence number' },
   too_large: { status: 413, title: 'This is too large' },
   unsupported_media_type: { status: 415, title: 'This Content-Type is not supported' },
   unsupported_content_encoding: { status: 415, title: 'This Content-Encoding is not supported' },
   offset_out_of_range: { status: 416, title: 'There are no messages at this place' },
-  queue_full: { status: 429, title: 'Too much is being published to this stream' },
+  queue_full: { status: 429, title: 'There is no room for more at the moment' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'This is a fault of the server' },
   damaged: { status: 500, title: 'Stored messages can not be read' },
@@ -69,6 +74,13 @@ export interface Recovery {
   readonly nextSequenceNumber?: number | undefined;
   /** The limit that was exceeded, in the unit `detail` names. */
   readonly limit?: number | undefined;
+  /** The field of the policy that is wrong. */
+  readonly field?: string | undefined;
+  /** Of several messages for a queue: how many are in it for certain, and how many besides may be. */
+  readonly enqueued?: number | undefined;
+  readonly unknown?: number | undefined;
+  /** Dead letters that were brought back before it went wrong. */
+  readonly moved?: number | undefined;
   /** Methods or media types that would do. */
   readonly allowed?: readonly string[] | undefined;
 }
@@ -117,6 +129,19 @@ const STORAGE_PROBLEMS: Readonly<Record<StorageErrorCode, ProblemCode>> = {
   outcome_unknown: 'outcome_unknown',
   unauthorized: 'storage_unavailable',
   invalid_request: 'internal_error',
+};
+
+const QUEUE_PROBLEMS: Readonly<Record<QueueErrorCode, ProblemCode>> = {
+  lock_lost: 'lock_lost',
+  queue_full: 'queue_full',
+  too_large: 'too_large',
+  bad_times: 'bad_parameter',
+  storage_unavailable: 'storage_unavailable',
+  outcome_unknown: 'outcome_unknown',
+  busy: 'busy',
+  gone: 'no_such_name',
+  no_dead_letter: 'not_possible',
+  not_leader: 'not_leader',
 };
 
 const RELAY_PROBLEMS: Readonly<Record<RelayErrorCode, ProblemCode>> = {
@@ -180,9 +205,12 @@ export function problemOf(error: unknown): HttpProblem | undefined {
 function mapped(error: unknown): HttpProblem | undefined {
   if (error instanceof HttpProblem) return error;
   if (error instanceof NameError) return new HttpProblem('bad_name', error.message);
+  if (error instanceof PolicyError)
+    return new HttpProblem('bad_policy', error.message, { field: error.field });
   if (error instanceof LogError) return logProblem(error);
   if (error instanceof StorageError) return storageProblem(error);
   if (error instanceof ForwardError) return forwardProblem(error);
+  if (error instanceof QueueError) return queueProblem(error);
   if (error instanceof RelayError)
     return new HttpProblem(RELAY_PROBLEMS[error.code], error.message, {}, { cause: error });
   return undefined;
@@ -206,6 +234,17 @@ function storageProblem(error: StorageError): HttpProblem | undefined {
   const retryAfter = error.retryAfterMs === undefined ? undefined : error.retryAfterMs / 1000;
   const detail = STORAGE_DETAILS[code] ?? UNKNOWN_OUTCOME_DETAIL;
   return new HttpProblem(code, detail, { retryAfter }, { cause: error });
+}
+
+function queueProblem(error: QueueError): HttpProblem {
+  const { retryAfterMs, ...details } = error.details;
+  const retryAfter = retryAfterMs === undefined ? undefined : retryAfterMs / 1000;
+  return new HttpProblem(
+    QUEUE_PROBLEMS[error.code],
+    error.message,
+    { ...details, retryAfter },
+    { cause: error },
+  );
 }
 
 function forwardProblem(error: ForwardError): HttpProblem {

@@ -17,6 +17,13 @@ export {
 } from './leader-document.ts';
 export { defaultLimits, type Limits, limitsSchema } from './limits.ts';
 export {
+  encodeNameChanges,
+  MAX_NAME_CHANGES,
+  NAME_CHANGES_PATH,
+  type NameChanges,
+  parseNameChanges,
+} from './name-changes.ts';
+export {
   type ConnectionPointDocument,
   encodeNameDocument,
   encodeRemovedName,
@@ -30,6 +37,7 @@ export {
   type RouterDocument,
   type StreamDocument,
 } from './name-document.ts';
+export { type NameSummary, nameLabel, parseNameLabel, summaryOf } from './name-label.ts';
 export { nameOfPath, namePath, namePathPrefix } from './name-paths.ts';
 export {
   isName,
@@ -54,4 +62,11 @@ export {
   type StreamPolicy,
   streamPolicySchema,
 } from './policies/stream.ts';
+export {
+  encodeTrashDocument,
+  parseTrashDocument,
+  TRASH_PREFIX,
+  type TrashDocument,
+  trashPath,
+} from './trash.ts';
 export { formatDuration, parseDurationMs, parseSizeBytes } from './units.ts';

@@ -9,21 +9,23 @@ const MAX_THINGS = 8;
 
 const trashDocumentSchema = z.strictObject({
   version: z.literal(1),
-  /** UUID of the assignment: also the path. */
+  /** Also the path. */
   id: z.uuid(),
   name: z.string().refine(isName, 'expected a name'),
-  /** One of the name's containers or queues: whether the name's document still has it tells if the name has the rest. */
-  belongsWith: containerSchema,
+  /** `making`: the name is about to get its role. `removing`: it is about to lose it. */
+  state: z.enum(['making', 'removing']),
+  /** Identity of the assignment: as long as the name's document has it too, the things are in use. */
+  identity: z.uuid().optional(),
   containers: z.array(containerSchema).max(MAX_THINGS),
   queues: z.array(containerSchema).max(MAX_THINGS),
-  /** Documents of the parts of a router, by their paths. */
+  /** Paths of documents. */
   documents: z.array(z.string().max(1024)).max(MAX_THINGS),
   /** Milliseconds since 1970. */
   at: z.int().nonnegative(),
 });
 
 /**
- * What belongs to a name that is about to get its role, or to lose it. Written before and removed after, so that
+ * What belongs to a name that is about to get its role or to lose it. Written before and removed after, so that
  * whoever leads next finds what a leader that died in the middle has left behind.
  */
 export type TrashDocument = z.infer<typeof trashDocumentSchema>;

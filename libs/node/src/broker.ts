@@ -1,13 +1,11 @@
-import { Relay } from '@message-vault/bus';
+import { Queues, Relay } from '@message-vault/bus';
 import {
-  type ClusterHint,
   createElection,
   defaultElectionSettings,
   type Election,
   ElectionError,
   type ElectionState,
   testify,
-  type WitnessAnswer,
 } from '@message-vault/election';
 import {
   type AccessGrant,
@@ -31,13 +29,15 @@ import { invariant, type Runtime, randomUuid } from '@message-vault/runtime';
 import type { Storage } from '@message-vault/storage';
 import type { Logger, Metrics } from '@message-vault/telemetry';
 import type { Wakeup } from '@message-vault/wakeup';
-import { z } from 'zod';
 import { Catalog } from './catalog.ts';
+import { parseHint, reached } from './cluster-talk.ts';
 import type { NodeConfig } from './config.ts';
 import { Forwarder } from './forwarder.ts';
 import { LeaderView } from './leader-view.ts';
+import { announceNames, heedNames, Names } from './names/names.ts';
 import { type ObservedCall, observeStorage, type StorageObserver } from './observed-storage.ts';
 import type { Peers } from './peers.ts';
+import { QueueDuty } from './queue-duty.ts';
 import { Readers } from './readers.ts';
 import { RetentionRounds } from './retention-rounds.ts';
 import { Gate, Term } from './term.ts';
@@ -78,6 +78,9 @@ export class Broker implements NodePorts {
   readonly #observer: StorageObserver;
   readonly #catalog: Catalog;
   readonly relay: Relay;
+  readonly queues: Queues;
+  readonly #queueDuty: QueueDuty;
+  readonly names: Names;
   readonly #readers: Readers;
   readonly #view: LeaderView;
   readonly #forwarder: Forwarder;
@@ -105,12 +108,18 @@ export class Broker implements NodePorts {
     this.#observer = observed.observer;
     this.relay = new Relay({ runtime, settings: config.limits.relay });
     this.#catalog = new Catalog(this.#storage, runtime);
+    const { wakeup, logger } = options;
+    this.queues = new Queues({ ...this.#storage, runtime, wakeup, logger, limits: config.limits.queue });
+    this.#queueDuty = new QueueDuty({ queues: this.queues, catalog: this.#catalog, runtime, logger });
+    this.names = new Names(this.#catalog, () => this.#term?.names.authority);
     this.#readers = new Readers({
       pages: this.#storage.pages,
       runtime,
       wakeup: options.wakeup,
       limits: config.limits.read,
     });
+    heedNames(options.wakeup, this.#catalog);
+    this.#catalog.subscribe({ gone: (document) => this.#drop(document) });
     this.#view = new LeaderView({ documents: this.#storage.documents, runtime, maxAgeMs: LEADER_MAX_AGE_MS });
     this.#forwarder = new Forwarder({
       peers,
@@ -143,6 +152,7 @@ export class Broker implements NodePorts {
     await this.#endTerm();
     this.#gate.release();
     this.#readers.close();
+    await this.queues.close();
   }
 
   status(): NodeStatus {
@@ -261,6 +271,13 @@ export class Broker implements NodePorts {
     return { ...grant, segments };
   }
 
+  /** The name has lost its role: whoever writes or reads its stream is told so instead of waiting for more. */
+  #drop(document: NameDocument): void {
+    if (!('streamId' in document)) return;
+    this.#term?.writers.drop(document.streamId);
+    this.#readers.drop(document.streamId);
+  }
+
   #createElection(): Election {
     const { config, runtime, peers, logger } = this.#options;
     return createElection({
@@ -290,9 +307,12 @@ export class Broker implements NodePorts {
     this.#term = new Term({
       leadership,
       runtime,
+      storage: this.#storage,
       pages: this.#storage.pages,
       limits: config.limits.writer,
       catalog: this.#catalog,
+      logger,
+      namesChanged: () => announceNames(wakeup),
       autoCreate: config.autoCreate,
       newStreamPolicy: streamPolicySchema.parse({
         retentionAgeMs: config.retentionAgeMs,
@@ -307,6 +327,7 @@ export class Broker implements NodePorts {
       logger,
     });
     this.relay.open();
+    this.#queueDuty.lead(leadership.epoch);
     this.#gate.release();
     metrics.leadershipChanges.inc();
     logger.info({ epoch: leadership.epoch }, 'leads');
@@ -329,6 +350,7 @@ export class Broker implements NodePorts {
     const term = this.#term;
     this.#term = undefined;
     this.relay.close();
+    this.#queueDuty.follow();
     this.#retention?.stop();
     this.#retention = undefined;
     await term?.end();
@@ -362,26 +384,4 @@ export class Broker implements NodePorts {
     const { nodeId, url, epoch, since } = leader;
     return { nodeId, url, epoch, since };
   }
-}
-
-/** Whoever doesn't know must not count as a voice against the leader. */
-function reached(answer: WitnessAnswer): boolean {
-  if (answer !== 'no_answer') return answer === 'reachable';
-  throw new HttpProblem('not_ready', 'this node does not know the leader yet');
-}
-
-const hintSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('take-over'), epoch: z.int().nonnegative() }),
-  z.object({
-    kind: z.literal('leader-changed'),
-    epoch: z.int().nonnegative(),
-    nodeId: z.string(),
-    url: z.string(),
-  }),
-]);
-
-function parseHint(hint: unknown): ClusterHint {
-  const result = hintSchema.safeParse(hint);
-  if (result.success) return result.data;
-  throw new HttpProblem('bad_body', `this is not a hint: ${z.prettifyError(result.error)}`);
 }

@@ -1,83 +1,121 @@
-import type { NameEntry, NamePage } from '@message-vault/http';
-import { createStream, LogError } from '@message-vault/log';
+import type { NamePage, PageRequest } from '@message-vault/http';
 import {
-  containerName,
-  encodeNameDocument,
+  deadLetterOf,
+  deadLetterOwner,
   type NameDocument,
   type NameRole,
-  nameOfPath,
-  namePath,
-  namePathPrefix,
-  parseNameDocument,
-  type StreamDocument,
-  type StreamPolicy,
+  type QueueDocument,
+  type RouterDocument,
 } from '@message-vault/metadata';
-import { type Runtime, randomUuid } from '@message-vault/runtime';
+import type { Runtime } from '@message-vault/runtime';
 import { isStorageError, type Storage } from '@message-vault/storage';
-import { streamEntry } from './stream-entry.ts';
+import { readChanges } from './names/changes-feed.ts';
+import { Freshness } from './names/freshness.ts';
+import { identityOf } from './names/identity.ts';
+import { type ListedName, NameStore, type StoredName } from './names/name-store.ts';
+
+interface Remembered {
+  readonly document: NameDocument;
+  /** On the monotonic clock, before it was read. */
+  readonly readAt: number;
+}
+
+/** Who wants to know what becomes of names this node knows. */
+export interface CatalogListener {
+  /** The name has lost this role; its contents go, or have gone. */
+  gone?(document: NameDocument): void;
+  /** The same role has another policy. */
+  changed?(document: NameDocument): void;
+}
 
 /** Names remembered by a node; a name beyond that is looked up again. */
 const MAX_REMEMBERED = 50_000;
-/** Name documents read at once while a listing is made. */
-const LISTING_PARALLEL = 16;
-/** Names taken from storage at once while children are looked for. */
+/** Names taken from storage at once while a listing is made. */
 const MAX_LISTED = 1000;
 
-/** The names of the cluster and what is known of each: documents in storage, remembered here once seen. */
+/** The names of the cluster and what is known of each: documents in storage, remembered here for as long as they hold. */
 export class Catalog {
-  readonly #storage: Storage;
+  readonly store: NameStore;
+  readonly freshness: Freshness;
   readonly #runtime: Runtime;
-  readonly #entries = new Map<string, NameDocument>();
-  readonly #creating = new Map<string, Promise<NameDocument>>();
+  readonly #entries = new Map<string, Remembered>();
+  readonly #deadLetters = new WeakMap<NameDocument, QueueDocument>();
+  readonly #listeners = new Set<CatalogListener>();
+  /** Grows whenever everything is forgotten: what was read before is not remembered after. */
+  #generation = 0;
 
   constructor(storage: Storage, runtime: Runtime) {
-    this.#storage = storage;
+    this.store = new NameStore(storage.documents);
     this.#runtime = runtime;
+    this.freshness = new Freshness({
+      runtime,
+      read: () => readChanges(storage.documents),
+      changing: (names) => this.#outdate(names),
+    });
   }
 
-  /** Undefined for a name that has no role. */
+  /** Tells `listener` until the function that is returned is called. */
+  subscribe(listener: CatalogListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** What is remembered and holds: at once, for those who are in a hurry. Undefined says nothing. */
+  known(name: string): NameDocument | undefined {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || !this.freshness.holds(name, entry.readAt)) return undefined;
+    return this.#inForce(entry.document);
+  }
+
+  /** Undefined for a name that has no role. Errors: StorageError, DocumentError. */
   async lookup(name: string): Promise<NameDocument | undefined> {
-    return this.#entries.get(name) ?? (await this.#read(name));
+    const known = this.known(name);
+    if (known !== undefined) return known;
+    return (await this.#deadLetterQueue(name)) ?? this.#inForce(await this.#remembered(name));
   }
 
-  /**
-   * The stream at `name`, made if the name has no role yet. For the leader only: `epoch` is written down with it.
-   * Two leaders that race both get the one that was first.
-   */
-  async ensureStream(name: string, init: { epoch: number; policy: StreamPolicy }): Promise<NameDocument> {
-    const known = await this.lookup(name);
-    if (known !== undefined) return known;
-    const running = this.#creating.get(name);
-    if (running !== undefined) return running;
-    const creating = this.#create(name, init).finally(() => this.#creating.delete(name));
-    this.#creating.set(name, creating);
-    return creating;
+  /** As `lookup`, from storage, whatever is remembered. */
+  async read(name: string): Promise<NameDocument | undefined> {
+    const owner = deadLetterOwner(name);
+    const queue = owner === undefined ? undefined : this.#deadLettersOf(await this.read(owner));
+    return queue ?? this.#inForce(await this.#read(name));
+  }
+
+  /** Takes what was just written or read: `undefined` for a name without a role. */
+  learn(name: string, document: NameDocument | undefined, readAt = this.#runtime.monotonic()): void {
+    const known = this.#entries.get(name)?.document;
+    this.#entries.delete(name);
+    if (document !== undefined) this.#remember(name, { document, readAt });
+    if (known !== undefined) this.#tell(known, document);
+  }
+
+  /** The next one to ask for `name` gets it from storage. */
+  outdate(name: string): void {
+    this.#outdate([name]);
+  }
+
+  forgetAll(): void {
+    this.#generation += 1;
+    this.#outdate([...this.#entries.keys()]);
   }
 
   /** Names that begin with `prefix`, in order, a page at a time. */
-  async list(prefix: string, page: { limit: number; cursor: string | undefined }): Promise<NamePage> {
-    const listed = await this.#storage.documents.list(namePathPrefix(prefix), page);
-    const names: NameEntry[] = [];
-    const found = listed.paths.map(nameOfPath).filter((name) => name !== undefined);
-    for (let at = 0; at < found.length; at += LISTING_PARALLEL) {
-      const slice = found.slice(at, at + LISTING_PARALLEL);
-      const entries = await Promise.all(slice.map((name) => this.lookup(name)));
-      for (const entry of entries) {
-        if (entry !== undefined) names.push({ name: entry.name, role: entry.role });
-      }
-    }
-    return { names, cursor: listed.cursor };
+  async list(prefix: string, page: PageRequest): Promise<NamePage> {
+    const listed = await this.#listed(prefix, page);
+    const seen = await Promise.all(listed.names.map((each) => page.sees?.(each) ?? true));
+    const names = listed.names.filter((_, at) => seen[at]);
+    return { names: names.map(({ name, summary }) => ({ name, role: summary.role })), cursor: listed.cursor };
   }
 
   /**
    * Names directly below `name`, in order. One that has no role itself but has names below it is there too, as `none`.
    * The cursor is the last name given.
    */
-  async listChildren(name: string, page: { limit: number; cursor: string | undefined }): Promise<NamePage> {
+  async listChildren(name: string, page: PageRequest): Promise<NamePage> {
     const children = new Map<string, NameRole>();
     let cursor: string | undefined;
     do {
-      const listed = await this.list(`${name}/`, { limit: MAX_LISTED, cursor });
+      const listed = await this.list(`${name}/`, { limit: MAX_LISTED, cursor, sees: page.sees });
       for (const each of listed.names) addChild(children, name, each);
       cursor = listed.cursor;
     } while (cursor !== undefined && countAfter(children, page.cursor) <= page.limit);
@@ -86,50 +124,112 @@ export class Catalog {
     return { names, cursor: after.length > page.limit ? names.at(-1)?.name : undefined };
   }
 
-  async #create(name: string, init: { epoch: number; policy: StreamPolicy }): Promise<NameDocument> {
-    const document: StreamDocument = {
-      version: 1,
-      name,
-      role: 'stream',
-      streamId: randomUuid(this.#runtime),
-      container: containerName(this.#runtime.randomBytes(16)),
-      createdAt: this.#runtime.now(),
-      createdByEpoch: init.epoch,
-      policy: init.policy,
-    };
-    await createStream({
-      pages: this.#storage.pages,
-      stream: streamEntry(document).ref,
-      epoch: init.epoch,
-      segmentBytes: init.policy.segmentBytes,
-    });
+  /** Names with a role that is in force. */
+  async #listed(
+    prefix: string,
+    page: PageRequest,
+  ): Promise<{ names: ListedName[]; cursor: string | undefined }> {
+    const { names, cursor } = await this.store.list(prefix, page);
+    const now = this.#runtime.now();
+    return { names: names.filter(({ summary }) => summary.role !== 'none' && !isOver(summary, now)), cursor };
+  }
+
+  async #remembered(name: string): Promise<NameDocument | undefined> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return await this.#read(name);
+    if (this.freshness.holds(name, entry.readAt)) return entry.document;
+    const renewed = await this.freshness.renewed();
+    const after = this.#entries.get(name);
+    // Storage is silent, so nobody can have changed anything through it that this node could know of.
+    if (!renewed && after !== undefined) return after.document;
+    if (after !== undefined && this.freshness.holds(name, after.readAt)) return after.document;
+    return await this.#readAgain(name, after);
+  }
+
+  async #readAgain(name: string, known: Remembered | undefined): Promise<NameDocument | undefined> {
     try {
-      await this.#storage.documents.put(namePath(name), encodeNameDocument(document), { ifAbsent: true });
+      return await this.#read(name);
     } catch (error) {
-      // Another leader was first, or our own write landed without an answer: whichever document is there now counts.
-      if (!isStorageError(error, 'already_exists', 'outcome_unknown')) throw error;
+      if (known === undefined || !isStorageError(error)) throw error;
+      return known.document;
     }
-    const entry = await this.#read(name);
-    if (entry === undefined)
-      throw new LogError('storage_unavailable', `the stream ${name} could not be created`);
-    if (!('container' in entry) || entry.container !== document.container) {
-      await this.#storage.pages.deleteContainer(document.container);
-    }
-    return entry;
   }
 
   async #read(name: string): Promise<NameDocument | undefined> {
-    const stored = await this.#storage.documents.get(namePath(name));
-    if (stored === undefined) return undefined;
-    const document = parseNameDocument(stored.body);
+    const generation = this.#generation;
+    const readAt = this.#runtime.monotonic();
+    const document = documentIn(await this.store.read(name));
+    if (generation === this.#generation) this.learn(name, document, readAt);
+    return document;
+  }
+
+  async #deadLetterQueue(name: string): Promise<QueueDocument | undefined> {
+    const owner = deadLetterOwner(name);
+    if (owner === undefined || owner === '') return undefined;
+    return this.#deadLettersOf(await this.lookup(owner));
+  }
+
+  #deadLettersOf(owner: NameDocument | undefined): QueueDocument | undefined {
+    if (!hasDeadLetters(owner)) return undefined;
+    const known = this.#deadLetters.get(owner) ?? deadLetterOf(owner);
+    this.#deadLetters.set(owner, known);
+    return known;
+  }
+
+  /** A role that has expired is none, though the leader may not have got round to removing it. */
+  #inForce(document: NameDocument | undefined): NameDocument | undefined {
+    return document !== undefined && isOver(document.policy, this.#runtime.now()) ? undefined : document;
+  }
+
+  #remember(name: string, entry: Remembered): void {
     const oldest = this.#entries.size >= MAX_REMEMBERED ? this.#entries.keys().next().value : undefined;
     if (oldest !== undefined) this.#entries.delete(oldest);
-    this.#entries.set(name, document);
-    return document;
+    this.#entries.set(name, entry);
+  }
+
+  /** Kept, so that it is noticed if a role has gone; but not used before it was read again. */
+  #outdate(names: readonly string[] | undefined): void {
+    if (names === undefined) this.#generation += 1;
+    for (const name of names ?? [...this.#entries.keys()]) {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined) this.#entries.set(name, { ...entry, readAt: Number.NEGATIVE_INFINITY });
+    }
+  }
+
+  #tell(known: NameDocument, now: NameDocument | undefined): void {
+    const same = now !== undefined && identityOf(known) === identityOf(now);
+    for (const listener of this.#listeners) {
+      if (!same) listener.gone?.(known);
+      else if (
+        known.changedByEpoch !== now.changedByEpoch ||
+        JSON.stringify(known.policy) !== JSON.stringify(now.policy)
+      )
+        listener.changed?.(now);
+    }
   }
 }
 
-function addChild(children: Map<string, NameRole>, parent: string, entry: NameEntry): void {
+export function documentIn(stored: StoredName | undefined): NameDocument | undefined {
+  return stored === undefined || stored.record.role === 'none' ? undefined : stored.record;
+}
+
+/** A queue of dead letters has none of its own. */
+export function hasDeadLetters(
+  document: NameDocument | undefined,
+): document is (QueueDocument & { deadLetterOf?: undefined }) | RouterDocument {
+  if (document?.role === 'queue') return document.deadLetterOf === undefined;
+  return document?.role === 'router';
+}
+
+export function isOver({ expiresAt }: { readonly expiresAt?: number | undefined }, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
+}
+
+function addChild(
+  children: Map<string, NameRole>,
+  parent: string,
+  entry: { name: string; role: NameRole },
+): void {
   const [segment = ''] = entry.name.slice(parent.length + 1).split('/');
   const child = `${parent}/${segment}`;
   if (entry.name === child) children.set(child, entry.role);

@@ -52,6 +52,14 @@ export class Readers {
     };
   }
 
+  /** Ends all reads of the stream: it is gone. */
+  drop(streamId: string): void {
+    const open = this.#open.get(streamId);
+    if (open === undefined) return;
+    this.#open.delete(streamId);
+    close(open);
+  }
+
   close(): void {
     for (const open of this.#open.values()) close(open);
     this.#open.clear();

@@ -1,13 +1,13 @@
 import { HttpProblem, type PublishRequest } from '@message-vault/http';
 import { type AppendResult, type Leadership, LogError } from '@message-vault/log';
-import type { StreamPolicy } from '@message-vault/metadata';
+import type { NameDocument, StreamPolicy } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
-import type { Catalog } from './catalog.ts';
+import { identityOf } from './names/identity.ts';
+import { NamesTerm, type NamesTermOptions } from './names/names-term.ts';
 import { writableStream } from './stream-entry.ts';
 import { Writers, type WritersOptions } from './writers.ts';
 
-export interface TermOptions extends WritersOptions {
-  readonly catalog: Catalog;
+export interface TermOptions extends WritersOptions, NamesTermOptions {
   readonly autoCreate: boolean;
   /** Of streams that come to be by their first publish. */
   readonly newStreamPolicy: StreamPolicy;
@@ -17,39 +17,55 @@ export interface TermOptions extends WritersOptions {
 export class Term {
   readonly leadership: Leadership;
   readonly writers: Writers;
+  readonly names: NamesTerm;
   readonly #options: TermOptions;
 
   constructor(options: TermOptions) {
     this.#options = options;
     this.leadership = options.leadership;
     this.writers = new Writers(options);
+    this.names = new NamesTerm(options);
   }
 
-  /** Errors: LogError, StorageError. */
+  /** Errors: LogError, StorageError, HttpProblem. */
   async publish(request: PublishRequest): Promise<AppendResult> {
+    const document = this.#options.catalog.known(request.name) ?? (await this.#streamFor(request));
+    try {
+      return await this.#append(document, request);
+    } catch (error) {
+      // If the role went away between the look and the write, the name is free again, and this is its first publish.
+      const now = await this.#options.catalog.lookup(request.name);
+      if (now !== undefined && identityOf(now) === identityOf(document)) throw error;
+      return await this.#append(await this.#streamFor(request), request);
+    }
+  }
+
+  async #streamFor(request: PublishRequest): Promise<NameDocument> {
     const { catalog, autoCreate, newStreamPolicy } = this.#options;
     const known = await catalog.lookup(request.name);
-    if (known === undefined && !autoCreate) {
+    if (known !== undefined) return known;
+    if (!autoCreate) {
       throw new HttpProblem(
         'no_such_name',
         `${request.name} has no role, and publishing does not give it one here`,
       );
     }
-    if (known === undefined) refuseWhatAnEmptyStreamWould(request);
-    const document =
-      known ??
-      (await catalog.ensureStream(request.name, { epoch: this.leadership.epoch, policy: newStreamPolicy }));
+    refuseWhatAnEmptyStreamWould(request);
+    return await this.names.authority.ensureStream(request.name, newStreamPolicy);
+  }
+
+  #append(document: NameDocument, request: PublishRequest): Promise<AppendResult> {
+    const { batch, header, expectedSequenceNumber } = request;
     return this.writers.with(writableStream(document), (writer) =>
-      writer.append(request.batch, {
-        header: request.header,
-        ...(request.expectedSequenceNumber === undefined
-          ? {}
-          : { expectedSequenceNumber: request.expectedSequenceNumber }),
+      writer.append(batch, {
+        header,
+        ...(expectedSequenceNumber === undefined ? {} : { expectedSequenceNumber }),
       }),
     );
   }
 
   end(): Promise<void> {
+    this.names.end();
     return this.writers.close();
   }
 }

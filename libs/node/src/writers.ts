@@ -78,6 +78,12 @@ export class Writers {
     }
   }
 
+  /** Lets go of a stream that is gone. What is in flight is answered with what becomes of it. */
+  drop(streamId: string): void {
+    const stream = this.#open.get(streamId);
+    if (stream !== undefined) this.#release(stream);
+  }
+
   /** Finishes what was taken and lets go of every stream. What comes later is refused with `not_leader`. */
   async close(): Promise<void> {
     this.#closing = true;

@@ -3,10 +3,10 @@ import { defaultStreamPolicy } from '@message-vault/metadata';
 import { VirtualRuntime } from '@message-vault/runtime/testing';
 import { faultyStorage, memoryStorage } from '@message-vault/storage';
 import { expect, test } from 'vitest';
-import { Catalog } from '../src/catalog.ts';
 import { writableStream } from '../src/stream-entry.ts';
+import { nameAuthority } from './support/name-authority.ts';
 
-const init = { epoch: 1, policy: { ...defaultStreamPolicy, segmentBytes: 8 * 1024 * 1024 } };
+const policy = { ...defaultStreamPolicy, segmentBytes: 8 * 1024 * 1024 };
 
 test('a name is only written down once the first segment of its stream is there', async () => {
   const inner = memoryStorage();
@@ -15,7 +15,7 @@ test('a name is only written down once the first segment of its stream is there'
     if (operation === 'pages.createSegment' || operation === 'documents.put') order.push(operation);
     return undefined;
   });
-  const made = await new Catalog(storage, new VirtualRuntime({ seed: 1 })).ensureStream('orders', init);
+  const made = await nameAuthority(storage).authority.ensureStream('orders', policy);
   const { ref } = writableStream(made);
   expect(order).toEqual(['pages.createSegment', 'documents.put']);
   expect(await inner.pages.listSegments(ref.container)).toEqual(['0000000000000000']);
@@ -24,8 +24,8 @@ test('a name is only written down once the first segment of its stream is there'
 test('a known stream whose container is empty is refused, not begun anew', async () => {
   const runtime = new VirtualRuntime({ seed: 1 });
   const storage = memoryStorage({ runtime });
-  await new Catalog(storage, runtime).ensureStream('orders', init);
-  const document = await new Catalog(storage, runtime).lookup('orders');
+  await nameAuthority(storage, { runtime }).authority.ensureStream('orders', policy);
+  const document = await nameAuthority(storage, { runtime }).catalog.lookup('orders');
   if (document === undefined) throw new Error('the stream is not known');
   const { ref } = writableStream(document);
   const { pages } = storage;

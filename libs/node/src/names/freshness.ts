@@ -1,0 +1,131 @@
+import type { NameChanges } from '@message-vault/metadata';
+import type { Runtime } from '@message-vault/runtime';
+
+/** What is remembered is looked after again before it gets this old: a change is in force everywhere within two seconds. */
+const MAX_AGE_MS = 1500;
+/** From this age on it is looked after in the background while it is still used. */
+const RENEW_AT_MS = 1000;
+/** Whoever is asked for a name waits this long for news at most: storage that hangs must not stop what is known. */
+const MAX_WAIT_MS = 500;
+/** A change is made some time after it was announced: so long its name is looked up again and again. */
+const UNSETTLED_MS = 60_000;
+/** However settled, a document is read again after this. */
+const MAX_SETTLED_MS = 300_000;
+
+export interface FreshnessOptions {
+  readonly runtime: Runtime;
+  /** What the leader has announced. */
+  readonly read: () => Promise<NameChanges>;
+  /** Called with the names that change; with undefined when that is not known, so that it may be all of them. */
+  readonly changing: (names: readonly string[] | undefined) => void;
+}
+
+/**
+ * How long what is remembered of a name may be used. One small document tells every node which names change, so a node
+ * that uses thousands of them asks for that document once a second, not for thousands. A leader, who writes it, asks for
+ * nothing. A node that uses none asks for nothing either.
+ */
+export class Freshness {
+  readonly #options: FreshnessOptions;
+  readonly #unsettled = new Map<string, number>();
+  #allUnsettledUntil = Number.NEGATIVE_INFINITY;
+  #known: NameChanges | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #reading: Promise<void> | undefined;
+  #writing = false;
+
+  constructor(options: FreshnessOptions) {
+    this.#options = options;
+  }
+
+  /** This node announces changes itself from now on, or doesn't any more. */
+  set writing(writing: boolean) {
+    this.#writing = writing;
+    if (!writing) this.#readAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether what was read of `name` at `readAt` (monotonic) is recent enough; renews what that rests on. */
+  holds(name: string, readAt: number): boolean {
+    const now = this.#options.runtime.monotonic();
+    if (now - readAt > (this.#isUnsettled(name, now) ? MAX_AGE_MS : MAX_SETTLED_MS)) return false;
+    if (this.#writing) return true;
+    const age = now - this.#readAt;
+    if (age > RENEW_AT_MS) void this.#renew();
+    return age <= MAX_AGE_MS;
+  }
+
+  /** Finds out what has changed, for as long as anybody may be kept waiting for it. False when nothing could be found out. */
+  async renewed(): Promise<boolean> {
+    const { runtime } = this.#options;
+    if (this.#writing || runtime.monotonic() - this.#readAt <= RENEW_AT_MS) return true;
+    const startedAt = this.#readAt;
+    const late = Promise.withResolvers<void>();
+    const timer = runtime.setTimer(MAX_WAIT_MS, late.resolve);
+    await Promise.race([this.#renew(), late.promise]);
+    timer.cancel();
+    return this.#readAt > startedAt;
+  }
+
+  /** Somebody says that names have changed. */
+  hint(): void {
+    this.#readAt = Number.NEGATIVE_INFINITY;
+    const { changing } = this.#options;
+    if (this.#unsettled.size > 0) changing([...this.#unsettled.keys()]);
+    if (this.#known !== undefined) void this.#renew();
+  }
+
+  /** Takes what is announced, whoever has read or written it. */
+  learn(changes: NameChanges): void {
+    const known = this.#known;
+    this.#known = changes;
+    const missed = changes.sequence - (known?.sequence ?? 0);
+    if (known === undefined) this.#options.changing(undefined);
+    else if (missed < 0 || missed > changes.recent.length) this.#unsettleAll();
+    // What an older leader announced may still be on its way when the next one has begun.
+    else if (changes.epoch !== known.epoch) this.#unsettle(changes.recent);
+    else if (missed > 0) this.#unsettle(changes.recent.slice(-missed));
+  }
+
+  #unsettle(names: readonly string[]): void {
+    const until = this.#options.runtime.monotonic() + UNSETTLED_MS;
+    for (const name of names) this.#unsettled.set(name, until);
+    this.#options.changing(names);
+  }
+
+  #unsettleAll(): void {
+    this.#allUnsettledUntil = this.#options.runtime.monotonic() + UNSETTLED_MS;
+    this.#options.changing(undefined);
+  }
+
+  #isUnsettled(name: string, now: number): boolean {
+    if (now < this.#allUnsettledUntil) return true;
+    const until = this.#unsettled.get(name);
+    if (until === undefined) return false;
+    if (now < until) return true;
+    this.#unsettled.delete(name);
+    return false;
+  }
+
+  #renew(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    const startedAt = this.#options.runtime.monotonic();
+    try {
+      const changes = await this.#options.read();
+      this.learn(changes);
+      this.#readAt = Math.max(this.#readAt, startedAt);
+      this.#forgetSettled(startedAt);
+    } catch {
+      // Storage that does not answer: what is known stays in use, and the next one to ask tries again.
+    }
+  }
+
+  #forgetSettled(now: number): void {
+    for (const [name, until] of this.#unsettled) if (until <= now) this.#unsettled.delete(name);
+  }
+}
