@@ -1,17 +1,46 @@
 import { isUtf8 } from 'node:buffer';
-import type { VaultMessage } from '@message-vault/client';
 import { UNTERMINATED_HEADER } from './publish/line-messages.ts';
 import { bytesText, printable, timeText } from './text.ts';
 
 export type OutputFormat = 'json' | 'ndjson' | 'values' | 'pretty';
 export const OUTPUT_FORMATS: readonly OutputFormat[] = ['json', 'ndjson', 'values', 'pretty'];
 
+/** What all messages have, wherever they come from. */
+export interface PrintedMessage {
+  readonly key: string | undefined;
+  readonly value: Uint8Array;
+  readonly kind: 'bytes' | 'text' | 'json';
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  header(name: string): string | undefined;
+}
+
+/** What is told of a message besides key, headers and value. */
+export interface MessageLook<M extends PrintedMessage> {
+  /** In JSON, before all else. */
+  members(message: M): Readonly<Record<string, unknown>>;
+  /** On the line for people, before all else. */
+  lead(message: M): readonly string[];
+}
+
 /** Turns messages into what is printed, in pieces of bounded size. */
-export interface MessageOutput {
+export interface MessageOutput<M extends PrintedMessage = PlacedMessage> {
   readonly opening: string;
-  render(messages: Iterable<VaultMessage>): Generator<Uint8Array, void, undefined>;
+  render(messages: Iterable<M>): Generator<Uint8Array, void, undefined>;
   readonly closing: string;
 }
+
+/** A message of a stream, a router's own included. */
+interface PlacedMessage extends PrintedMessage {
+  readonly offset: number;
+  readonly sequenceNumber: number;
+  readonly timestamp: number;
+  readonly id: string;
+}
+
+export const streamLook: MessageLook<PlacedMessage> = {
+  members: ({ offset, sequenceNumber, timestamp, id }) => ({ offset, sequenceNumber, timestamp, id }),
+  lead: ({ sequenceNumber, timestamp }) => [String(sequenceNumber), timeText(timestamp)],
+};
 
 const LINE_FEED = Uint8Array.of(0x0a);
 /** A piece is written when it has this much. */
@@ -20,36 +49,39 @@ const PIECE_BYTES = 256 * 1024;
 const PRETTY_CHARS = 2000;
 const PRETTY_BYTES = 64;
 
-export function messageOutput(format: OutputFormat): MessageOutput {
+export function messageOutput<M extends PrintedMessage>(
+  format: OutputFormat,
+  look: MessageLook<M>,
+): MessageOutput<M> {
   switch (format) {
     case 'json':
-      return jsonArray();
+      return jsonArray((message) => messageJson(message, look));
     case 'ndjson':
-      return lines((message) => `${messageJson(message)}\n`);
+      return lines((message) => `${messageJson(message, look)}\n`);
     case 'pretty':
-      return lines(pretty);
+      return lines((message) => pretty(message, look));
     case 'values':
       return { opening: '', closing: '', render: values };
   }
 }
 
-function lines(line: (message: VaultMessage) => string): MessageOutput {
+function lines<M>(line: (message: M) => string): MessageOutput<M & PrintedMessage> {
   return { opening: '', closing: '', render: (messages) => renderText(messages, line) };
 }
 
-function jsonArray(): MessageOutput {
+function jsonArray<M>(toJson: (message: M) => string): MessageOutput<M & PrintedMessage> {
   let separator = '\n';
-  const element = (message: VaultMessage): string => {
-    const text = separator + messageJson(message);
+  const element = (message: M): string => {
+    const text = separator + toJson(message);
     separator = ',\n';
     return text;
   };
   return { opening: '[', closing: '\n]\n', render: (messages) => renderText(messages, element) };
 }
 
-function* renderText(
-  messages: Iterable<VaultMessage>,
-  toText: (message: VaultMessage) => string,
+function* renderText<M>(
+  messages: Iterable<M>,
+  toText: (message: M) => string,
 ): Generator<Uint8Array, void, undefined> {
   let text = '';
   for (const message of messages) {
@@ -62,7 +94,7 @@ function* renderText(
 }
 
 /** Each value and a line feed: what had been published line by line comes out as the file it was, to the last byte. */
-function* values(messages: Iterable<VaultMessage>): Generator<Uint8Array, void, undefined> {
+function* values(messages: Iterable<PrintedMessage>): Generator<Uint8Array, void, undefined> {
   let parts: Uint8Array[] = [];
   let bytes = 0;
   for (const message of messages) {
@@ -78,14 +110,14 @@ function* values(messages: Iterable<VaultMessage>): Generator<Uint8Array, void, 
 }
 
 /** The same JSON the HTTP interface gives, on one line. */
-function messageJson(message: VaultMessage): string {
-  const { offset, sequenceNumber, timestamp, id, key = null } = message;
-  const known = { offset, sequenceNumber, timestamp, id, key, headers: headerMembers(message.headers) };
+function messageJson<M extends PrintedMessage>(message: M, look: MessageLook<M>): string {
+  const { key = null } = message;
+  const known = { ...look.members(message), key, headers: headerMembers(message.headers) };
   return `${JSON.stringify(known).slice(0, -1)},${valueMember(message)}}`;
 }
 
 /** A header that is there more than once is a list. */
-function headerMembers(headers: VaultMessage['headers']): Record<string, string | string[]> {
+function headerMembers(headers: PrintedMessage['headers']): Record<string, string | string[]> {
   const members = new Map<string, string | string[]>();
   for (const [name, value] of headers) {
     const before = members.get(name);
@@ -94,7 +126,7 @@ function headerMembers(headers: VaultMessage['headers']): Record<string, string 
   return Object.fromEntries(members);
 }
 
-function valueMember({ kind, value }: VaultMessage): string {
+function valueMember({ kind, value }: PrintedMessage): string {
   const bytes = bufferOf(value);
   // What a producer calls JSON or text may be neither: it is given as what it is.
   if (kind === 'bytes' || !isUtf8(bytes)) return `"valueBase64":"${bytes.toString('base64')}"`;
@@ -118,12 +150,12 @@ function bufferOf(bytes: Uint8Array): Buffer {
 }
 
 /** One line for people: place, time, key, value. Nothing of it can drive a terminal. */
-function pretty(message: VaultMessage): string {
-  const key = message.key === undefined ? '' : `${printable(message.key)}  `;
-  return `${message.sequenceNumber}  ${timeText(message.timestamp)}  ${key}${prettyValue(message)}\n`;
+function pretty<M extends PrintedMessage>(message: M, look: MessageLook<M>): string {
+  const key = message.key === undefined ? [] : [printable(message.key)];
+  return `${[...look.lead(message), ...key, prettyValue(message)].join('  ')}\n`;
 }
 
-function prettyValue({ kind, value }: VaultMessage): string {
+function prettyValue({ kind, value }: PrintedMessage): string {
   const buffer = bufferOf(value);
   if (kind === 'bytes')
     return `${buffer.subarray(0, PRETTY_BYTES).toString('hex')}${more(value, PRETTY_BYTES)}`;

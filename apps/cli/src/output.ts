@@ -51,8 +51,11 @@ export class Output {
     this.#gone.abort(error);
   };
 
-  /** Resolves when everything written has left this process; throws the failure if there is one. */
-  async finish(): Promise<void> {
+  /**
+   * Resolves to true when everything written has left this process, to false when nobody takes it any more; throws the
+   * failure if there is one.
+   */
+  async finish(): Promise<boolean> {
     if (!this.#gone.signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#stream.write('', (error) => {
@@ -62,5 +65,6 @@ export class Output {
       });
     }
     if (this.#failure !== undefined) throw this.#failure;
+    return !this.#gone.signal.aborted;
   }
 }

@@ -1,10 +1,16 @@
 import { clusterCommand } from './commands/cluster.ts';
 import { drillCommand } from './commands/drill.ts';
+import { listenCommand } from './commands/listen.ts';
 import { namesCommand } from './commands/names.ts';
+import { peekCommand } from './commands/peek.ts';
 import { publishCommand } from './commands/publish.ts';
 import { readCommand } from './commands/read.ts';
+import { receiveCommand } from './commands/receive.ts';
+import { redriveCommand } from './commands/redrive.ts';
 import { repairCommand } from './commands/repair.ts';
 import { statsCommand } from './commands/stats.ts';
+import { subscribeCommand } from './commands/subscribe.ts';
+import { subscriptionsCommand, unsubscribeCommand } from './commands/subscriptions.ts';
 import { tailCommand } from './commands/tail.ts';
 import type { CommandModule } from './context.ts';
 
@@ -13,6 +19,13 @@ export const commands: readonly CommandModule[] = [
   publishCommand,
   readCommand,
   tailCommand,
+  receiveCommand,
+  peekCommand,
+  listenCommand,
+  subscribeCommand,
+  unsubscribeCommand,
+  subscriptionsCommand,
+  redriveCommand,
   namesCommand,
   statsCommand,
   clusterCommand,

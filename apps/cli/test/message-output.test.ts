@@ -1,7 +1,7 @@
 import { createClient, type VaultMessage } from '@message-vault/client';
 import { startNodes } from '@message-vault/client/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { messageOutput, type OutputFormat } from '../src/message-output.ts';
+import { messageOutput, type OutputFormat, streamLook } from '../src/message-output.ts';
 
 let messages: VaultMessage[];
 
@@ -33,7 +33,7 @@ afterAll(() => {
 });
 
 function printed(format: OutputFormat, which: readonly VaultMessage[] = messages): string {
-  const output = messageOutput(format);
+  const output = messageOutput(format, streamLook);
   return output.opening + Buffer.concat([...output.render(which)]).toString() + output.closing;
 }
 
@@ -80,7 +80,7 @@ test('pretty is a line a message that cannot drive the terminal', () => {
 test('what is rendered comes in pieces, however many messages there are', () => {
   const many = Array.from({ length: 100_000 }, () => messages[0]).filter((message) => message !== undefined);
   for (const format of ['values', 'ndjson'] as const) {
-    const pieces = [...messageOutput(format).render(many)];
+    const pieces = [...messageOutput(format, streamLook).render(many)];
     expect(pieces.length).toBeGreaterThan(1);
     expect(Math.max(...pieces.map((piece) => piece.byteLength))).toBeLessThan(300 * 1024);
   }

@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { isVaultClientError, type OutgoingRecord } from '@message-vault/client';
-import { parseSizeBytes } from '@message-vault/metadata';
 import { InvalidArgumentError, Option } from 'commander';
 import {
   type CommandContext,
@@ -16,6 +15,7 @@ import { type LineFormat, LineMessages } from '../publish/line-messages.ts';
 import { LinePublisher, type LinePublishing } from '../publish/line-publisher.ts';
 import { Progress, rateText } from '../publish/progress.ts';
 import { bytesText, plural } from '../text.ts';
+import { durationMs, sizeBytes } from '../units.ts';
 
 type Headers = readonly (readonly [name: string, value: string])[];
 
@@ -28,6 +28,8 @@ interface PublishCommandOptions extends CommonOptions {
   readonly format?: LineFormat;
   readonly codec: 'none' | 'zstd';
   readonly batchBytes?: number;
+  readonly delay?: number;
+  readonly ttl?: number;
   readonly quiet?: true;
 }
 
@@ -42,12 +44,13 @@ Each line is a message, byte for byte, without its line feed. Without --file or 
   mvault publish orders --file events.ndjson --key-field id
   tail -F app.log | mvault publish logs/app
   mvault publish orders --message '{"sku":1}' --format json
+  mvault publish jobs --message 'look again' --delay 10m --ttl 1h     # into a queue
 `;
 
 export const publishCommand: CommandModule = {
   register(program) {
     withCommonOptions(program.command('publish'))
-      .argument('<name>', 'the stream')
+      .argument('<name>', 'a stream, a queue or a router')
       .description('publish lines of a file or a pipe, or one message')
       .option('-f, --file <file>', 'publish the lines of a file (- for standard input)')
       .option('-m, --message <text>', 'publish this one message')
@@ -63,7 +66,9 @@ export const publishCommand: CommandModule = {
       .addOption(
         new Option('--codec <codec>', 'compression of the batches').choices(['none', 'zstd']).default('none'),
       )
-      .option('--batch-bytes <size>', 'size of a full batch, for example 256KiB', size)
+      .option('--batch-bytes <size>', 'size of a full batch, for example 256KiB', sizeBytes)
+      .option('--delay <duration>', 'queues: nobody gets the messages before that', durationMs)
+      .option('--ttl <duration>', 'queues: messages nobody has taken by then are gone', durationMs)
       .option('-q, --quiet', 'no progress, no summary')
       .addHelpText('after', HELP)
       .action((name: string, options: PublishCommandOptions) =>
@@ -76,14 +81,6 @@ function collectHeader(text: string, before: Headers = []): Headers {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('expected name=value');
   return [...before, [text.slice(0, at), text.slice(at + 1)]];
-}
-
-function size(text: string): number {
-  try {
-    return parseSizeBytes(text);
-  } catch {
-    throw new InvalidArgumentError('expected a size such as 65536 or 256KiB');
-  }
 }
 
 async function publish(
@@ -114,10 +111,18 @@ async function publishOne(
     terminated: true,
   });
   const record: OutgoingRecord = key === undefined ? message : { ...message, key };
-  const result = await client(context, options).publish(name, record, { signal: context.signal });
-  const summary = `stored as message ${result.firstSequenceNumber} of ${name}, offset ${result.firstOffset}\n`;
+  const { signal } = context;
+  const result = await client(context, options).publish(name, record, { ...timesOf(options), signal });
+  const summary =
+    result.messageIds === undefined
+      ? `stored as message ${result.firstSequenceNumber} of ${name}, offset ${result.firstOffset}\n`
+      : `enqueued in ${name} as ${result.messageIds.join(', ')}\n`;
   await context.out.write(options.json ? `${JSON.stringify(result)}\n` : options.quiet ? '' : summary);
   return EXIT.ok;
+}
+
+function timesOf({ delay, ttl }: PublishCommandOptions) {
+  return { delayMs: delay, timeToLiveMs: ttl };
 }
 
 function client(context: CommandContext, options: PublishCommandOptions) {
@@ -142,6 +147,7 @@ async function publishLines(
     client: client(context, options),
     stream: name,
     messages,
+    times: timesOf(options),
     stop,
     abandon,
     onProgress: (acknowledged) => progress?.show(acknowledged),
@@ -238,6 +244,7 @@ function summaryJson({ name, done, elapsedMs }: Conclusion, interrupted: boolean
     acknowledged: done.acknowledged.messages,
     bytes: done.acknowledged.bytes,
     read: done.read,
+    // A queue has no offsets: NaN, which JSON writes as null.
     firstOffset: done.first?.firstOffset ?? null,
     nextOffset: done.last?.nextOffset ?? null,
     firstSequenceNumber: done.first?.firstSequenceNumber ?? null,

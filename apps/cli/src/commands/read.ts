@@ -9,7 +9,7 @@ import {
 } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { FROM_HELP, parseFrom } from '../from.ts';
-import { messageOutput } from '../message-output.ts';
+import { messageOutput, streamLook } from '../message-output.ts';
 import { limited, type OutputOptions, outputFormat, outputOption } from '../output-options.ts';
 
 interface ReadCommandOptions extends CommonOptions, OutputOptions {
@@ -49,7 +49,7 @@ export function parseLimit(text: string): number {
 
 async function read(context: CommandContext, name: string, options: ReadCommandOptions): Promise<number> {
   const { from, limit } = options;
-  const output = messageOutput(outputFormat(options));
+  const output = messageOutput(outputFormat(options), streamLook);
   const client = context.client();
   const request = { from, limit, signal: context.signal };
   const chunks = options.direct ? client.readDirectChunks(name, request) : client.readChunks(name, request);

@@ -1,3 +1,4 @@
+import type { NameStats, QueueStats, RouterStats, StreamStats } from '@message-vault/client';
 import {
   type CommandContext,
   type CommandModule,
@@ -11,8 +12,8 @@ import { bytesText, columns, countText, timeText } from '../text.ts';
 export const statsCommand: CommandModule = {
   register(program) {
     withCommonOptions(program.command('stats'))
-      .argument('<name>', 'the stream')
-      .description('where a stream begins and ends, and how much it holds')
+      .argument('<name>', 'a stream, a queue or a router')
+      .description('what a name holds: how much, from where to where, how old')
       .action((name: string, options: CommonOptions) =>
         runCommand(options, (context) => stats(context, name, options)),
       );
@@ -20,21 +21,52 @@ export const statsCommand: CommandModule = {
 };
 
 async function stats(context: CommandContext, name: string, options: CommonOptions): Promise<number> {
-  const found = await context.client().stats(name, { signal: context.signal });
-  if (options.json) {
-    await context.out.write(`${JSON.stringify(found)}\n`);
-    return EXIT.ok;
-  }
-  const messages = found.nextSequenceNumber - found.earliestSequenceNumber;
-  const rows = [
+  const found = await context.client().name(name).stats({ signal: context.signal });
+  const { role: _role, ...told } = found;
+  await context.out.write(options.json ? `${JSON.stringify(told)}\n` : columns(rowsOf(found)));
+  return EXIT.ok;
+}
+
+function rowsOf(found: NameStats): string[][] {
+  if (found.role === 'queue') return queueRows(found);
+  return found.role === 'router' ? routerRows(found) : streamRows(found);
+}
+
+function streamRows(found: StreamStats): string[][] {
+  return [
     ['stream', found.stream],
-    ['messages', countText(messages)],
+    ['messages', countText(found.nextSequenceNumber - found.earliestSequenceNumber)],
     ['stored', bytesText(found.bytes)],
     ['sequence numbers', `${found.earliestSequenceNumber} up to ${found.nextSequenceNumber}, the next`],
     ['offsets', `${found.earliestOffset} up to ${found.nextOffset}, the next`],
     ['first', timeText(found.firstTimestamp)],
     ['last', timeText(found.lastTimestamp)],
   ];
-  await context.out.write(columns(rows));
-  return EXIT.ok;
+}
+
+function queueRows(found: QueueStats): string[][] {
+  const age = found.oldestAgeSeconds;
+  return [
+    ['queue', found.queue],
+    ['messages', countText(found.depth)],
+    ['locked', countOrDash(found.locked)],
+    ['dead-lettered', countOrDash(found.deadLettered)],
+    ['oldest', age === undefined ? '-' : `${age.toFixed(1)} s old`],
+  ];
+}
+
+function routerRows(found: RouterStats): string[][] {
+  return [
+    ['router', found.router],
+    ['distributes to', found.distribution],
+    ['subscriptions', countText(found.subscriptions)],
+    ['listeners', countOrDash(found.listeners)],
+    ['furthest behind', countOrDash(found.maxLag)],
+    ['dead-lettered', countOrDash(found.deadLettered)],
+    ['next offset', found.nextOffset === undefined ? '-' : String(found.nextOffset)],
+  ];
+}
+
+function countOrDash(count: number | undefined): string {
+  return count === undefined ? '-' : countText(count);
 }

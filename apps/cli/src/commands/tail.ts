@@ -8,7 +8,7 @@ import {
 } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { FROM_HELP, parseFrom } from '../from.ts';
-import { messageOutput } from '../message-output.ts';
+import { messageOutput, streamLook } from '../message-output.ts';
 import { limited, type OutputOptions, outputFormat, outputOption } from '../output-options.ts';
 import { parseLimit } from './read.ts';
 
@@ -44,7 +44,7 @@ async function tail(context: CommandContext, name: string, options: TailCommandO
   const format = outputFormat(options);
   if (format === 'json')
     throw new UsageError('a tail has no end, so it is no JSON document: use --output ndjson');
-  const output = messageOutput(format);
+  const output = messageOutput(format, streamLook);
   const onAbsent = (): void => {
     if (options.verbose || context.err.isTTY)
       context.err.write(`mvault: there is no ${name} yet; waiting for its first message\n`);

@@ -1,6 +1,7 @@
 import {
   isVaultClientError,
   type OutgoingRecord,
+  type PublishOptions,
   type PublishResult,
   type VaultClient,
 } from '@message-vault/client';
@@ -17,6 +18,7 @@ export interface LinePublisherOptions {
   readonly client: VaultClient;
   readonly stream: string;
   readonly messages: LineMessages;
+  readonly times: Pick<PublishOptions, 'delayMs' | 'timeToLiveMs'>;
   /** Stops reading; what is under way is waited for. */
   readonly stop: AbortSignal;
   /** Gives up what is under way, too. */
@@ -98,14 +100,14 @@ export class LinePublisher {
 
   #send(lines: readonly Line[], batch: readonly OutgoingRecord[]): void {
     if (lines.length === 0) return;
-    const { client, stream, abandon } = this.#options;
+    const { client, stream, times, abandon } = this.#options;
     // The line feeds count: people compare with the size of their file.
     const bytes = lines.reduce((sum, line) => sum + line.bytes.byteLength + (line.terminated ? 1 : 0), 0);
     this.#read += lines.length;
     this.#aheadBytes += bytes;
     this.#underWay += 1;
     client
-      .publish(stream, batch, { signal: abandon })
+      .publish(stream, batch, { ...times, signal: abandon })
       .then(
         (result) => this.#acknowledge(result, bytes),
         (error: unknown) => this.#fail(error),

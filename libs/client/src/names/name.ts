@@ -1,4 +1,11 @@
-import { type NameRole, parseDurationMs, ROLES, UnitError } from '@message-vault/metadata';
+import {
+  type NameRole,
+  POLICY_ROLES,
+  type PolicyRole,
+  parseDurationMs,
+  ROLES,
+  UnitError,
+} from '@message-vault/metadata';
 import { type Action, act } from '../act.ts';
 import { isMembers, optionalString, parseMembers } from '../answers.ts';
 import { ask, type Question } from '../ask.ts';
@@ -36,7 +43,10 @@ export class NameHandle {
   }
 
   /** Gives the name, which must have none, the role and policy. Error: `conflict` when it has one. */
-  assign(policy: PolicyFields & { readonly role: NameRole }, options: CallOptions = {}): Promise<NamePolicy> {
+  assign(
+    policy: PolicyFields & { readonly role: PolicyRole },
+    options: CallOptions = {},
+  ): Promise<NamePolicy> {
     const action = this.#action('assign', 'POST', `/${this.name}`, options, policy);
     return act(this.#door.context, { ...action, statuses: [201] }, this.#understand, async (refusal) => {
       const found = refusal.code === 'conflict' ? await this.policy(options) : undefined;
@@ -117,13 +127,16 @@ export class NameHandle {
 
   readonly #understand = (response: TransportResponse): NamePolicy => {
     const members = parseMembers(response);
-    const role = roleOf(members);
+    const role = oneOf(POLICY_ROLES, members);
     return { name: this.name, role, etag: response.headers.etag, policy: { ...members, role } };
   };
 }
 
-function roleOf({ role }: Readonly<Record<string, unknown>>): NameRole {
-  const known = ROLES.find((each) => each === role);
+function oneOf<Role extends NameRole>(
+  roles: readonly Role[],
+  { role }: Readonly<Record<string, unknown>>,
+): Role {
+  const known = roles.find((each) => each === role);
   if (known === undefined) throw new VaultClientError('bad_answer', "the node's answer has no `role`");
   return known;
 }
@@ -136,7 +149,7 @@ function toPage(response: TransportResponse): { children: ChildName[]; cursor: s
   return {
     children: children.filter(isMembers).map((child) => ({
       name: optionalString(child, 'name') ?? '',
-      role: roleOf(child),
+      role: oneOf(ROLES, child),
     })),
     cursor: optionalString(members, 'cursor'),
   };

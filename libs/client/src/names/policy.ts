@@ -1,4 +1,4 @@
-import type { NameRole } from '@message-vault/metadata';
+import type { PolicyRole } from '@message-vault/metadata';
 
 /** `60s`, `5m`, `7d`, or ISO 8601: `PT60S`. */
 export type Duration = string;
@@ -8,7 +8,7 @@ export type Duration = string;
  * fields of its own, and others are refused.
  */
 export interface PolicyFields {
-  readonly role?: NameRole | undefined;
+  readonly role?: PolicyRole | undefined;
   readonly authorization?: 'none' | 'required' | 'required-to-send' | 'required-to-receive' | undefined;
   readonly discoverability?: 'managers' | 'listeners' | 'senders' | 'public' | undefined;
   /** RFC 3339: when the role goes back to none by itself. */
@@ -44,7 +44,7 @@ export interface PolicyFields {
 /** The policy in force, all its fields filled in. */
 export interface NamePolicy {
   readonly name: string;
-  readonly role: NameRole;
+  readonly role: PolicyRole;
   /** Changes with every change of the policy. */
   readonly etag: string | undefined;
   readonly policy: PolicyFields;
