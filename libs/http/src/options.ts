@@ -16,7 +16,7 @@ export interface AccessQuestion {
 export type Authorize = (question: AccessQuestion) => void | Promise<void>;
 
 export interface HttpOptions {
-  readonly limits: Pick<Limits, 'http' | 'read' | 'sse' | 'webSocket' | 'relay' | 'listener'>;
+  readonly limits: Pick<Limits, 'http' | 'read' | 'sse' | 'webSocket' | 'relay' | 'listener' | 'queue'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Version of the program, shown at `/`. */

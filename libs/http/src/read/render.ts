@@ -82,7 +82,8 @@ export function messageEvent(message: ReadMessage, nextOffset: number): string {
   return `id: ${nextOffset}\ndata: ${messageJson(message)}\n\n`;
 }
 
-function headersJson(headers: readonly MessageHeader[]): string {
+/** The headers as one object; names that repeat have arrays. */
+export function headersJson(headers: readonly MessageHeader[]): string {
   const [first] = headers;
   if (first === undefined) return '{}';
   if (headers.length === 1) return `{${JSON.stringify(first[0])}:${JSON.stringify(first[1])}}`;
@@ -98,7 +99,8 @@ function headersJson(headers: readonly MessageHeader[]): string {
   return `{${texts.join(',')}}`;
 }
 
-function valueJson({ kind, value }: ReadMessage): string {
+/** `"value":…`, `"valueText":…` or `"valueBase64":…`, on one line. */
+export function valueJson({ kind, value }: Pick<ReadMessage, 'kind' | 'value'>): string {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   // What a producer calls JSON or text may be neither: it is given as what it is.
   if (kind === 'bytes' || !isUtf8(bytes)) return `"valueBase64":"${bytes.toString('base64')}"`;

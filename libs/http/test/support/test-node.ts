@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { Relay, type RelaySettings } from '@message-vault/bus';
+import { Queues, Relay, type RelaySettings } from '@message-vault/bus';
 import {
   ChunkCache,
   type Leadership,
@@ -22,6 +22,7 @@ import {
 import { randomUuid, systemRuntime } from '@message-vault/runtime';
 import { memoryStorage, type Storage, StorageError } from '@message-vault/storage';
 import { createMetrics, silentLogger } from '@message-vault/telemetry';
+import { inProcessWakeup, type Wakeup } from '@message-vault/wakeup';
 import { onTestFinished } from 'vitest';
 import {
   type ClusterView,
@@ -40,6 +41,9 @@ import {
 export class TestNode {
   readonly storage: Storage;
   readonly relay: Relay;
+  readonly queues: Queues;
+  /** Nodes of a cluster hear of each other's. */
+  readonly wakeup: Wakeup;
   /** Shared by the nodes of a cluster. */
   readonly names: Map<string, StreamDocument>;
   /** Names with a role other than stream; shared likewise. */
@@ -66,6 +70,15 @@ export class TestNode {
     this.relay = new Relay({ runtime: systemRuntime, settings: relay });
     if (cluster === undefined) this.relay.open();
     this.storage = cluster?.storage ?? this.#watched(memoryStorage());
+    this.wakeup = cluster?.wakeup ?? inProcessWakeup({ logger: silentLogger });
+    this.queues = new Queues({
+      ...this.storage,
+      runtime: systemRuntime,
+      wakeup: this.wakeup,
+      logger: silentLogger,
+      limits: defaultLimits.queue,
+    });
+    if (cluster === undefined) this.queues.lead(7);
     this.names = cluster?.names ?? new Map();
     this.others = cluster?.others ?? new Map();
     const nodeId = cluster === undefined ? 'leader-1' : `reader-${randomUuid(systemRuntime).slice(0, 4)}`;
@@ -82,6 +95,7 @@ export class TestNode {
   ports(): NodePorts {
     return {
       status: () => this.status,
+      queues: this.queues,
       relay: this.relay,
       live: () => this.alive,
       ready: () => this.readiness,
@@ -102,6 +116,7 @@ export class TestNode {
             page,
           ),
         ),
+      names: this.#namesPort(),
       publish: async ({ name, batch, header, expectedSequenceNumber }) => {
         await this.beforePublish();
         const writer = await this.#writer(name);
@@ -129,6 +144,20 @@ export class TestNode {
           expiresAt: 1_800_000_000_000,
           segments: ['0000000000000000'],
         }),
+    };
+  }
+
+  /** Policies are a matter of the node: here names can only be read. */
+  #namesPort(): NodePorts['names'] {
+    const refuse = (): never => {
+      throw new Error('this node changes no policies');
+    };
+    return {
+      read: (name) => Promise.resolve(this.names.get(name) ?? this.others.get(name)),
+      outdate: () => undefined,
+      assign: refuse,
+      change: refuse,
+      remove: refuse,
     };
   }
 
@@ -252,6 +281,7 @@ export interface NodeSetup {
 export async function startNode(setup: NodeSetup = {}): Promise<RunningNode> {
   const node = new TestNode(setup.leader?.node, { ...defaultLimits.relay, settleMs: 0, ...setup.relay });
   const limits = {
+    queue: defaultLimits.queue,
     http: { ...defaultLimits.http, ...setup.http },
     read: { ...defaultLimits.read, ...setup.read },
     sse: { ...defaultLimits.sse, ...setup.sse },

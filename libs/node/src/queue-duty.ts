@@ -1,0 +1,89 @@
+import type { Queues } from '@message-vault/bus';
+import { deadLetterOf, type NameDocument, type QueueDocument } from '@message-vault/metadata';
+import type { Runtime, Timer } from '@message-vault/runtime';
+import { isStorageError } from '@message-vault/storage';
+import type { Logger } from '@message-vault/telemetry';
+import type { Catalog } from './catalog.ts';
+
+export interface QueueDutyOptions {
+  readonly queues: Queues;
+  readonly catalog: Pick<Catalog, 'list' | 'lookup'>;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  /** Pause between two rounds over all queues, milliseconds. */
+  readonly everyMs?: number;
+}
+
+const EVERY_MS = 15 * 60_000;
+const PAGE_NAMES = 100;
+
+/** What a node does for queues while it leads: it counts readers where a policy limits them, and tidies up. */
+export class QueueDuty {
+  readonly #options: QueueDutyOptions;
+  #round: AbortController | undefined;
+  #timer: Timer | undefined;
+
+  constructor(options: QueueDutyOptions) {
+    this.#options = options;
+  }
+
+  lead(epoch: number): void {
+    this.follow();
+    this.#options.queues.lead(epoch);
+    this.#round = new AbortController();
+    this.#schedule(this.#round.signal);
+  }
+
+  follow(): void {
+    this.#options.queues.follow();
+    this.#round?.abort();
+    this.#timer?.cancel();
+  }
+
+  #schedule(signal: AbortSignal): void {
+    const { runtime, logger, everyMs = EVERY_MS } = this.#options;
+    this.#timer = runtime.setTimer(everyMs, () => {
+      void this.#tidyUp(signal)
+        .catch((error: unknown) =>
+          logger.warn({ error }, 'a round over the queues ended early; the next one goes on'),
+        )
+        .finally(() => {
+          if (!signal.aborted) this.#schedule(signal);
+        });
+    });
+  }
+
+  async #tidyUp(signal: AbortSignal): Promise<void> {
+    const { catalog, queues } = this.#options;
+    await queues.tidyLocks(signal);
+    let cursor: string | undefined;
+    do {
+      const page = await catalog.list('', { limit: PAGE_NAMES, cursor });
+      for (const { name } of page.names) {
+        if (signal.aborted) return;
+        const document = await catalog.lookup(name);
+        const queue = document && queueOf(document);
+        if (queue !== undefined) await this.#tidyOrGoOn(queue, signal);
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  /** One queue that can't be tidied up must not keep the others from it. */
+  async #tidyOrGoOn(queue: QueueDocument, signal: AbortSignal): Promise<void> {
+    const { queues, logger } = this.#options;
+    try {
+      const bodies = await queues.tidyBodies(queue, signal);
+      if (bodies > 0) logger.info({ queue: queue.name, bodies }, 'bodies nothing refers to were removed');
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+      logger.warn({ error, queue: queue.name }, 'a queue was not tidied up; the next round tries again');
+    }
+  }
+}
+
+/** Whose bodies are to be looked through; a router has dead letters. */
+function queueOf(document: NameDocument): QueueDocument | undefined {
+  if (document.role === 'queue') return document;
+  return document.role === 'router' ? deadLetterOf(document) : undefined;
+}
