@@ -12,6 +12,8 @@ export interface RangeRequest {
   readonly maxBytes: number;
   /** Fetched at a time. */
   readonly stepBytes: number;
+  /** False when a look at the tail has just been made on the request's behalf. */
+  readonly fresh?: boolean;
   /** Commits are given whole or not at all: their stored bytes count, and the first is given whatever its size. */
   readonly wholeCommits: boolean;
   readonly budget: ReadBudget;
@@ -52,7 +54,8 @@ export async function findRange(reader: StreamReader, request: RangeRequest): Pr
   let steps = 0;
   for (;;) {
     maxBytes = Math.min(maxBytes, stepBytes, request.maxBytes);
-    const step = await readStep(budget, reader, { from: taken.nextOffset, maxBytes, signal });
+    const fresh = steps > 0 || request.fresh !== false;
+    const step = await readStep(budget, reader, { from: taken.nextOffset, maxBytes, fresh, signal });
     steps += 1;
     if (step.commits.length === 0) taken.nextOffset = step.nextOffset;
     storedBytes += takeStep(step, taken, request);

@@ -85,7 +85,7 @@ async function rangeOrNews(
     if (timeoutMs <= 0) return range;
     const grew = await grown(context, reader, range.nextOffset, { timeoutMs, signal: wanted.signal });
     if (!grew) return range;
-    range = await findRange(reader, { ...wanted, from: range.nextOffset });
+    range = await findRange(reader, { ...wanted, from: range.nextOffset, fresh: false });
   }
   return range;
 }

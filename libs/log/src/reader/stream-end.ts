@@ -53,6 +53,7 @@ export class StreamEnd {
   #hint: number | undefined;
   /** How often in a row the newest segment was listed and then not there. */
   #absences = 0;
+  #atEnd = false;
 
   constructor(options: StreamEndOptions) {
     this.#options = options;
@@ -61,6 +62,11 @@ export class StreamEnd {
 
   get page(): number {
     return this.#page;
+  }
+
+  /** Whether the last look saw nothing behind `page`. */
+  get atEnd(): boolean {
+    return this.#atEnd;
   }
 
   /** First page of the segment the end is in, or will be in. */
@@ -100,8 +106,10 @@ export class StreamEnd {
     await this.start();
     const before = this.#page;
     try {
+      this.#atEnd = false;
       if ((this.#farBehind || this.#isHintFar()) && (await this.#leap())) return false;
-      return await this.#lookHere();
+      this.#atEnd = await this.#lookHere();
+      return this.#atEnd;
     } finally {
       if (this.#page !== before) this.#options.onGrowth();
     }

@@ -33,6 +33,8 @@ export interface ReadRequest {
   readonly from: number;
   /** Of whole commits. At least one commit is answered, however large, when there is one. */
   readonly maxBytes: number;
+  /** False for what is known already, as after `waitForGrowth`: saves a look at the tail. By default, true. */
+  readonly fresh?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,7 +57,7 @@ export interface StreamReader {
   bounds(signal?: AbortSignal): Promise<StreamBounds>;
   /** The offset to read from. A time that is still to come is the tail; so is `last: 0`. */
   resolve(position: Position, signal?: AbortSignal): Promise<number>;
-  /** Sees all that was acknowledged before the call. */
+  /** Sees all that was acknowledged before the call, unless it needs not be fresh. */
   read(request: ReadRequest): Promise<ReadResult>;
   /** True once there is a message at `from`, false when there is none after `timeoutMs`. Outlasts storage that does not answer. */
   waitForGrowth(
@@ -131,8 +133,8 @@ class Reader implements StreamReader {
     return this.#while(() => this.#positions.resolve(position), signal);
   }
 
-  read({ from, maxBytes, signal }: ReadRequest): Promise<ReadResult> {
-    return this.#while(() => this.#read(from, maxBytes, true), signal);
+  read({ from, maxBytes, fresh = true, signal }: ReadRequest): Promise<ReadResult> {
+    return this.#while(() => this.#read(from, maxBytes, fresh), signal);
   }
 
   async waitForGrowth(
@@ -146,10 +148,10 @@ class Reader implements StreamReader {
   async *tailCommits(from: number, signal?: AbortSignal): AsyncGenerator<StoredCommit, void, undefined> {
     let next = from;
     for (;;) {
-      const { commits, nextOffset, upToDate } = await this.#tailStep(next, signal);
+      const { commits, nextOffset } = await this.#tailStep(next, signal);
       yield* commits;
       next = nextOffset;
-      if (upToDate) await this.waitForGrowth(next, { timeoutMs: TAIL_WAIT_MS, signal });
+      if (commits.length === 0) await this.waitForGrowth(next, { timeoutMs: TAIL_WAIT_MS, signal });
     }
   }
 
@@ -198,7 +200,7 @@ class Reader implements StreamReader {
     let sequential = this.#places.isContinued(page);
     let looked = !fresh;
     for (;;) {
-      if (page === this.#end.page && looked) return { commits, page, upToDate: true };
+      if (page === this.#end.page && looked) return { commits, page, upToDate: fresh || this.#end.atEnd };
       const step = await this.#step(page, { left, sequential }).catch((error: unknown) => {
         // What lies before a damaged place can still be read; whoever goes on from there hears of it.
         if (commits.length > 0 && isLogError(error, 'damaged')) return undefined;
