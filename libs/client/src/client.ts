@@ -24,7 +24,7 @@ import { QueueHandle } from './queue/queue.ts';
 import type { ReadChunk } from './read/chunks.ts';
 import { flatten, Reader, type ReadOptions, type TailOptions } from './read/reader.ts';
 import type { RelayHandler } from './relay/handler.ts';
-import { listenToRelay, type RelayOptions } from './relay/relay-listener.ts';
+import type { RelayOptions } from './relay/relay-listener.ts';
 import { RouterHandle } from './router/router.ts';
 
 /** A client of a whole cluster. Make one and share it: it batches what is published through it. */
@@ -139,8 +139,10 @@ export class VaultClient {
    * any node. Resolves when the signal has fired and what was under way is finished.
    * Errors: `not_found`, `rejected` and the like when a node refuses for good.
    */
-  listen(name: string, handler: RelayHandler, options: RelayOptions = {}): Promise<void> {
-    return listenToRelay(this.#door, checkedName(name), handler, options);
+  async listen(name: string, handler: RelayHandler, options: RelayOptions = {}): Promise<void> {
+    // What speaks WebSocket is loaded by those who want it.
+    const { listenToRelay } = await import('./relay/relay-listener.ts');
+    await listenToRelay(this.#door, checkedName(name), handler, options);
   }
 
   /** Who leads. */

@@ -4,8 +4,10 @@ export type QueueErrorCode =
   | 'lock_lost'
   /** There is no room, and the policy says to refuse. Nothing of the request was taken. */
   | 'queue_full'
-  /** A message, or their number, is above `limit`. Nothing of the request was taken. */
+  /** A message is above `limit`, bytes. Nothing of the request was taken. */
   | 'too_large'
+  /** The request has more messages than `limit`. Nothing of it was taken; in parts it would be. */
+  | 'too_many_messages'
   /** A delay or time to live that no message of this queue can have. Nothing of the request was taken. */
   | 'bad_times'
   /** The storage refused or did not answer; `enqueued` of the request's messages are in the queue, no others. */
@@ -23,7 +25,7 @@ export type QueueErrorCode =
 
 /** Values a caller needs to recover; which are set depends on the code. */
 export interface QueueErrorDetails {
-  /** Bytes for a message, a number for messages of a request. */
+  /** Bytes of a message, or messages of a request. */
   readonly limit?: number | undefined;
   readonly retryAfterMs?: number | undefined;
   /** Of a request of several messages: how many are in the queue for certain. */

@@ -98,9 +98,10 @@ export class Outbox {
   #check({ policy }: QueueDocument, messages: readonly Message[], options: EnqueueOptions): void {
     const { maxBatchMessages, maxDelayMs } = this.#context.limits;
     if (messages.length > maxBatchMessages)
-      throw tooLarge(
+      throw new QueueError(
+        'too_many_messages',
         `a request may bring ${maxBatchMessages} messages to a queue, not ${messages.length}`,
-        maxBatchMessages,
+        { limit: maxBatchMessages },
       );
     for (const { value } of messages) {
       if (value.byteLength > policy.maxMessageSize)
