@@ -1,4 +1,4 @@
-import type { Queues, Relay } from '@message-vault/bus';
+import type { Queues, Relay, Routers } from '@message-vault/bus';
 import type { BatchHeader } from '@message-vault/framing';
 import type { AppendResult, StreamReader } from '@message-vault/log';
 import type {
@@ -171,6 +171,8 @@ export interface NodePorts {
   acquireReader(name: StreamDocument): ReaderLease;
   /** All queues; every node works with them. */
   readonly queues: Queues;
+  /** All routers; only the leader works with them. */
+  readonly routers: Routers;
   /** Where requests to connection points meet their listeners; open on the leader only. */
   readonly relay: Relay;
   /** Undefined where the storage can't hand out access. */

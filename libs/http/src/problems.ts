@@ -1,4 +1,14 @@
-import { QueueError, type QueueErrorCode, RelayError, type RelayErrorCode } from '@message-vault/bus';
+import {
+  FilterError,
+  QueueError,
+  type QueueErrorCode,
+  RelayError,
+  type RelayErrorCode,
+  RouterError,
+  type RouterErrorCode,
+  WebhookError,
+  type WebhookErrorCode,
+} from '@message-vault/bus';
 import { FramingError, MAX_BATCH_BYTES } from '@message-vault/framing';
 import { LogError, type LogErrorCode } from '@message-vault/log';
 import { NameError, PolicyError } from '@message-vault/metadata';
@@ -13,6 +23,8 @@ export const PROBLEMS = {
   bad_header: { status: 400, title: 'A header of the request is wrong' },
   bad_body: { status: 400, title: 'The body is not what its Content-Type says' },
   bad_policy: { status: 400, title: 'This policy can not be in force' },
+  bad_filter: { status: 400, title: 'The filter is not well-formed' },
+  bad_webhook: { status: 400, title: 'This is no webhook that can be pushed to' },
   bad_batch: { status: 400, title: 'The batch is not well-formed' },
   bad_cloudevent: { status: 400, title: 'The CloudEvent is not well-formed' },
   unauthorized: { status: 401, title: 'Credentials are needed' },
@@ -20,6 +32,7 @@ export const PROBLEMS = {
   transport_not_protected: { status: 403, title: 'This name is not served over plain HTTP' },
   producer_fenced: { status: 403, title: 'A newer epoch of this producer has published' },
   no_such_name: { status: 404, title: 'This name has no role' },
+  no_such_subscription: { status: 404, title: 'The router has no such subscription' },
   no_such_resource: { status: 404, title: 'There is no such resource' },
   method_not_allowed: { status: 405, title: 'This method is not for this resource' },
   not_acceptable: { status: 406, title: 'None of the accepted media types can be given' },
@@ -29,6 +42,9 @@ export const PROBLEMS = {
   wrong_role: { status: 409, title: 'The name has another role' },
   name_taken: { status: 409, title: 'The name already has a role' },
   not_changeable: { status: 409, title: 'This can not change' },
+  cycle: { status: 409, title: 'What is handed on would come back' },
+  too_many_subscribers: { status: 409, title: 'The router takes no more subscribers' },
+  webhook_refused: { status: 409, title: 'The webhook does not want to be pushed to' },
   conflict: { status: 409, title: 'Somebody else changed it at the same time' },
   not_possible: { status: 409, title: 'This node, or its storage, can not do that' },
   lock_lost: { status: 410, title: 'This lock is not in force any more' },
@@ -146,6 +162,27 @@ const QUEUE_PROBLEMS: Readonly<Record<QueueErrorCode, ProblemCode>> = {
   not_leader: 'not_leader',
 };
 
+const ROUTER_PROBLEMS: Readonly<Record<RouterErrorCode, ProblemCode>> = {
+  not_leader: 'not_leader',
+  router_gone: 'no_such_name',
+  no_such_subscription: 'no_such_subscription',
+  bad_target: 'wrong_role',
+  no_such_target: 'no_such_name',
+  cycle: 'cycle',
+  too_many_subscribers: 'too_many_subscribers',
+  bad_request: 'bad_body',
+  buffer_full: 'queue_full',
+  storage_unavailable: 'storage_unavailable',
+};
+
+const WEBHOOK_PROBLEMS: Readonly<Record<WebhookErrorCode, ProblemCode>> = {
+  bad_url: 'bad_webhook',
+  forbidden_target: 'bad_webhook',
+  bad_secret: 'bad_webhook',
+  handshake_refused: 'webhook_refused',
+  handshake_failed: 'webhook_refused',
+};
+
 const RELAY_PROBLEMS: Readonly<Record<RelayErrorCode, ProblemCode>> = {
   no_listener: 'no_listener',
   busy: 'busy',
@@ -213,6 +250,11 @@ function mapped(error: unknown): HttpProblem | undefined {
   if (error instanceof StorageError) return storageProblem(error);
   if (error instanceof ForwardError) return forwardProblem(error);
   if (error instanceof QueueError) return queueProblem(error);
+  if (error instanceof RouterError)
+    return new HttpProblem(ROUTER_PROBLEMS[error.code], error.message, {}, { cause: error });
+  if (error instanceof WebhookError)
+    return new HttpProblem(WEBHOOK_PROBLEMS[error.code], error.message, {}, { cause: error });
+  if (error instanceof FilterError) return new HttpProblem('bad_filter', error.message);
   if (error instanceof RelayError)
     return new HttpProblem(RELAY_PROBLEMS[error.code], error.message, {}, { cause: error });
   return undefined;

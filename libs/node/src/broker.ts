@@ -1,4 +1,4 @@
-import { Queues, Relay } from '@message-vault/bus';
+import { Queues, Relay, type Routers, routersOf, type WebhookSender } from '@message-vault/bus';
 import {
   createElection,
   defaultElectionSettings,
@@ -32,6 +32,7 @@ import type { Wakeup } from '@message-vault/wakeup';
 import { Catalog } from './catalog.ts';
 import { parseHint, reached } from './cluster-talk.ts';
 import type { NodeConfig } from './config.ts';
+import type { DispatchingOptions } from './dispatching.ts';
 import { Forwarder } from './forwarder.ts';
 import { LeaderView } from './leader-view.ts';
 import { announceNames, heedNames, Names } from './names/names.ts';
@@ -50,6 +51,8 @@ export interface BrokerOptions {
   readonly records?: Storage;
   readonly wakeup: Wakeup;
   readonly peers: Omit<Peers, 'close'>;
+  /** Undefined where no webhook can be reached. */
+  readonly webhooks?: WebhookSender;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -79,6 +82,7 @@ export class Broker implements NodePorts {
   readonly #catalog: Catalog;
   readonly relay: Relay;
   readonly queues: Queues;
+  readonly routers: Routers = routersOf(() => this.#term?.dispatcher);
   readonly #queueDuty: QueueDuty;
   readonly names: Names;
   readonly #readers: Readers;
@@ -278,6 +282,20 @@ export class Broker implements NodePorts {
     this.#readers.drop(document.streamId);
   }
 
+  #dispatching(): DispatchingOptions {
+    const { runtime, logger, config, webhooks } = this.#options;
+    return {
+      storage: this.#storage,
+      runtime,
+      logger,
+      config,
+      webhooks,
+      catalog: this.#catalog,
+      readers: this.#readers,
+      queues: this.queues,
+    };
+  }
+
   #createElection(): Election {
     const { config, runtime, peers, logger } = this.#options;
     return createElection({
@@ -318,6 +336,7 @@ export class Broker implements NodePorts {
         retentionAgeMs: config.retentionAgeMs,
         retentionBytes: config.retentionBytes,
       }),
+      dispatching: this.#dispatching(),
       onCommit: (entry, tail) => wakeup.announce(entry.ref.streamId, tail.page),
     });
     this.#retention = new RetentionRounds({

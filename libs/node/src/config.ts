@@ -44,6 +44,8 @@ export const nodeConfigSchema = z.strictObject({
   allowLoopbackWebhooks: z.boolean().default(false),
   /** Networks webhooks may go to (by https) although they are not public. */
   webhookNetworks: z.array(network).default([]),
+  /** The DNS name that stands for this vault in what it asks and tells webhooks. */
+  webhookOrigin: z.hostname().default('localhost'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   limits: limitsSchema.prefault({}),
 });
@@ -108,6 +110,11 @@ const FLAGS = {
     hint: 'CIDR',
     help: 'push to webhooks (https) in this network although it is not public; repeat for several',
   },
+  'webhook-origin': {
+    type: 'string',
+    hint: 'HOST',
+    help: 'the DNS name this vault gives to webhooks, e.g. vault.example.com',
+  },
   limit: {
     type: 'string',
     multiple: true,
@@ -160,6 +167,7 @@ export function configFromArguments(
     retentionBytes: optional(values['retention-bytes'], parseSizeBytes),
     allowLoopbackWebhooks: values['allow-loopback-webhooks'],
     webhookNetworks: values['webhook-network'],
+    webhookOrigin: values['webhook-origin'],
     limits: limitsOf(values.limit ?? []),
     logLevel: values['log-level'] ?? env.MVAULT_LOG_LEVEL,
   });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import type { WebhookSender } from '@message-vault/bus';
 import { createHttpApp, type HttpApp } from '@message-vault/http';
 import { invariant, type Runtime, systemRuntime } from '@message-vault/runtime';
 import { type AzureStorageOptions, azureStorage, type Storage } from '@message-vault/storage';
@@ -8,6 +9,7 @@ import { inProcessWakeup, redisWakeup, type Wakeup } from '@message-vault/wakeup
 import { Broker } from './broker.ts';
 import { type NodeConfig, type NodeConfigInput, parseNodeConfig } from './config.ts';
 import { type Peers, undiciPeers } from './peers.ts';
+import { openWebhooks } from './webhooks/sender.ts';
 
 /** Parts a program that embeds a node may bring along; what is left out is made from the configuration. */
 export interface NodeParts {
@@ -54,6 +56,7 @@ class RunningNode implements VaultNode {
   readonly #records: Storage;
   readonly #wakeup: Wakeup;
   readonly #peers: Peers;
+  readonly #webhooks: WebhookSender;
   readonly #broker: Broker;
   readonly #app: HttpApp;
   #url = '';
@@ -72,6 +75,7 @@ class RunningNode implements VaultNode {
         ? inProcessWakeup({ logger })
         : redisWakeup({ url: config.redisUrl, logger });
     this.#peers = undiciPeers();
+    this.#webhooks = openWebhooks(config, parts.runtime ?? systemRuntime);
     this.#broker = new Broker({
       config,
       logger,
@@ -81,6 +85,7 @@ class RunningNode implements VaultNode {
       records: this.#records,
       wakeup: this.#wakeup,
       peers: this.#peers,
+      webhooks: this.#webhooks,
     });
     this.#app = createHttpApp(this.#broker, { limits: config.limits, logger, metrics, version: VERSION });
   }
@@ -114,7 +119,7 @@ class RunningNode implements VaultNode {
     await this.#broker.stop();
     await this.#app.close(CLOSE_GRACE_MS);
     await this.#wakeup.close();
-    await this.#peers.close();
+    await Promise.all([this.#peers.close(), this.#webhooks.close()]);
     if (this.#parts.storage === undefined) await Promise.all([this.#storage.close(), this.#records.close()]);
   }
 }

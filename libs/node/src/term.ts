@@ -1,13 +1,17 @@
+import type { Dispatcher } from '@message-vault/bus';
 import { HttpProblem, type PublishRequest } from '@message-vault/http';
 import { type AppendResult, type Leadership, LogError } from '@message-vault/log';
 import type { NameDocument, StreamPolicy } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
+import type { CatalogListener } from './catalog.ts';
+import { type DispatchingOptions, openDispatcher } from './dispatching.ts';
 import { identityOf } from './names/identity.ts';
 import { NamesTerm, type NamesTermOptions } from './names/names-term.ts';
 import { writableStream } from './stream-entry.ts';
 import { Writers, type WritersOptions } from './writers.ts';
 
 export interface TermOptions extends WritersOptions, NamesTermOptions {
+  readonly dispatching: DispatchingOptions;
   readonly autoCreate: boolean;
   /** Of streams that come to be by their first publish. */
   readonly newStreamPolicy: StreamPolicy;
@@ -18,13 +22,23 @@ export class Term {
   readonly leadership: Leadership;
   readonly writers: Writers;
   readonly names: NamesTerm;
+  readonly dispatcher: Dispatcher;
+  readonly #forgetNames: () => void;
   readonly #options: TermOptions;
 
   constructor(options: TermOptions) {
     this.#options = options;
     this.leadership = options.leadership;
-    this.writers = new Writers(options);
+    this.writers = new Writers({
+      ...options,
+      onCommit: (entry, tail) => {
+        options.onCommit(entry, tail);
+        this.dispatcher.grown(entry.ref.streamId, tail);
+      },
+    });
     this.names = new NamesTerm(options);
+    this.dispatcher = openDispatcher(options.dispatching, this);
+    this.#forgetNames = options.catalog.subscribe(namesFor(this.dispatcher, options.logger));
   }
 
   /** Errors: LogError, StorageError, HttpProblem. */
@@ -56,6 +70,7 @@ export class Term {
 
   #append(document: NameDocument, request: PublishRequest): Promise<AppendResult> {
     const { batch, header, expectedSequenceNumber } = request;
+    if (document.role === 'router') this.dispatcher.admit(document);
     return this.writers.with(writableStream(document), (writer) =>
       writer.append(batch, {
         header,
@@ -64,10 +79,28 @@ export class Term {
     );
   }
 
-  end(): Promise<void> {
+  async end(): Promise<void> {
     this.names.end();
-    return this.writers.close();
+    this.#forgetNames();
+    // It writes by the writers.
+    await this.dispatcher.end();
+    await this.writers.close();
   }
+}
+
+/** What a dispatcher is to know of names as they change. */
+function namesFor(dispatcher: Dispatcher, logger: DispatchingOptions['logger']): CatalogListener {
+  return {
+    changed: (document) => {
+      if (document.role === 'router') dispatcher.changed(document);
+    },
+    gone: (document) => {
+      if (document.role !== 'router') return;
+      dispatcher.removed(document).catch((error: unknown) => {
+        logger.warn({ error, router: document.name }, 'what was kept of a router that is gone stays for now');
+      });
+    },
+  };
 }
 
 /** A publish that is going to be refused must not make a stream of the name. */

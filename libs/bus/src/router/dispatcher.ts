@@ -106,6 +106,11 @@ export class Dispatcher {
     return { subscription, secret: target.kind === 'webhook' ? target.secrets[0] : undefined };
   }
 
+  /** Another policy is in force. */
+  changed(document: RouterDocument): void {
+    this.#byStream.get(document.streamId)?.changed(document);
+  }
+
   /** A name is no router any more: ends its work and removes what is kept of it. Errors: StorageError. */
   async removed(document: RouterDocument): Promise<void> {
     const opening = this.#works.get(document.routerId);

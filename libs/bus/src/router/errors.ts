@@ -12,8 +12,8 @@ export type RouterErrorCode =
   /** What flows in would come back to where it came from. */
   | 'cycle'
   | 'too_many_subscribers'
-  /** Where the subscription is to begin makes no sense, or is not there (any more). */
-  | 'bad_start'
+  /** A start or an end that such a subscription can't have. */
+  | 'bad_request'
   /** Too much waits for a subscriber, and the router's policy says to take in nothing more. */
   | 'buffer_full'
   /** Storage does not answer. What was asked may have been done. */

@@ -36,7 +36,7 @@ export interface WebhookPort {
   /** Refuses URLs that are none, or that must not be called. Throws WebhookError. */
   check(url: string): void;
   /** Asks the other side whether it wants to be called, and answers what it agreed to. Throws WebhookError. */
-  handshake(target: WebhookSubscriber, signal: AbortSignal): Promise<WebhookGrant>;
+  handshake(target: Pick<WebhookSubscriber, 'url' | 'secrets'>, signal: AbortSignal): Promise<WebhookGrant>;
   push(
     target: WebhookSubscriber,
     delivery: Delivery,

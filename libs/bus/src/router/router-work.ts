@@ -1,6 +1,7 @@
 import { encodeBatch } from '@message-vault/framing';
 import type { ReadMessage, Tail } from '@message-vault/log';
 import { intakeOf, type RouterDocument } from '@message-vault/metadata';
+import { newWebhookSecret } from '../webhook/signature.ts';
 import type { Alarms } from './alarms.ts';
 import { AllDistribution } from './all.ts';
 import { backlogOf, isFull } from './backlog.ts';
@@ -118,8 +119,13 @@ export class RouterWork {
     const { state, ports } = this.#options;
     const { maxSubscribers, distribution } = this.#document.policy;
     const { from, filter, expiresAt } = request;
+    if (expiresAt !== undefined && expiresAt <= ports.runtime.now())
+      throw new RouterError('bad_request', 'it would have expired before it begins');
     if (distribution === 'one' && from !== undefined && !('at' in from && from.at === 'latest')) {
-      throw new RouterError('bad_start', 'a router that gives each message to one can not give it out again');
+      throw new RouterError(
+        'bad_request',
+        'a router that gives each message to one can not give it out again',
+      );
     }
     const start = from === undefined ? this.#tail : await placeOf(this.#placing(), from);
     const { subscriptions } = state.body;
@@ -171,11 +177,13 @@ export class RouterWork {
   }
 
   /** A new secret signs first; the one before still signs too, until the next rotation. */
-  async rotateSecret(id: string, secret: string): Promise<void> {
+  async rotateSecret(id: string): Promise<string> {
     const { target } = this.#get(id);
     if (target.kind !== 'webhook') throw new RouterError('bad_target', 'only webhooks have secrets');
+    const secret = newWebhookSecret(this.#options.ports.runtime);
     target.secrets = [secret, ...target.secrets].slice(0, 2);
     await this.#options.state.durable();
+    return secret;
   }
 
   attach(listener: RouterListener): Promise<Attachment> {

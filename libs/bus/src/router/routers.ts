@@ -18,8 +18,8 @@ export interface Routers {
   subscription(router: RouterDocument, id: string): Promise<SubscriptionView>;
   unsubscribe(router: RouterDocument, id: string): Promise<void>;
   setState(router: RouterDocument, id: string, state: 'active' | 'paused'): Promise<SubscriptionView>;
-  /** From now on this secret signs, beside the one before it. */
-  rotateSecret(router: RouterDocument, id: string, secret: string): Promise<void>;
+  /** Answers the secret that signs from now on, beside the one before it. */
+  rotateSecret(router: RouterDocument, id: string): Promise<string>;
   /** Gives up to `limit` dead letters out once more. Answers how many got through. */
   redrive(router: RouterDocument, limit: number): Promise<number>;
   stats(router: RouterDocument): Promise<RouterStats>;
@@ -44,7 +44,7 @@ export function routersOf(dispatcher: () => Dispatcher | undefined): Routers {
     subscription: async (router, id) => (await withSubscribers(router, id)).view(id),
     unsubscribe: async (router, id) => (await withSubscribers(router, id)).unsubscribe(id),
     setState: async (router, id, state) => (await withSubscribers(router, id)).setState(id, state),
-    rotateSecret: async (router, id, secret) => (await withSubscribers(router, id)).rotateSecret(id, secret),
+    rotateSecret: async (router, id) => (await withSubscribers(router, id)).rotateSecret(id),
     redrive: async (router, limit) => (await leading().work(router)).redrive(limit),
     stats: async (router) => (await leading().work(router)).stats(),
     attach: async (router, listener) => (await leading().work(router)).attach(listener),

@@ -14,5 +14,5 @@ export const defaultDispatcherSettings: DispatcherSettings = Object.freeze({
   saveEveryMs: 300,
   maxBytesInFlight: 64 * 1024 * 1024,
   openParallel: 16,
-  drainMs: 2000,
+  drainMs: 500,
 });

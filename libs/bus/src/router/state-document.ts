@@ -20,7 +20,7 @@ const webhookTargetSchema = z.strictObject({
   /** Newest first. Two while a rotation is going on: both sign. */
   secrets: z.array(z.string()).min(1).max(2),
   /** What the handshake has brought. */
-  origin: z.string().optional(),
+  origin: z.string(),
   allowedRatePerMinute: z.number().positive().optional(),
 });
 

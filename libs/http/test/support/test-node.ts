@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { Queues, Relay, type RelaySettings } from '@message-vault/bus';
+import { Queues, Relay, type RelaySettings, routersOf } from '@message-vault/bus';
 import {
   ChunkCache,
   type Leadership,
@@ -96,6 +96,7 @@ export class TestNode {
     return {
       status: () => this.status,
       queues: this.queues,
+      routers: routersOf(() => undefined),
       relay: this.relay,
       live: () => this.alive,
       ready: () => this.readiness,
