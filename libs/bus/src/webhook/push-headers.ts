@@ -40,8 +40,13 @@ export function pushHeaders(target: WebhookTarget, delivery: Delivery, now: numb
 }
 
 function contentTypeOf(message: ReadMessage): string {
-  const given = message.headers.find(([name]) => name === CONTENT_TYPE)?.[1];
+  const given = message.headers.find(([name]) => isContentType(name))?.[1];
   return given !== undefined && FIELD_VALUE.test(given) ? given : TYPE_OF_KIND[message.kind];
+}
+
+/** Producers that frame messages themselves may write it in any case. */
+function isContentType(name: string): boolean {
+  return name.length === CONTENT_TYPE.length && name.toLowerCase() === CONTENT_TYPE;
 }
 
 function isStructured(contentType: string | undefined): boolean {
@@ -51,7 +56,7 @@ function isStructured(contentType: string | undefined): boolean {
 /** The message's headers that do not travel as headers of the request. */
 function otherHeaders({ headers }: ReadMessage): MessageHeader[] {
   const event = isEvent(headers);
-  return headers.filter(([name]) => name !== CONTENT_TYPE && !(event && isAttribute(name)));
+  return headers.filter(([name]) => !isContentType(name) && !(event && isAttribute(name)));
 }
 
 /** An object as JSON of ASCII characters only; names that repeat have a list of their values. */
