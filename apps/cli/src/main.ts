@@ -13,6 +13,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such name, 130 interrupted (Ct
 /** The program `mvault`. Sets the exit code; the process ends by itself when all is closed. */
 export async function main(args: readonly string[] = process.argv.slice(2)): Promise<void> {
   tuneCollectorForBuffers();
+  process.stdout.on('error', ignoreBrokenPipe);
   try {
     await createProgram().parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -30,6 +31,11 @@ export function createProgram(): Command {
   for (const command of commands) command.register(program);
   throwInsteadOfExiting(program);
   return program;
+}
+
+/** `mvault --help | head`: whoever has read enough is no failure. What commands print is looked after by Output. */
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.exitCode = EXIT.failure;
 }
 
 function throwInsteadOfExiting(command: Command): void {

@@ -7,6 +7,7 @@ import { publishCommand } from './commands/publish.ts';
 import { readCommand } from './commands/read.ts';
 import { receiveCommand } from './commands/receive.ts';
 import { redriveCommand } from './commands/redrive.ts';
+import { relayCommand } from './commands/relay.ts';
 import { repairCommand } from './commands/repair.ts';
 import { statsCommand } from './commands/stats.ts';
 import { subscribeCommand } from './commands/subscribe.ts';
@@ -26,6 +27,7 @@ export const commands: readonly CommandModule[] = [
   unsubscribeCommand,
   subscriptionsCommand,
   redriveCommand,
+  relayCommand,
   namesCommand,
   statsCommand,
   clusterCommand,
