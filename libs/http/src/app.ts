@@ -13,6 +13,7 @@ import {
   openExchange,
   rememberExchange,
 } from './exchange.ts';
+import { Places } from './listener/places.ts';
 import type { HttpOptions } from './options.ts';
 import type { NodePorts } from './ports.ts';
 import { HttpProblem } from './problems.ts';
@@ -47,7 +48,8 @@ const SWEEP_EVERY_MS = 10;
 /** Makes the server of a node; `ports` is the node. */
 export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
   const reads = new ReadBudget(options.limits.read.maxBytesInFlight);
-  const context: HttpContext = { ports, options, closing: new Closing(), reads };
+  const listeners = new Places(options.limits.listener.maxListeners);
+  const context: HttpContext = { ports, options, closing: new Closing(), reads, listeners };
   const bodies = new BodyReader(options.limits.http, options.metrics);
   const events = new EventStreams(context);
   const names = new NameDoor(context, events, bodies);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { NameDocument } from '@message-vault/metadata';
+import type { Places } from './listener/places.ts';
 import type { AccessQuestion, HttpOptions } from './options.ts';
 import type { NodePorts, NodeStatus } from './ports.ts';
 import type { ReadBudget } from './read/read-budget.ts';
@@ -12,6 +14,8 @@ export interface HttpContext {
   readonly closing: Closing;
   /** What all running reads hold. */
   readonly reads: ReadBudget;
+  /** Those of connected listeners of routers. */
+  readonly listeners: Places;
 }
 
 /** The end of the server: waits are cut short, event streams are let go. */
@@ -123,11 +127,16 @@ function abortWhenGone({ res }: Exchange): AbortController {
   return controller;
 }
 
+/** What is known of a name, for whoever decides. */
+export function accessOf(document: NameDocument | undefined): Pick<AccessQuestion, 'role' | 'policy'> {
+  return { role: document?.role, policy: document?.policy };
+}
+
 /** Nothing happens without an `authorize` option; with one, it decides. */
 export async function authorize(
   context: HttpContext,
   exchange: Exchange,
-  question: Pick<AccessQuestion, 'action' | 'name'>,
+  question: Pick<AccessQuestion, 'action' | 'name' | 'role' | 'policy'>,
 ): Promise<void> {
   await context.options.authorize?.({
     ...question,

@@ -1,4 +1,4 @@
-import type { HubGoodbye } from '@message-vault/bus';
+import { type AttachedListener, type HubGoodbye, RelayError } from '@message-vault/bus';
 import type { ConnectionPointDocument } from '@message-vault/metadata';
 import { MAX_FRAME_BYTES, RELAY_SUBPROTOCOL } from '@message-vault/relay-protocol';
 import type { SocketRequest, SocketService } from '../upgrade/service.ts';
@@ -21,24 +21,22 @@ export const listenService: SocketService<ConnectionPointDocument> = {
   subprotocol: RELAY_SUBPROTOCOL,
   subprotocolRequired: true,
   maxMessageBytes: MAX_FRAME_BYTES,
-  prepare: ({ context, document }) => context.ports.relay.checkRoom(document.name),
-  serve,
+  prepare(request) {
+    request.context.ports.relay.checkRoom(request.document.name);
+    return { serve: (socket) => serve(request, socket), abandon: () => undefined };
+  },
 };
 
-/** Room was there a moment ago, in the same turn: nothing can have taken it. */
 function serve(request: SocketRequest<ConnectionPointDocument>, socket: VaultSocket): void {
-  const { context, document } = request;
-  const attached = context.ports.relay.attach(document.name, {
-    send: (frame) => socket.send(frame),
-    room: () => socket.room(),
-    close: (why, detail) => socket.close(CODES[why], detail),
-  });
-  const watch = setInterval(() => void sendAwayWhenGone(), CHECK_NAME_MS);
-  watch.unref();
-  async function sendAwayWhenGone(): Promise<void> {
+  const { document } = request;
+  const attached = attach(request, socket);
+  if (attached === undefined) return;
+  const sendAwayWhenGone = async (): Promise<void> => {
     if (await isConnectionPoint(request)) return;
     attached.drain('name_gone', `${document.name} is no connection point any more`);
-  }
+  };
+  const watch = setInterval(() => void sendAwayWhenGone(), CHECK_NAME_MS);
+  watch.unref();
   socket.use({
     message(data, isBinary) {
       if (isBinary) attached.received(data);
@@ -50,6 +48,24 @@ function serve(request: SocketRequest<ConnectionPointDocument>, socket: VaultSoc
     },
     goAway: () => attached.drain('going_away', 'this node stops'),
   });
+}
+
+/** Undefined when there is no room for it any more, or the node leads no more: both can happen within a turn. */
+function attach(
+  { context, document }: SocketRequest<ConnectionPointDocument>,
+  socket: VaultSocket,
+): AttachedListener | undefined {
+  try {
+    return context.ports.relay.attach(document.name, {
+      send: (frame) => socket.send(frame),
+      room: () => socket.room(),
+      close: (why, detail) => socket.close(CODES[why], detail),
+    });
+  } catch (error) {
+    if (!(error instanceof RelayError)) throw error;
+    socket.close(error.code === 'not_leader' ? CLOSE.moved : CLOSE.busy, error.message);
+    return undefined;
+  }
 }
 
 /** A node that can't find out goes on with what it knew. */

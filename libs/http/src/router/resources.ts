@@ -1,5 +1,6 @@
 import type { RouterDocument } from '@message-vault/metadata';
 import { sendJson } from '../answer.ts';
+import { listenByEvents } from '../listener/router-events.ts';
 import { appendBody } from '../publish/publish.ts';
 import { Query } from '../query.ts';
 import type { RoleHandler, RoleResource, RoleResources } from '../roles.ts';
@@ -19,7 +20,10 @@ const REDRIVE_LIMIT = { usual: 100, max: 1000 };
 
 /** What a router answers to. Its dispatcher runs on the leader, so all of it is done there. */
 export const routerResources: RoleResources<RouterDocument> = {
-  '': { POST: { action: 'publish', leaderOnly: true, handle: publish } },
+  '': {
+    POST: { action: 'publish', leaderOnly: true, handle: publish },
+    GET: { action: 'read', route: 'router:listen', handle: listenByEvents },
+  },
   subscriptions: { GET: reading(listSubscriptions), POST: managing(subscribe) },
   'subscriptions/:id': {
     GET: reading(readSubscription),

@@ -23,8 +23,14 @@ export interface SocketService<D extends NameDocument> {
   readonly subprotocolRequired: boolean;
   /** Largest message a client may send; above it the connection is closed with 1009. */
   readonly maxMessageBytes: number;
-  /** Called before the handshake is answered, on the leader: throws what it is to be refused with. */
-  prepare(request: SocketRequest<D>): void;
-  /** The connection is there. `socket.use` has to be called before this returns. */
-  serve(request: SocketRequest<D>, socket: VaultSocket): void;
+  /** Called before the handshake is answered, on the leader. Throws what it is to be refused with. */
+  prepare(request: SocketRequest<D>): PreparedSocket | Promise<PreparedSocket>;
+}
+
+/** Whoever waits for a connection that is about to be there. One of its methods is called, once. */
+export interface PreparedSocket {
+  /** `socket.use` has to be called before this returns. */
+  serve(socket: VaultSocket): void;
+  /** The client has gone meanwhile. */
+  abandon(): void;
 }

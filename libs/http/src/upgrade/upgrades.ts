@@ -4,12 +4,13 @@ import type { NameDocument } from '@message-vault/metadata';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { sendError } from '../answer.ts';
 import { authorize, type Exchange, type HttpContext, openExchange } from '../exchange.ts';
+import { routerSocketService } from '../listener/router-socket.ts';
 import { HttpProblem } from '../problems.ts';
 import { listenService } from '../relay/listen-service.ts';
 import { type NameTarget, parseTarget } from '../target.ts';
 import { checkHandshake, checkOrigin, checkProtocol } from './handshake.ts';
 import { passOn } from './pass-on.ts';
-import type { SocketService } from './service.ts';
+import type { PreparedSocket, SocketService } from './service.ts';
 import { VaultSocket } from './vault-socket.ts';
 
 /** A service together with the name it is asked of. */
@@ -18,8 +19,7 @@ interface Offer {
     SocketService<NameDocument>,
     'action' | 'route' | 'subprotocol' | 'subprotocolRequired' | 'maxMessageBytes'
   >;
-  prepare(): void;
-  serve(socket: VaultSocket): void;
+  prepare(): PreparedSocket | Promise<PreparedSocket>;
 }
 
 /** All WebSockets of a node: their handshakes, their number, their end. */
@@ -103,9 +103,10 @@ export class Upgrades {
     checkProtocol(req, service.subprotocol, service.subprotocolRequired);
     const accept = (): VaultSocket | undefined => this.#accept(exchange, socket, head, offer);
     if (!context.ports.status().takesWrites) return await passOn(context, exchange, target, accept);
-    offer.prepare();
+    const prepared = await offer.prepare();
     const accepted = accept();
-    if (accepted !== undefined) offer.serve(accepted);
+    if (accepted === undefined) prepared.abandon();
+    else prepared.serve(accepted);
   }
 
   #checkRoom(): void {
@@ -122,6 +123,8 @@ export class Upgrades {
     const request = { context: this.#context, exchange, target };
     if (role === 'connection-point' && target.subordinate === 'listen')
       return offerOf(listenService, { ...request, document });
+    if (role === 'router' && target.subordinate === '')
+      return offerOf(routerSocketService, { ...request, document });
     if (role === 'connection-point')
       throw new HttpProblem(
         'not_possible',
@@ -179,6 +182,5 @@ function offerOf<D extends NameDocument>(
   return {
     service,
     prepare: () => service.prepare(request),
-    serve: (socket) => service.serve(request, socket),
   };
 }

@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import { parseFilter, type RouterListener } from '@message-vault/bus';
+import type { RouterDocument } from '@message-vault/metadata';
+import { badParameter, Query } from '../query.ts';
+import { parsePosition } from '../read/position.ts';
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** Who wants to listen, to what and from where. */
+export type WantedListening = Pick<RouterListener, 'id' | 'filter' | 'from'>;
+
+/**
+ * What the query of a listener asks for. `lastEventId` is what a browser that comes back sends by itself: it counts more
+ * than `from`, and is passed over where there is no place to go back to. Throws HttpProblem `bad_parameter`, FilterError.
+ */
+export function wantedListening(
+  { policy }: RouterDocument,
+  queryText: string,
+  lastEventId?: string,
+): WantedListening {
+  const query = new Query(queryText);
+  const id = query.text('listener') ?? randomUUID();
+  if (!UUID.test(id)) throw badParameter('listener', 'is not a UUID');
+  const filter = query.text('filter');
+  // Told before anything is promised.
+  if (filter !== undefined) parseFilter(filter);
+  const asked = query.text('from');
+  if (policy.distribution === 'one') {
+    if (asked === undefined) return { id: id.toLowerCase(), filter };
+    throw badParameter(
+      'from',
+      'is for routers that give every message to all: here each goes to one of many',
+    );
+  }
+  const place = lastEventId === undefined || lastEventId === '' ? asked : lastEventId;
+  return { id: id.toLowerCase(), filter, from: place === undefined ? undefined : parsePosition(place) };
+}
