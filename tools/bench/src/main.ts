@@ -8,6 +8,7 @@ import { bulkPublish, replay } from './scenarios/bulk.ts';
 import { idleStreams, readerMemory } from './scenarios/footprint.ts';
 import { concurrentPublish, singlePublish } from './scenarios/small.ts';
 import { fanOut, publishToTail } from './scenarios/tail.ts';
+import { webhookFanOut } from './scenarios/webhooks.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   { name: 'bulk', help: 'bulk publish against raw Put Page', run: bulkPublish },
@@ -17,6 +18,7 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'fan-out', help: 'storage reads of 1,000 SSE consumers against those of 10', run: fanOut },
   { name: 'tail', help: 'from publish to a tailing consumer', run: publishToTail },
   { name: 'tail-redis', help: 'the same with wake-ups through --redis', run: publishToTail, redis: true },
+  { name: 'webhooks', help: 'pushes of a router to four webhooks', run: webhookFanOut },
   { name: 'memory', help: "a reader's memory over a 2 GiB replay", run: readerMemory },
   { name: 'idle', help: "a master's memory and polling with 10,000 idle streams", run: idleStreams },
 ];

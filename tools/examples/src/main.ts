@@ -39,11 +39,15 @@ async function runWithOwnVault(): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'mvault-example-'));
   say('starting a vault …');
   const cluster = await startCluster({ dir, portBase: 'free', storage: 'memory', slaves: 0, readers: 0 });
+  const clear = async (): Promise<void> => {
+    await cluster.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+  process.once('SIGINT', () => void clear().finally(() => process.exit(130)));
   try {
     await run(cluster.nodes[0]?.url ?? '');
   } finally {
-    await cluster.stop();
-    await rm(dir, { recursive: true, force: true });
+    await clear();
   }
 }
 

@@ -13,7 +13,7 @@ interface AnswerRule {
  * `refused` is only what can't be but about this very message. Everything that a deployment, a wrong setting or
  * an expired credential at the receiver also brings about is tried again: then nothing is dead-lettered in minutes.
  */
-export const answerRules: readonly AnswerRule[] = [
+const answerRules: readonly AnswerRule[] = [
   { from: 200, to: 299, outcome: 'delivered', says: 'accepted' },
   { from: 300, to: 399, outcome: 'retry', says: 'a redirect, and redirects are not followed' },
   { from: 410, to: 410, outcome: 'gone', says: 'gone' },

@@ -1,7 +1,7 @@
 import type { ReadMessage } from '@message-vault/log';
 import type { Delivery } from '../../src/index.ts';
 
-export function messageOf(parts: Partial<ReadMessage> = {}): ReadMessage {
+function messageOf(parts: Partial<ReadMessage> = {}): ReadMessage {
   return {
     offset: 65_536,
     sequenceNumber: 1,
