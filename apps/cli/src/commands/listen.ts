@@ -34,7 +34,7 @@ export const listenCommand: CommandModule = {
     withCommonOptions(program.command('listen'))
       .argument('<router>', 'the router')
       .description('print the messages of a router as they come')
-      .option('--filter <condition>', 'only messages it holds for, see docs/routers.md')
+      .option('--filter <condition>', 'only messages it holds for, see docs/filters.md')
       .option('--from <place>', `routers that distribute to all: ${FROM_HELP}`, parseFrom)
       .option('--id <uuid>', 'come back as the listener of that id')
       .option('--limit <count>', 'stop after so many messages', parseLimit)

@@ -36,7 +36,7 @@ export const subscribeCommand: CommandModule = {
         `where to begin (default: with what comes from now on): ${FROM_HELP}`,
         parseFrom,
       )
-      .option('--filter <condition>', 'only messages it holds for, see docs/routers.md')
+      .option('--filter <condition>', 'only messages it holds for, see docs/filters.md')
       .option('--expires <time>', 'when it ends by itself: 2026-11-20T07:00:00Z, or +7d from now', instantMs)
       .option('--secret <secret>', 'webhooks: what deliveries are signed with (default: the node makes one)')
       .addHelpText('after', HELP)

@@ -27,7 +27,7 @@ export interface ListenerProblem {
 export interface ListenerOptions extends CallOptions {
   /** A UUID: whoever comes back with it soon gets on where it was. Default: a new one. */
   readonly id?: string | undefined;
-  /** Only messages it holds for: a condition on key and headers, see docs/routers.md. */
+  /** Only messages it holds for: a condition on key and headers, see docs/filters.md. */
   readonly filter?: string | undefined;
   /** Routers of distribution `all`: where to begin. Default: what comes from now on. */
   readonly from?: ReadFrom | undefined;

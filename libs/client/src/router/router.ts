@@ -16,7 +16,7 @@ import { type Subscription, type SubscriptionTarget, toSubscription } from './su
 export interface SubscribeOptions extends CallOptions {
   /** Where to begin in what has passed through the router: the past too, if it is kept. Default: what comes from now on. */
   readonly from?: ReadFrom | undefined;
-  /** Only messages it holds for: a condition on key and headers, see docs/routers.md. */
+  /** Only messages it holds for: a condition on key and headers, see docs/filters.md. */
   readonly filter?: string | undefined;
   /** When the subscription ends by itself. */
   readonly expires?: Date | undefined;
