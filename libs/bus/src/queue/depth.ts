@@ -53,18 +53,21 @@ export class Depth {
     this.#queue = queue;
   }
 
-  /** At most `maxAgeMs` old, but for what other nodes did since. Errors: StorageError. */
-  async estimate(maxAgeMs: number, withBytes: boolean): Promise<Estimate> {
-    if (this.#context.runtime.monotonic() - this.#countedAt > maxAgeMs) {
-      this.#counting ??= this.#count(withBytes).finally(() => {
-        this.#counting = undefined;
-      });
-      await this.#counting;
-    }
+  /** As far as this node knows. Nothing is asked: what is decided by it is decided at once. */
+  get estimate(): Estimate {
     return {
       messages: Math.max(0, this.#counted.messages + this.#since.messages),
       bytes: Math.max(0, this.#counted.bytes + this.#since.bytes),
     };
+  }
+
+  /** Counts anew unless the last count is at most `maxAgeMs` old. Errors: StorageError. */
+  async refresh(maxAgeMs: number, withBytes: boolean): Promise<void> {
+    if (this.#context.runtime.monotonic() - this.#countedAt <= maxAgeMs) return;
+    this.#counting ??= this.#count(withBytes).finally(() => {
+      this.#counting = undefined;
+    });
+    await this.#counting;
   }
 
   changed({ messages, bytes }: Estimate): void {

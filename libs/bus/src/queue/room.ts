@@ -3,7 +3,7 @@ import { sleep } from '@message-vault/runtime';
 import { isStorageError } from '@message-vault/storage';
 import type { Bodies } from './bodies.ts';
 import type { QueueContext } from './context.ts';
-import { type Depths, type Estimate, valueBytes } from './depth.ts';
+import { type Depth, type Depths, type Estimate, valueBytes } from './depth.ts';
 import { decodeEnvelope } from './envelope.ts';
 import { EnvelopeError, QueueError } from './errors.ts';
 
@@ -42,51 +42,30 @@ export class Room {
     if (!isLimited(document)) return { fits: sizes.length, giveBack: () => undefined };
     const { runtime } = this.#context;
     const deadline = runtime.monotonic() + enqueueTimeoutMs;
+    const depth = this.#depths.of(document.queue);
     for (let round = 0; ; round += 1) {
-      const { fits, estimate } = await this.#look(document, sizes);
-      if (fits === sizes.length || overflow === 'discard-incoming')
-        return this.#taken(document, sizes.slice(0, fits));
+      await this.#count(document, depth, sizes);
+      // Nothing is awaited from here to the taking of the room, so what this node lets in is never too much.
+      const fits = howMany(document, depth.estimate, sizes);
+      if (fits === sizes.length || overflow === 'discard-incoming') return taken(depth, sizes.slice(0, fits));
       if (overflow === 'discard-existing' && round < MAX_ROUNDS && fitsAtAll(document, sizes)) {
-        if (await this.#discardOldest(document, estimate, sizes)) continue;
+        if (await this.#discardOldest(document, depth, sizes)) continue;
       }
       if (runtime.monotonic() + LOOK_EVERY_MS > deadline) throw full(document);
       await sleep(runtime, LOOK_EVERY_MS);
     }
   }
 
-  /** Nothing is awaited between the last look and the taking of the room, so what this node lets in is never too much. */
-  #taken(document: QueueDocument, sizes: readonly number[]): RoomTaken {
-    const depth = this.#depths.of(document.queue);
-    depth.changed({ messages: sizes.length, bytes: total(sizes) });
-    return {
-      fits: sizes.length,
-      giveBack: (unsent) => depth.changed({ messages: -unsent.length, bytes: -total(unsent) }),
-    };
-  }
-
-  async #look(
-    document: QueueDocument,
-    sizes: readonly number[],
-  ): Promise<{ fits: number; estimate: Estimate }> {
-    const depth = this.#depths.of(document.queue);
+  async #count(document: QueueDocument, depth: Depth, sizes: readonly number[]): Promise<void> {
     const withBytes = document.policy.maxQueueCapacityBytes !== undefined;
-    let estimate = await depth.estimate(this.#context.limits.countMaxAgeMs, withBytes);
-    let fits = howMany(document, estimate, sizes);
-    if (fits < sizes.length) {
-      estimate = await depth.estimate(FRESH_MS, withBytes);
-      fits = howMany(document, estimate, sizes);
-    }
-    return { fits, estimate };
+    await depth.refresh(this.#context.limits.countMaxAgeMs, withBytes);
+    if (howMany(document, depth.estimate, sizes) < sizes.length) await depth.refresh(FRESH_MS, withBytes);
   }
 
   /** False when nothing could be thrown away: what there is is locked, or not due yet. */
-  async #discardOldest(
-    document: QueueDocument,
-    estimate: Estimate,
-    sizes: readonly number[],
-  ): Promise<boolean> {
+  async #discardOldest(document: QueueDocument, depth: Depth, sizes: readonly number[]): Promise<boolean> {
     const { queues, logger } = this.#context;
-    const wanted = tooMany(document, estimate, sizes);
+    const wanted = tooMany(document, depth.estimate, sizes);
     const max = Math.min(MAX_AT_ONCE, Math.max(1, wanted));
     const oldest = await queues.receive(document.queue, { max, visibilityTimeoutMs: DISCARD_MS });
     for (const message of oldest) {
@@ -95,7 +74,7 @@ export class Room {
       } catch (error) {
         if (!isStorageError(error, 'receipt_lost')) throw error;
       }
-      this.#depths.of(document.queue).changed({ messages: -1, bytes: -valueBytes(message) });
+      depth.changed({ messages: -1, bytes: -valueBytes(message) });
       await this.#bodies.remove(document.container, bodyIdOf(message.body));
     }
     if (oldest.length > 0)
@@ -105,6 +84,14 @@ export class Room {
       );
     return oldest.length > 0;
   }
+}
+
+function taken(depth: Depth, sizes: readonly number[]): RoomTaken {
+  depth.changed({ messages: sizes.length, bytes: total(sizes) });
+  return {
+    fits: sizes.length,
+    giveBack: (unsent) => depth.changed({ messages: -unsent.length, bytes: -total(unsent) }),
+  };
 }
 
 function isLimited({ policy }: QueueDocument): boolean {
