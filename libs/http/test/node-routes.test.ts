@@ -224,9 +224,9 @@ describe('what belongs to a stream', () => {
     });
     const etag = response.headers.get('etag') ?? '';
     expect((await fetch(`${url}/orders/-/policy`, { headers: { 'if-none-match': etag } })).status).toBe(304);
-    const put = await fetch(`${url}/orders/-/policy`, { method: 'PUT', body: '{}' });
-    expect(put.headers.get('allow')).toBe('GET, HEAD, OPTIONS');
-    await problem(put, 405, 'method_not_allowed');
+    const patch = await fetch(`${url}/orders/-/policy`, { method: 'PATCH', body: '{}' });
+    expect(patch.headers.get('allow')).toBe('DELETE, GET, HEAD, OPTIONS, PUT');
+    await problem(patch, 405, 'method_not_allowed');
   });
 
   it('is nothing of a queue or a router, nor anything unheard of', async () => {

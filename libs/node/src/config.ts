@@ -46,6 +46,8 @@ export const nodeConfigSchema = z.strictObject({
   webhookNetworks: z.array(network).default([]),
   /** The DNS name that stands for this vault in what it asks and tells webhooks. */
   webhookOrigin: z.hostname().default('localhost'),
+  /** A proxy in front of every node ends TLS and sets X-Forwarded-Proto, and no client gets past it. */
+  trustForwardedProto: z.boolean().default(false),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   limits: limitsSchema.prefault({}),
 });
@@ -115,6 +117,11 @@ const FLAGS = {
     hint: 'HOST',
     help: 'the DNS name this vault gives to webhooks, e.g. vault.example.com',
   },
+  'trust-forwarded-proto': {
+    type: 'boolean',
+    hint: '',
+    help: 'a proxy no client gets past ends TLS and sets X-Forwarded-Proto',
+  },
   limit: {
     type: 'string',
     multiple: true,
@@ -168,6 +175,7 @@ export function configFromArguments(
     allowLoopbackWebhooks: values['allow-loopback-webhooks'],
     webhookNetworks: values['webhook-network'],
     webhookOrigin: values['webhook-origin'],
+    trustForwardedProto: values['trust-forwarded-proto'],
     limits: limitsOf(values.limit ?? []),
     logLevel: values['log-level'] ?? env.MVAULT_LOG_LEVEL,
   });

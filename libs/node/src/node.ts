@@ -87,7 +87,14 @@ class RunningNode implements VaultNode {
       peers: this.#peers,
       webhooks: this.#webhooks,
     });
-    this.#app = createHttpApp(this.#broker, { limits: config.limits, logger, metrics, version: VERSION });
+    const { limits, trustForwardedProto } = config;
+    this.#app = createHttpApp(this.#broker, {
+      limits,
+      logger,
+      metrics,
+      version: VERSION,
+      trustForwardedProto,
+    });
   }
 
   get url(): string {

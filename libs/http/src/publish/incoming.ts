@@ -18,10 +18,12 @@ export function readHeaders({ exchange, target }: Pick<RoleRequest, 'exchange' |
   const { headers } = exchange.req;
   refuseEncoding(headers);
   const type = parseMediaType(headers['content-type']);
+  const format = bodyFormat(type);
+  if (format === 'policy') throw new HttpProblem('name_taken', `${target.name} already has a role`);
   return {
     type,
     headers,
-    format: bodyFormat(type),
+    format,
     key: target.query === '' ? undefined : new Query(target.query).text('key'),
     producer: producerOf(headers),
     expectedSequenceNumber: expectedSequenceNumber(headers),

@@ -2,7 +2,6 @@ import { type AppendResult, isLogError } from '@message-vault/log';
 import { defaultStreamPolicy, type NameDocument, type StreamDocument } from '@message-vault/metadata';
 import type { Exchange, HttpContext } from '../exchange.ts';
 import { forward, sendOn } from '../forward.ts';
-import { HttpProblem } from '../problems.ts';
 import type { RoleRequest } from '../roles.ts';
 import { checkMessageSizes, type Framed } from './frame.ts';
 import { frameBody, readHeaders } from './incoming.ts';
@@ -30,7 +29,6 @@ export async function appendBody(
 ): Promise<void> {
   const { context, exchange, target, bodies } = request;
   const incoming = readHeaders(request);
-  if (incoming.format === 'policy') return await refusePolicy(context, target.name);
   const body = await bodies.read(exchange);
   try {
     const framed = frameBody(body.bytes, incoming);
@@ -44,16 +42,6 @@ export async function appendBody(
   } finally {
     body.release();
   }
-}
-
-/** Streams come to be by their first publish, with the default policy; other roles are not there yet. */
-async function refusePolicy(context: HttpContext, name: string): Promise<never> {
-  const known = await context.ports.lookup(name);
-  if (known !== undefined) throw new HttpProblem('wrong_role', `${name} already has the role ${known.role}`);
-  throw new HttpProblem(
-    'unsupported_media_type',
-    'policies can not be posted to this version: publish to the name to make it a stream',
-  );
 }
 
 async function append(context: HttpContext, name: string, framed: Framed, expected: number | undefined) {

@@ -14,8 +14,6 @@ export async function enqueue(request: RoleRequest<QueueDocument>): Promise<void
   const { context, exchange, target, document } = request;
   if (document.deadLetterOf !== undefined) throw methodNotAllowed('POST', ['OPTIONS']);
   const incoming = readHeaders(request);
-  if (incoming.format === 'policy')
-    throw new HttpProblem('wrong_role', `${target.name} has the role queue already`);
   if (incoming.expectedSequenceNumber !== undefined)
     throw new HttpProblem(
       'bad_header',

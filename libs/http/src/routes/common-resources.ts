@@ -1,17 +1,16 @@
-import { authorize } from '../exchange.ts';
-import { HttpProblem } from '../problems.ts';
+import { accessOf, authorize } from '../exchange.ts';
+import { changePolicy, readPolicy, removeRole } from '../names/policies.ts';
 import type { RoleMethod } from '../roles.ts';
 import { sendChildren } from './listings.ts';
 import { methodNotAllowed, sendAllowed } from './resource.ts';
 import type { OpenRequest } from './role-table.ts';
-import { sendPolicy } from './stream-info.ts';
 
 type CommonHandler = (request: OpenRequest) => Promise<void>;
 type CommonMethods = Readonly<Partial<Record<RoleMethod, CommonHandler>>>;
 
 /** What every name has, whatever its role and though it has none. */
-const COMMON: ReadonlyMap<string, CommonMethods> = new Map([
-  ['policy', { GET: readPolicy }],
+const COMMON: ReadonlyMap<string, CommonMethods> = new Map<string, CommonMethods>([
+  ['policy', { GET: readPolicy, PUT: changePolicy, DELETE: removeRole }],
   ['children', { GET: listChildren }],
 ]);
 
@@ -36,16 +35,8 @@ function allowedMethods(methods: CommonMethods): string[] {
   return [...Object.keys(methods), 'HEAD', 'OPTIONS'].sort();
 }
 
-async function readPolicy({ context, exchange, target }: OpenRequest): Promise<void> {
-  await authorize(context, exchange, { action: 'read', name: target.name });
-  const document = await context.ports.lookup(target.name);
-  if (document === undefined) {
-    throw new HttpProblem('no_such_name', `${target.name} has no role: publish to it to make it a stream`);
-  }
-  sendPolicy(exchange, document);
-}
-
 async function listChildren({ context, exchange, target }: OpenRequest): Promise<void> {
-  await authorize(context, exchange, { action: 'discover', name: target.name });
+  const document = await context.ports.lookup(target.name);
+  await authorize(context, exchange, { action: 'discover', name: target.name, ...accessOf(document) });
   await sendChildren(context, exchange, target.name, target.query);
 }

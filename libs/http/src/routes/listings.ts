@@ -1,17 +1,25 @@
 import { parseNamePrefix } from '@message-vault/metadata';
+import accepts from 'accepts';
 import { sendJson } from '../answer.ts';
 import type { Exchange, HttpContext } from '../exchange.ts';
+import { formatFeed } from '../names/atom.ts';
+import { seenBy } from '../names/discovery.ts';
+import { ATOM_TYPE } from '../names/policy-format.ts';
 import type { NamePage, PageRequest } from '../ports.ts';
 import { Query } from '../query.ts';
 import { openCursor, sealCursor } from './cursor.ts';
+
+const FEED_TYPE = `${ATOM_TYPE};type=feed`;
 
 /** `GET /-/names`: names with their roles, a page at a time. */
 export async function sendNames(context: HttpContext, exchange: Exchange, query: string): Promise<void> {
   const parameters = new Query(query);
   const prefix = parseNamePrefix(parameters.text('prefix') ?? '');
   const listing = `names ${prefix}`;
-  const page = await context.ports.listNames(prefix, pageOf(context, parameters, listing));
-  sendJson(exchange, 200, JSON.stringify(pageJson(page, listing)));
+  const request = { ...pageOf(context, parameters, listing), sees: seenBy(context, exchange) };
+  const page = pageJson(await context.ports.listNames(prefix, request), listing);
+  const path = `/-/names?prefix=${encodeURIComponent(prefix)}`;
+  sendListing(exchange, page, { title: 'Names', path, json: page });
 }
 
 /** `GET /{name}/-/children`: names directly below. */
@@ -22,9 +30,36 @@ export async function sendChildren(
   query: string,
 ): Promise<void> {
   const listing = `children ${name}`;
-  const page = await context.ports.listChildren(name, pageOf(context, new Query(query), listing));
-  const { names, cursor } = pageJson(page, listing);
-  sendJson(exchange, 200, JSON.stringify({ name, children: names, cursor }));
+  const request = { ...pageOf(context, new Query(query), listing), sees: seenBy(context, exchange) };
+  const page = pageJson(await context.ports.listChildren(name, request), listing);
+  const { names: children, cursor } = page;
+  sendListing(exchange, page, {
+    title: `Names below ${name}`,
+    path: `/${name}/-/children`,
+    json: { name, children, cursor },
+  });
+}
+
+/** JSON, or an Atom feed for those who ask for one. */
+function sendListing(
+  exchange: Exchange,
+  { names, cursor }: ReturnType<typeof pageJson>,
+  listing: { title: string; path: string; json: object },
+): void {
+  const { req, res } = exchange;
+  res.setHeader('Vary', 'Accept');
+  const accepted = accepts(req).types(['application/json', FEED_TYPE, ATOM_TYPE]);
+  if (accepted === 'application/json' || typeof accepted !== 'string') {
+    sendJson(exchange, 200, JSON.stringify(listing.json));
+    return;
+  }
+  const { title, path: self } = listing;
+  const next = cursor === null ? undefined : `${self}${self.includes('?') ? '&' : '?'}cursor=${cursor}`;
+  const body = formatFeed({ title, self, next }, names);
+  res.statusCode = 200;
+  res.setHeader('Content-Type', `${FEED_TYPE};charset=utf-8`);
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(req.method === 'HEAD' ? undefined : body);
 }
 
 function pageOf(context: HttpContext, parameters: Query, listing: string): PageRequest {

@@ -2,9 +2,10 @@ import type { NameDocument } from '@message-vault/metadata';
 import { isStorageError } from '@message-vault/storage';
 import type { BodyReader } from '../body.ts';
 import type { EventStreams } from '../events/event-streams.ts';
-import { authorize, type Exchange, type HttpContext } from '../exchange.ts';
+import { accessOf, authorize, type Exchange, type HttpContext } from '../exchange.ts';
 import { forward } from '../forward.ts';
-import type { AccessQuestion } from '../options.ts';
+import { assignRole, isPolicyType } from '../names/policies.ts';
+import { checkTransport } from '../names/protection.ts';
 import { HttpProblem } from '../problems.ts';
 import { publish } from '../publish/publish.ts';
 import { queueResources } from '../queue/resources.ts';
@@ -54,11 +55,23 @@ export class NameDoor {
     const { context, exchange, target, bodies } = request;
     const document = await this.#lookupOrPassOn(request);
     if (document === 'passed_on') return;
+    if (document?.role !== 'connection-point' && isPolicyType(exchange.req.headers['content-type']))
+      return await this.#postPolicy(request, document);
     if (document !== undefined && document.role !== 'stream') return await this.#serveRole(request, document);
     exchange.route = 'publish';
+    if (document !== undefined) checkTransport(context, exchange, document.policy);
     if (context.options.authorize !== undefined)
-      await authorize(context, exchange, { action: 'publish', name: target.name });
+      await authorize(context, exchange, { action: 'publish', name: target.name, ...accessOf(document) });
     await publish({ context, exchange, target, document, bodies });
+  }
+
+  /** The leader knows for sure whether the name is taken. */
+  async #postPolicy(request: OpenRequest, document: NameDocument | undefined): Promise<void> {
+    const { context, exchange } = request;
+    if (document === undefined || !context.ports.status().takesWrites) return await assignRole(request);
+    exchange.route = 'policy';
+    await authorize(context, exchange, { action: 'manage', name: document.name, ...accessOf(document) });
+    throw new HttpProblem('name_taken', `${document.name} already has the role ${document.role}`);
   }
 
   /** A node that can't reach the storage can still reach the leader, who knows what the name is. */
@@ -82,16 +95,18 @@ export class NameDoor {
     exchange.route = answer.route;
     const { entry } = answer;
     if (entry === undefined) return refuseMethod(request, answer);
-    await authorize(context, exchange, { action: entry.action, name: target.name });
+    checkTransport(context, exchange, document.policy);
+    await authorize(context, exchange, { action: entry.action, name: target.name, ...accessOf(document) });
     if (entry.leaderOnly === true && !context.ports.status().takesWrites)
       return await forward(context, exchange, target.url, bodies);
     await answer.handle(request);
   }
 
   /** Something another role would have. */
-  async #refuseRole(request: OpenRequest, { name, role }: NameDocument): Promise<void> {
+  async #refuseRole(request: OpenRequest, document: NameDocument): Promise<void> {
     const { exchange, target } = request;
-    await this.#openOther(request);
+    const { name, role } = document;
+    await this.#openOther(request, document);
     if (exchange.req.method === 'OPTIONS') return sendAllowed(exchange.res, ['OPTIONS']);
     throw new HttpProblem(
       'wrong_role',
@@ -105,14 +120,16 @@ export class NameDoor {
     const allowed = this.#roles.allowedOfNone(target.subordinate) ?? ['OPTIONS'];
     if (method === 'OPTIONS') return sendAllowed(exchange.res, allowed);
     if (allowed.length > 1 && !allowed.includes(method)) throw methodNotAllowed(method, allowed);
-    await this.#openOther(request);
+    await this.#openOther(request, undefined);
     throw new HttpProblem('no_such_name', `${target.name} has no role: publish to it to make it a stream`);
   }
 
-  async #openOther({ context, exchange, target }: OpenRequest): Promise<void> {
-    const action: AccessQuestion['action'] = 'read';
+  async #openOther(
+    { context, exchange, target }: OpenRequest,
+    document: NameDocument | undefined,
+  ): Promise<void> {
     exchange.route = 'other_role';
-    await authorize(context, exchange, { action, name: target.name });
+    await authorize(context, exchange, { action: 'read', name: target.name, ...accessOf(document) });
   }
 }
 

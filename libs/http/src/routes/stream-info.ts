@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
-import { formatDuration, type NameDocument, type StreamDocument } from '@message-vault/metadata';
+import type { StreamDocument } from '@message-vault/metadata';
 import { sendJson } from '../answer.ts';
 import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { HttpProblem } from '../problems.ts';
-import { answeredByETag } from '../read/caching.ts';
 
 /** `GET /{name}/-/stats`: where the stream begins and ends. */
 export async function sendStats(
@@ -69,18 +67,4 @@ export async function sendAccess(
   const { name: stream, streamId, container } = name;
   const { url, expiresAt, segments } = grant;
   sendJson(exchange, 200, JSON.stringify({ stream, streamId, container, url, expires: expiresAt, segments }));
-}
-
-/** `GET /{name}/-/policy`: durations in ISO 8601, sizes in bytes. */
-export function sendPolicy(exchange: Exchange, name: NameDocument): void {
-  const body = JSON.stringify({ role: name.role, ...publicPolicy(name.policy) });
-  exchange.res.setHeader('ETag', `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`);
-  exchange.res.setHeader('Cache-Control', 'no-cache');
-  if (!answeredByETag(exchange)) sendJson(exchange, 200, body);
-}
-
-function publicPolicy(policy: NameDocument['policy']) {
-  if (!('retentionAgeMs' in policy)) return policy;
-  const { retentionAgeMs, ...rest } = policy;
-  return retentionAgeMs === undefined ? rest : { ...rest, retentionAge: formatDuration(retentionAgeMs) };
 }
