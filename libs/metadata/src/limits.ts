@@ -52,7 +52,7 @@ const readLimits = z.strictObject({
   defaultNames: count().default(100),
   maxNames: count().default(1000),
   /** Commits kept by the cache all streams of a node share, bytes. */
-  cacheBytes: bytes().default(64 * MIB),
+  cacheBytes: bytes().default(32 * MIB),
   /** How long an access grant is valid. */
   grantMs: ms().default(60 * MINUTE_MS),
 });
