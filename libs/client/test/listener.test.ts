@@ -53,6 +53,7 @@ test('messages come one after the other and are acknowledged when the handler is
 
 test('it comes back as the same listener, and a repeat of what it is through with is only acknowledged', async () => {
   const { peer, stop, listen } = await setUp();
+  peer.stats = { ...peer.stats, distribution: 'all' };
   peer.onAck = (offset, socket) => {
     // The first connection breaks before the acknowledgement is durable.
     if (peer.connects.length === 1) socket.terminate();
@@ -75,7 +76,30 @@ test('it comes back as the same listener, and a repeat of what it is through wit
   const [first, second] = peer.connects.map((url) => new URL(url, peer.url).searchParams);
   expect(second?.get('listener')).toBe(first?.get('listener'));
   expect(first?.get('filter')).toBe("key = 'k'");
-  expect([first?.get('from'), second?.get('from')]).toEqual(['earliest', null]);
+  expect([first?.get('from'), second?.get('from')]).toEqual(['earliest', '8']);
+});
+
+test('of a router to all it goes on where it was, though it came back late; of one to one the node knows', async () => {
+  for (const [distribution, places] of [
+    ['all', ['5', '21']],
+    ['one', [null, null]],
+  ] as const) {
+    const { peer, stop, listen } = await setUp();
+    peer.stats = { ...peer.stats, distribution };
+    peer.onConnect = (socket) => socket.send(frame(19 + peer.connects.length));
+    peer.onAck = (_offset, socket) => {
+      if (peer.connects.length === 1) socket.terminate();
+      else stop.abort();
+    };
+    await listen(() => {});
+    expect(peer.connects.map((url) => new URL(url, peer.url).searchParams.get('from'))).toEqual(places);
+  }
+});
+
+test('a name that is no router is told of at once', async () => {
+  const { peer, listen } = await setUp();
+  peer.stats = { queue: 'shop/work', depth: 1 };
+  await expect(listen(() => {})).rejects.toMatchObject({ code: 'rejected' });
 });
 
 test('a message whose handler runs while the connection is lost is not handled twice', async () => {
@@ -135,7 +159,10 @@ test('any node will do', async () => {
 });
 
 test('a refusal of the node ends it with what the node said', async () => {
-  const server = createServer((_request, response) => response.end()).listen(0, '127.0.0.1');
+  const server = createServer((_request, response) => {
+    const stats = { router: 'r', distribution: 'one', subscriptions: 0 };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(stats));
+  }).listen(0, '127.0.0.1');
   server.on('upgrade', (_request, socket) => {
     const body = JSON.stringify({ code: 'no_such_name', status: 404, detail: 'no role' });
     socket.end(

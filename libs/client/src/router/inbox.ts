@@ -25,6 +25,7 @@ export class Inbox {
   readonly #waiting = new Map<number, RouterMessage>();
   readonly #running = new Map<number, Promise<void>>();
   readonly #done = new Set<number>();
+  #highest: number | undefined;
   readonly #stopped = new AbortController();
 
   constructor(options: InboxOptions) {
@@ -38,6 +39,7 @@ export class Inbox {
 
   take(message: RouterMessage): void {
     const { offset } = message;
+    this.#highest = Math.max(this.#highest ?? 0, offset);
     if (this.#done.has(offset)) this.#options.acknowledge(offset);
     else if (!this.#running.has(offset) && !this.#stopped.signal.aborted) {
       this.#waiting.set(offset, message);
@@ -45,9 +47,24 @@ export class Inbox {
     }
   }
 
+  /** Everything before it is done with; undefined as long as nothing has come. */
+  get resumeAt(): number | undefined {
+    if (this.#highest === undefined) return undefined;
+    const open = [...this.#running.keys(), ...this.#waiting.keys()];
+    return open.reduce((least, offset) => Math.min(least, offset), this.#highest + 1);
+  }
+
   /** It will not be repeated. */
-  settled(offset: number): void {
+  forget(offset: number): void {
     this.#done.delete(offset);
+  }
+
+  /** Nothing before `offset` will be repeated. */
+  forgetBefore(offset: number): void {
+    for (const done of this.#done) {
+      if (done >= offset) return;
+      this.#done.delete(done);
+    }
   }
 
   /** The connection is gone: what was not begun is handed out again, to this listener or to another. */

@@ -5,6 +5,7 @@ import { Backoff } from '../backoff.ts';
 import { checkFunction, wholeNumber } from '../checks.ts';
 import type { Door } from '../door.ts';
 import { isVaultClientError, VaultClientError } from '../errors.ts';
+import { askNameStats } from '../names/stats.ts';
 import type { CallOptions } from '../questions.ts';
 import { type ReadFrom, toPlace, toQuery } from '../read/start.ts';
 import { Inbox } from './inbox.ts';
@@ -75,8 +76,10 @@ class Listener {
   readonly #inbox: Inbox;
   /** What the program does with problems has failed itself. */
   readonly #fatal = new AbortController();
-  /** Where to, the first time; one that comes back goes on where it was. */
+  /** Where to begin, as long as nothing has come. */
   #from: string | undefined;
+  /** The node gives out from where it is told: what comes while there is no connection is not missed. */
+  #resumes = false;
   #socket: Socket | undefined;
 
   constructor(door: Door, name: string, handler: ListenerHandler, options: ListenerOptions) {
@@ -101,6 +104,7 @@ class Listener {
     const asking = this.#door.asking(this.#options);
     const signal = AbortSignal.any([asking.signal, this.#fatal.signal]);
     try {
+      await this.#findPlace();
       await this.#stayConnected(signal, asking.giveUpAfterMs);
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -109,6 +113,15 @@ class Listener {
     }
     // The caller's own signal ends it well; anything else is a failure.
     if (!this.#options.signal?.aborted) signal.throwIfAborted();
+  }
+
+  /** Of a router that distributes to one, the node itself knows what a listener that comes back has not acknowledged. */
+  async #findPlace(): Promise<void> {
+    const stats = await askNameStats(this.#door, this.#name, this.#options);
+    if (stats.role !== 'router')
+      throw new VaultClientError('rejected', `${this.#name} is a ${stats.role}, not a router`);
+    this.#resumes = stats.distribution === 'all';
+    if (this.#resumes && stats.nextOffset !== undefined) this.#from ??= String(stats.nextOffset);
   }
 
   async #stayConnected(signal: AbortSignal, giveUpAfterMs: number): Promise<void> {
@@ -148,7 +161,6 @@ class Listener {
         this.#socket = socket;
         if (signal.aborted) leave();
         context.nodes.reached(url);
-        this.#from = undefined;
         onOpen();
         this.#options.onConnected?.({ id: this.#id, url });
       });
@@ -168,7 +180,8 @@ class Listener {
   #connect(url: string, onOpen: (socket: Socket) => void): Promise<SocketEnd> {
     const query = new URLSearchParams({ listener: this.#id });
     if (this.#options.filter !== undefined) query.set('filter', this.#options.filter);
-    if (this.#from !== undefined) query.set('from', this.#from);
+    const from = (this.#resumes ? this.#inbox.resumeAt?.toString() : undefined) ?? this.#from;
+    if (from !== undefined) query.set('from', from);
     return connection({
       url,
       path: `/${this.#name}?${query}`,
@@ -194,12 +207,18 @@ class Listener {
       const frame: unknown = JSON.parse(text);
       if (!isMembers(frame)) return;
       if (frame.type === 'message') this.#inbox.take(new RouterMessage(text, frame));
-      else if (frame.type === 'acked' && typeof frame.offset === 'number') this.#inbox.settled(frame.offset);
+      else if (frame.type === 'acked' && typeof frame.offset === 'number') this.#acked(frame.offset);
       if (this.#inbox.waiting > MAX_WAITING) this.#socket?.terminate();
     } catch {
       // Not the protocol that was agreed upon: another node may speak it.
       this.#socket?.terminate();
     }
+  }
+
+  #acked(offset: number): void {
+    if (!this.#resumes) this.#inbox.forget(offset);
+    // What lies behind a message that is not through yet comes again with it.
+    else this.#inbox.forgetBefore(this.#inbox.resumeAt ?? 0);
   }
 
   /** What has been begun is brought to its end and acknowledged, before the goodbye. */

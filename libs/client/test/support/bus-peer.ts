@@ -24,6 +24,7 @@ export class BusPeer {
   readonly acks: number[] = [];
   readonly connects: string[] = [];
   lockMs = 60_000;
+  stats: object = { router: 'shop/work', distribution: 'one', subscriptions: 0, nextOffset: 5 };
   /** Answers something else, or breaks off; true when it has. */
   instead: Instead = () => false;
   onAck: (offset: number, socket: WebSocket) => void = (offset, socket) =>
@@ -88,7 +89,7 @@ export class BusPeer {
     if (resource === 'head') this.#head(method, Number(parameters.get('timeout')), response);
     else if (resource === 'locks')
       this.#lock(method, decodeURIComponent(id), verb, parameters, body, response);
-    else this.answer(response, 200, {});
+    else this.answer(response, 200, this.stats);
   }
 
   #head(method: string, timeout: number, response: ServerResponse): void {
