@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { Queues, Relay, type RelaySettings, routersOf } from '@message-vault/bus';
+import { Queues, Relay, type RelaySettings, type Routers, routersOf } from '@message-vault/bus';
 import {
   ChunkCache,
   type Leadership,
@@ -41,6 +41,8 @@ import {
 export class TestNode {
   readonly storage: Storage;
   readonly relay: Relay;
+  /** No dispatcher runs here: a test that wants one brings it along. */
+  routers: Routers = routersOf(() => undefined);
   readonly queues: Queues;
   /** Nodes of a cluster hear of each other's. */
   readonly wakeup: Wakeup;
@@ -96,7 +98,7 @@ export class TestNode {
     return {
       status: () => this.status,
       queues: this.queues,
-      routers: routersOf(() => undefined),
+      routers: this.routers,
       relay: this.relay,
       live: () => this.alive,
       ready: () => this.readiness,
