@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { QueueDocument } from '@message-vault/metadata';
+import type { Timer } from '@message-vault/runtime';
 import type { QueueContext } from './context.ts';
 import { QueueError } from './errors.ts';
 import type { Lock } from './lock-id.ts';
@@ -13,15 +14,16 @@ export interface ReaderPlace {
   lock(lock: Lock): Promise<void>;
 }
 
-interface Waiting {
-  go(): void;
-}
-
 interface Queue {
   readonly list: Promise<ReaderList>;
+  /** The limit as of the newest policy seen. */
+  max: number;
   /** Places taken by those who wait for a message. */
   pending: number;
-  readonly waiting: Waiting[];
+  /** Those without a place, in order of arrival: each is called when it has one. */
+  readonly waiting: (() => void)[];
+  /** Fires when the next lock runs out, while somebody waits for a place. */
+  timer: Timer | undefined;
 }
 
 /** Queues with such a limit that a leader looks after. */
@@ -47,18 +49,11 @@ export class ConcurrentReaders {
     max: number,
     wait: { timeoutMs: number; signal: AbortSignal | undefined },
   ): Promise<ReaderPlace | undefined> {
-    const { runtime } = this.#context;
-    const deadline = runtime.monotonic() + wait.timeoutMs;
     const queue = this.#queue(document);
+    queue.max = max;
     const list = await queue.list;
-    while (list.inForce(runtime.now()) + queue.pending >= max) {
-      const leftMs = deadline - runtime.monotonic();
-      if (leftMs <= 0 || wait.signal?.aborted) return undefined;
-      const freeInMs = Math.max(1, list.nextEnd(runtime.now()) - runtime.now());
-      await this.#waitForPlace(queue, Math.min(leftMs, freeInMs), wait.signal);
-    }
-    queue.pending += 1;
-    return this.#place(queue, list);
+    const entered = await this.#waitForPlace(queue, list, wait);
+    return entered ? this.#place(queue, list) : undefined;
   }
 
   /** The lock holds longer. Errors as `ReaderPlace.lock`. */
@@ -72,7 +67,7 @@ export class ConcurrentReaders {
     const queue = this.#queue(document);
     const list = await queue.list;
     list.remove(keyOf(lock));
-    queue.waiting.shift()?.go();
+    this.#admit(queue, list);
   }
 
   #place(queue: Queue, list: ReaderList): ReaderPlace {
@@ -81,7 +76,7 @@ export class ConcurrentReaders {
       if (!pending) return;
       pending = false;
       queue.pending -= 1;
-      queue.waiting.shift()?.go();
+      this.#admit(queue, list);
     };
     return {
       leave,
@@ -95,20 +90,43 @@ export class ConcurrentReaders {
     };
   }
 
-  #waitForPlace(queue: Queue, maxMs: number, signal: AbortSignal | undefined): Promise<void> {
+  /** True when a place was taken. */
+  #waitForPlace(
+    queue: Queue,
+    list: ReaderList,
+    { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined },
+  ): Promise<boolean> {
     return new Promise((resolve) => {
-      const done = (): void => {
+      const end = (entered: boolean): void => {
         timer.cancel();
-        signal?.removeEventListener('abort', done);
-        const at = queue.waiting.indexOf(waiting);
-        if (at >= 0) queue.waiting.splice(at, 1);
-        resolve();
+        signal?.removeEventListener('abort', leave);
+        resolve(entered);
       };
-      const waiting: Waiting = { go: done };
-      const timer = this.#context.runtime.setTimer(maxMs, done);
-      queue.waiting.push(waiting);
-      signal?.addEventListener('abort', done, { once: true });
+      const leave = (): void => {
+        const at = queue.waiting.indexOf(enter);
+        if (at >= 0) queue.waiting.splice(at, 1);
+        end(false);
+      };
+      const enter = (): void => end(true);
+      const timer = this.#context.runtime.setTimer(timeoutMs, leave);
+      signal?.addEventListener('abort', leave, { once: true });
+      queue.waiting.push(enter);
+      this.#admit(queue, list);
     });
+  }
+
+  /** Gives out what places there are, first come, first served. */
+  #admit(queue: Queue, list: ReaderList): void {
+    const { runtime } = this.#context;
+    while (queue.waiting.length > 0 && list.inForce(runtime.now()) + queue.pending < queue.max) {
+      queue.pending += 1;
+      queue.waiting.shift()?.();
+    }
+    queue.timer?.cancel();
+    queue.timer = undefined;
+    if (queue.waiting.length === 0) return;
+    const freeInMs = Math.max(1, list.nextEnd(runtime.now()) - runtime.now());
+    queue.timer = runtime.setTimer(freeInMs, () => this.#admit(queue, list));
   }
 
   #queue({ queueId }: QueueDocument): Queue {
@@ -119,7 +137,7 @@ export class ConcurrentReaders {
         retryAfterMs: 1000,
       });
     const list = ReaderList.claim(this.#context, queueId, this.#epoch);
-    const queue: Queue = { list, pending: 0, waiting: [] };
+    const queue: Queue = { list, max: 1, pending: 0, waiting: [], timer: undefined };
     this.#queues.set(queueId, queue);
     list.catch(() => this.#queues.delete(queueId));
     return queue;

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { nobody, QueueBench, text } from './support/bench.ts';
+
+const long = { timeoutMs: 30_000, signal: undefined };
+
+async function counted(max: number) {
+  const bench = new QueueBench();
+  const queue = await bench.queue({ maxConcurrentReaders: max, lockDurationMs: 10_000 });
+  const leader = bench.node();
+  leader.lead(1);
+  await leader.enqueue(
+    queue,
+    Array.from({ length: 10 }, (_, at) => text(`${at}`)),
+  );
+  return { bench, queue, leader };
+}
+
+describe('a queue that limits its concurrent readers', () => {
+  it('has no more messages under lock than that, and goes on as each is settled', async () => {
+    const { bench, queue, leader } = await counted(2);
+    const waiting = Array.from({ length: 5 }, () => leader.receive(queue, long));
+    await bench.runtime.advance(1000);
+    expect(await leader.stats(queue)).toMatchObject({ locked: 2 });
+    for (const each of waiting) {
+      const held = await bench.runtime.run(each);
+      expect((await leader.stats(queue)).locked).toBeLessThanOrEqual(2);
+      await bench.runtime.run(leader.acknowledge(queue, held?.lock?.id ?? ''));
+    }
+    expect(await leader.stats(queue)).toMatchObject({ depth: 5, locked: 0 });
+  });
+
+  it('lets the next in when a lock runs out, and not before, renewals counted', async () => {
+    const { bench, queue, leader } = await counted(1);
+    const held = await bench.runtime.run(leader.receive(queue, nobody));
+    await bench.runtime.advance(8000);
+    await bench.runtime.run(leader.renew(queue, held?.lock?.id ?? ''));
+    const next = leader.receive(queue, long);
+    await bench.runtime.advance(9900);
+    expect(await leader.stats(queue)).toMatchObject({ locked: 1 });
+    expect(await bench.runtime.run(next)).toBeDefined();
+    expect(bench.runtime.monotonic()).toBeLessThan(18_500);
+  });
+
+  it('has nothing for whoever can not wait while all places are taken', async () => {
+    const { bench, queue, leader } = await counted(1);
+    await bench.runtime.run(leader.receive(queue, nobody));
+    expect(await bench.runtime.run(leader.receive(queue, nobody))).toBeUndefined();
+    expect(await bench.runtime.run(leader.receiveAndDelete(queue, nobody))).toBeUndefined();
+  });
+
+  it('does not take a place for what is received and deleted', async () => {
+    const { bench, queue, leader } = await counted(1);
+    for (let at = 0; at < 10; at += 1)
+      expect(await bench.runtime.run(leader.receiveAndDelete(queue, nobody))).toBeDefined();
+  });
+
+  it('is served by the leader only', async () => {
+    const { bench, queue } = await counted(1);
+    await expect(bench.node().receive(queue, nobody)).rejects.toMatchObject({ code: 'not_leader' });
+  });
+
+  it('keeps to its limit when another node begins to lead', async () => {
+    const { bench, queue, leader } = await counted(2);
+    const held = [];
+    for (let at = 0; at < 2; at += 1) held.push(await bench.runtime.run(leader.receive(queue, nobody)));
+    const next = bench.node();
+    next.lead(2);
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeUndefined();
+    await expect(bench.runtime.run(leader.renew(queue, held[0]?.lock?.id ?? ''))).rejects.toMatchObject({
+      code: 'not_leader',
+    });
+    await bench.runtime.run(next.acknowledge(queue, held[1]?.lock?.id ?? ''));
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeDefined();
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeUndefined();
+    // The old one does not know yet; whatever it gives out now has to be refused by what the new one wrote.
+    await bench.runtime.run(leader.acknowledge(queue, held[0]?.lock?.id ?? ''));
+    await expect(bench.runtime.run(leader.receive(queue, nobody))).rejects.toMatchObject({
+      code: 'not_leader',
+    });
+    await bench.runtime.advance(10_001);
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeDefined();
+  });
+
+  it('gives a message back whose lock could not be written down', async () => {
+    const { bench, queue, leader } = await counted(1);
+    let puts = 0;
+    bench.fault = ({ operation, target }) =>
+      operation === 'documents.put' && target.startsWith('queue-readers/') && ++puts > 1
+        ? { kind: 'refuse', code: 'throttled' }
+        : undefined;
+    await expect(bench.runtime.run(leader.receive(queue, nobody))).rejects.toMatchObject({
+      code: 'throttled',
+    });
+    bench.fault = () => undefined;
+    expect(await leader.stats(queue)).toMatchObject({ depth: 10, locked: 0 });
+    expect(await bench.runtime.run(leader.receive(queue, nobody))).toMatchObject({ delivery: 1 });
+  });
+});
