@@ -219,7 +219,7 @@ describe('a WebSocket through a node that does not lead', () => {
   });
 
   it('is closed with 1012 when another leads and the one before gives no sign', async () => {
-    const { leader, follower } = await startCluster();
+    const { follower } = await startCluster();
     const listener = await connectListener(follower.url);
     // As a frozen process: connections stay, nothing is answered.
     answerNoPings();

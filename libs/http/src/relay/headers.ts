@@ -8,14 +8,18 @@ const OURS = /^(vault-.*|x-request-id)$/;
 const FORWARDING = /^x-forwarded-(for|host|proto|prefix)$/;
 
 /**
- * Where a request really came from, for the listener: the chain of addresses, and host and scheme as the client used
- * them. The first node a request comes to says so, those after it only add to the chain.
+ * Where a request came from, for the listener: the chain of addresses, and host and scheme as the client used them. The
+ * first node a request comes to says so, or the proxy it trusts; the nodes after it only add to the chain.
  */
-export function forwardingHeaders({ req }: Exchange, name: string): Record<string, string> {
+export function forwardingHeaders(
+  { options }: HttpContext,
+  { req }: Exchange,
+  name: string,
+): Record<string, string> {
   const { headers, socket } = req;
-  const byNode = headers[FORWARDED] !== undefined;
+  const believed = headers[FORWARDED] !== undefined || options.trustForwardedProto === true;
   const secure = 'encrypted' in socket && socket.encrypted === true;
-  const given = (header: string): string | undefined => (byNode ? single(headers[header]) : undefined);
+  const given = (header: string): string | undefined => (believed ? single(headers[header]) : undefined);
   const chain = [single(headers['x-forwarded-for']), socket.remoteAddress];
   return {
     'x-forwarded-for': chain.filter((address) => address !== undefined).join(', '),
@@ -42,7 +46,7 @@ export function requestHeaders(context: HttpContext, exchange: Exchange, name: s
     const name = header.toLowerCase();
     return !HOP_BY_HOP.has(name) && !dropped.has(name) && !FORWARDING.test(name);
   });
-  const added = Object.entries(forwardingHeaders(exchange, name));
+  const added = Object.entries(forwardingHeaders(context, exchange, name));
   return [...kept, ...added, ['x-request-id', requestId]];
 }
 

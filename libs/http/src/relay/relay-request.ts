@@ -69,7 +69,7 @@ async function passOn({ context, exchange, target, bodies, document }: RoleReque
   try {
     await forward(context, exchange, target.url, bodies, {
       bodyLimits: bodyLimits(context),
-      headers: forwardingHeaders(exchange, document.name),
+      headers: forwardingHeaders(context, exchange, document.name),
       lasting: { headersTimeoutMs: answerTimeoutMs + settleMs + WAY_MS },
     });
   } catch (error) {

@@ -3,8 +3,9 @@ import type { Duplex } from 'node:stream';
 import type { NameDocument } from '@message-vault/metadata';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { sendError } from '../answer.ts';
-import { authorize, type Exchange, type HttpContext, openExchange } from '../exchange.ts';
+import { accessOf, authorize, type Exchange, type HttpContext, openExchange } from '../exchange.ts';
 import { routerSocketService } from '../listener/router-socket.ts';
+import { checkTransport } from '../names/protection.ts';
 import { HttpProblem } from '../problems.ts';
 import { listenService } from '../relay/listen-service.ts';
 import { type NameTarget, parseTarget } from '../target.ts';
@@ -19,6 +20,7 @@ interface Offer {
     SocketService<NameDocument>,
     'action' | 'route' | 'subprotocol' | 'subprotocolRequired' | 'maxMessageBytes'
   >;
+  readonly document: NameDocument;
   prepare(): PreparedSocket | Promise<PreparedSocket>;
 }
 
@@ -97,9 +99,14 @@ export class Upgrades {
     if (target.kind === 'node')
       throw new HttpProblem('no_such_resource', 'this node has no WebSocket at this path');
     const offer = await this.#offer(exchange, target);
-    const { service } = offer;
+    const { service, document } = offer;
     exchange.route = service.route;
-    await authorize(context, exchange, { action: service.action, name: target.name });
+    checkTransport(context, exchange, document.policy);
+    await authorize(context, exchange, {
+      action: service.action,
+      name: target.name,
+      ...accessOf(document),
+    });
     checkProtocol(req, service.subprotocol, service.subprotocolRequired);
     const accept = (): VaultSocket | undefined => this.#accept(exchange, socket, head, offer);
     if (!context.ports.status().takesWrites) return await passOn(context, exchange, target, accept);
@@ -181,6 +188,7 @@ function offerOf<D extends NameDocument>(
 ): Offer {
   return {
     service,
+    document: request.document,
     prepare: () => service.prepare(request),
   };
 }
