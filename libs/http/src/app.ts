@@ -14,6 +14,7 @@ import {
   rememberExchange,
 } from './exchange.ts';
 import { Places } from './listener/places.ts';
+import { isPolicyType } from './names/policies.ts';
 import type { HttpOptions } from './options.ts';
 import type { NodePorts } from './ports.ts';
 import { HttpProblem } from './problems.ts';
@@ -112,6 +113,7 @@ function frontDoor(context: HttpContext, routes: Express, names: NameDoor): Requ
         names.serve(exchange, target).catch((error: unknown) => fail(context, exchange, error));
         return;
       }
+      if (req.method === 'POST' && isPolicyType(req.headers['content-type'])) throw reservedName(target.url);
       req.url = target.url;
       rememberExchange(exchange, target);
       routes(req, res);

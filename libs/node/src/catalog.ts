@@ -6,6 +6,7 @@ import {
   type NameRole,
   type QueueDocument,
   type RouterDocument,
+  summaryOf,
 } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
 import { isStorageError, type Storage } from '@message-vault/storage';
@@ -114,12 +115,17 @@ export class Catalog {
   async listChildren(name: string, page: PageRequest): Promise<NamePage> {
     const children = new Map<string, NameRole>();
     let cursor: string | undefined;
+    const deadLetters = this.#deadLettersOf(await this.lookup(name));
+    if (deadLetters !== undefined && (await seesDeadLetters(page, deadLetters)))
+      children.set(deadLetters.name, 'queue');
     do {
       const listed = await this.list(`${name}/`, { limit: MAX_LISTED, cursor, sees: page.sees });
       for (const each of listed.names) addChild(children, name, each);
       cursor = listed.cursor;
     } while (cursor !== undefined && countAfter(children, page.cursor) <= page.limit);
-    const after = [...children].filter(([child]) => page.cursor === undefined || child > page.cursor);
+    const after = [...children]
+      .sort(byName)
+      .filter(([child]) => page.cursor === undefined || child > page.cursor);
     const names = after.slice(0, page.limit).map(([child, role]) => ({ name: child, role }));
     return { names, cursor: after.length > page.limit ? names.at(-1)?.name : undefined };
   }
@@ -223,6 +229,14 @@ export function hasDeadLetters(
 
 export function isOver({ expiresAt }: { readonly expiresAt?: number | undefined }, now: number): boolean {
   return expiresAt !== undefined && expiresAt <= now;
+}
+
+async function seesDeadLetters({ sees }: PageRequest, queue: QueueDocument): Promise<boolean> {
+  return (await sees?.({ name: queue.name, summary: summaryOf(queue) })) ?? true;
+}
+
+function byName([one]: [string, NameRole], [other]: [string, NameRole]): number {
+  return one < other ? -1 : 1;
 }
 
 function addChild(

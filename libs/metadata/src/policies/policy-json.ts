@@ -49,7 +49,7 @@ export function fixedDifferences(now: RolePolicy, next: RolePolicy): string[] {
 
 /** `json` with the fixed fields it leaves out as they are in `now`, so that leaving one out doesn't mean its default. */
 export function withFixedFields(json: unknown, now: RolePolicy): unknown {
-  if (!isObject(json)) return json;
+  if (!isObject(json) || (json.role ?? now.role) !== now.role) return json;
   const current = formatPolicy(now);
   const fixed = POLICY_FIELDS[now.role].filter((field) => field.fixed === true && !(field.name in json));
   return { ...Object.fromEntries(fixed.map(({ name }) => [name, current[name]])), ...json };

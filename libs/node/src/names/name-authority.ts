@@ -6,6 +6,7 @@ import {
   epochOf,
   fixedDifferences,
   type NameDocument,
+  PolicyError,
   type RemovedName,
   type RolePolicy,
   type StreamPolicy,
@@ -51,6 +52,7 @@ export class NameAuthority {
   /** Gives `name` a role. Errors: HttpProblem `name_taken`, LogError, StorageError. */
   assign(name: string, rolePolicy: RolePolicy): Promise<NameDocument> {
     return this.#locks.with(name, async () => {
+      this.#mustHaveTime(rolePolicy);
       const before = await this.#free(name, rolePolicy.role);
       const document = newDocument(this.#options.runtime, name, rolePolicy, this.#options.leadership.epoch);
       await this.#keepInMind(document, 'making');
@@ -85,7 +87,9 @@ export class NameAuthority {
     return this.#locks.with(name, async () => {
       for (let tries = 1; ; tries += 1) {
         const { document, stored } = await this.#live(name);
-        const next = changed(document, edit(document), this.#options.leadership.epoch);
+        const rolePolicy = edit(document);
+        this.#mustHaveTime(rolePolicy);
+        const next = changed(document, rolePolicy, this.#options.leadership.epoch);
         await this.#announce(name);
         if (await this.#replace(next, stored, tries)) return next;
       }
@@ -275,6 +279,11 @@ export class NameAuthority {
   #done(name: string, document: NameDocument | undefined): void {
     this.#options.catalog.learn(name, document);
     this.#options.announced();
+  }
+
+  #mustHaveTime({ policy }: RolePolicy): void {
+    if (!isOver(policy, this.#options.runtime.now())) return;
+    throw new PolicyError('expirationInstant', 'expirationInstant is over', 'an instant to come');
   }
 
   #isOver(document: NameDocument): boolean {
