@@ -174,6 +174,7 @@ class Sender implements WebhookSender {
       giveUp.abort(new Error(`no answer within ${timeoutMs} ms`)),
     );
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     this.#underWay.add(giveUp);
     let answered = false;
     try {

@@ -215,6 +215,14 @@ describe('a push', () => {
     expect(all.transport.sent).toHaveLength(2);
   });
 
+  it('that was given up before it began is not sent', async () => {
+    const all = lab();
+    const given = AbortSignal.abort(new Error('no longer wanted'));
+    expect(await all.push('a.example', {}, given)).toEqual({ outcome: 'retry', reason: 'no longer wanted' });
+    await prove(all, 'a.example');
+    expect(all.transport.sent).toHaveLength(1);
+  });
+
   it('is put off when too many wait already', async () => {
     const all = lab({ maxWaiting: 2 });
     for (let index = 0; index < 3; index += 1) void all.push('a.example');

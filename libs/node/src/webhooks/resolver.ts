@@ -10,11 +10,12 @@ const EMPTY = new Set(['ENODATA', 'ENOTFOUND']);
 /**
  * Looks names up at the machine's name servers, afresh each time. Not with getaddrinfo: that runs on a few threads
  * which the whole process shares, so that names whose servers never answer would hold up all others. The price is that
- * /etc/hosts and search domains don't count.
+ * /etc/hosts and search domains don't count. `servers` are asked instead of the machine's: addresses with ports.
  */
-export function nameServerResolver(): ResolveName {
+export function nameServerResolver(options: { servers?: readonly string[] } = {}): ResolveName {
   return async (hostname, signal) => {
     const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: TRIES });
+    if (options.servers !== undefined) resolver.setServers(options.servers);
     const cancel = (): void => resolver.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
