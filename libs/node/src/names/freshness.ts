@@ -80,6 +80,8 @@ export class Freshness {
     this.#known = changes;
     const missed = changes.sequence - (known?.sequence ?? 0);
     if (known === undefined) this.#options.changing(undefined);
+    // What was announced before this node knew of anything may not have been made yet.
+    if (known === undefined) this.#unsettle(changes.recent);
     else if (missed < 0 || missed > changes.recent.length) this.#unsettleAll();
     // What an older leader announced may still be on its way when the next one has begun.
     else if (changes.epoch !== known.epoch) this.#unsettle(changes.recent);
