@@ -9,6 +9,7 @@ import { Lanes } from './lanes.ts';
 import { Lookups } from './lookups.ts';
 import { pushHeaders } from './push-headers.ts';
 import { defaultWebhookSettings, type WebhookSettings } from './settings.ts';
+import { checkWebhookSecret } from './signature.ts';
 import type { WebhookGrant, WebhookTarget } from './target.ts';
 import {
   type ResolveName,
@@ -33,8 +34,8 @@ export interface PushOptions {
 
 export interface WebhookSender {
   /**
-   * Asks the target whether it wants to be pushed to by `origin`, a DNS name that stands for this vault. Throws
-   * WebhookError; what it agreed to goes into the WebhookTarget of the pushes.
+   * Asks the target whether it wants to be pushed to by `origin`, a DNS name that stands for this vault, if its URL and
+   * secrets are such that it can be. Throws WebhookError; what it agreed to goes into the WebhookTarget of the pushes.
    */
   handshake(target: WebhookTarget, origin: string, signal: AbortSignal): Promise<WebhookGrant>;
   /**
@@ -82,6 +83,7 @@ class Sender implements WebhookSender {
 
   async handshake(target: WebhookTarget, origin: string, signal: AbortSignal): Promise<WebhookGrant> {
     const lane = this.#lanes.of(target.url);
+    target.secrets.forEach(checkWebhookSecret);
     const headers = { 'webhook-request-origin': origin };
     const timeoutMs = this.#settings.handshakeTimeoutMs;
     lane.users += 1;

@@ -303,6 +303,14 @@ describe('the handshake', () => {
     });
   });
 
+  it('is not even tried with a secret that could not sign', async () => {
+    const all = lab();
+    const target = { url: 'https://a.example/', secrets: ['abc'] };
+    const granted = all.sender.handshake(target, 'vault.example.com', new AbortController().signal);
+    await expect(granted).rejects.toMatchObject({ code: 'bad_secret' });
+    expect(all.transport.sent).toHaveLength(0);
+  });
+
   it('is not even tried with an address that is not pushed to', async () => {
     const all = lab({}, { 'a.example': [{ address: '10.0.0.1', family: 4 }] });
     await expect(shake(all)).rejects.toMatchObject({ code: 'forbidden_target' });
