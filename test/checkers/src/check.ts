@@ -1,3 +1,4 @@
+import { type BusCheckEvent, BusChecker } from './bus/check.ts';
 import { endChecks } from './checks/at-the-end.ts';
 import { LeaderCheck } from './checks/leaders.ts';
 import { PassCheck } from './checks/passes.ts';
@@ -16,20 +17,37 @@ export interface Verdict {
 }
 
 /**
- * Judges a history as it comes in, without keeping it: about 70 bytes a message, whatever the number of reads.
+ * Judges a history as it comes in, without keeping it: about 70 bytes a message, whatever the number of reads. (What goes
+ * through queues and routers is kept: about a kilobyte a message.)
  * Events of different recorders may come in any order, except that those of one producer, one consumer and one
- * observer come in theirs, and a `final` before the reads of its consumer.
+ * observer come in theirs, a `final` before the reads of its consumer, a `place` before all that is said of it, and a
+ * `start` before its message is given to anybody.
  */
 export class HistoryChecker {
   readonly #streams = new Map<string, StreamLedger>();
   readonly #findings = new Findings();
   readonly #passes = new PassCheck();
   readonly #leaders = new LeaderCheck();
+  readonly #bus = new BusChecker();
   #events = 0;
 
   /** Throws HistoryError when the history contradicts itself. */
   add(event: HistoryEvent): void {
     this.#events += 1;
+    const ofBus = this.#ofBus(event);
+    if (ofBus === undefined) this.#addToStreams(event);
+    else {
+      this.#bus.add(ofBus, this.#findings);
+      if (ofBus.kind === 'read') this.#passes.add(ofBus, this.#findings);
+    }
+  }
+
+  /** Accepted by queues and routers, and not yet come to everything they are for. */
+  outstanding(): number {
+    return this.#bus.outstanding();
+  }
+
+  #addToStreams(event: HistoryEvent): void {
     switch (event.kind) {
       case 'start':
         this.#stream(event.stream).producerNamed(event.producer).start(event);
@@ -61,13 +79,31 @@ export class HistoryChecker {
 
   /** The verdict on everything added. */
   finish(): Verdict {
-    const messages = { started: 0, acked: 0, failed: 0, unknown: 0, stored: 0 };
+    const messages: Verdict['messages'] = this.#bus.finish(this.#findings);
     for (const stream of this.#streams.values()) {
       for (const check of endChecks) check(stream, this.#findings);
       count(stream, messages);
     }
     const findings = this.#findings.list();
     return { ok: findings.length === 0, findings, events: this.#events, messages };
+  }
+
+  /** The event, if it is about queues and routers, or the streams that they fill. */
+  #ofBus(event: HistoryEvent): BusCheckEvent | undefined {
+    switch (event.kind) {
+      case 'leader':
+      case 'mark':
+      case 'ack':
+        return undefined;
+      case 'start':
+      case 'fail':
+      case 'unknown':
+      case 'read':
+      case 'final':
+        return this.#bus.knows(event.stream) ? event : undefined;
+      default:
+        return event;
+    }
   }
 
   #ack(event: PublishAck): void {

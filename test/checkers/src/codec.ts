@@ -10,9 +10,13 @@ export const hashOf = (value: Uint8Array | string): number => crc32(value);
 /** One line, without its end. */
 export const encodeEvent = (event: HistoryEvent): string => JSON.stringify(event);
 
-type FieldKind = 'text' | 'text or null' | 'time' | 'count' | 'integer';
+/** A list of texts means one of them. */
+type FieldKind = 'text' | 'text or null' | 'texts' | 'time' | 'count' | 'integer' | readonly string[];
 
 const message = { at: 'time', stream: 'text', producer: 'text', sequence: 'count' } as const;
+const given = { at: 'time', producer: 'text', sequence: 'count' } as const;
+const ofLock = { at: 'time', lock: 'text' } as const;
+const settlement = ['acknowledged', 'given-back', 'dead-lettered'] as const;
 
 /** Required fields of each kind of event, and optional ones. */
 const SHAPES: Readonly<
@@ -48,6 +52,33 @@ const SHAPES: Readonly<
   },
   leader: { required: { at: 'time', observer: 'text', nodeId: 'text', epoch: 'count' } },
   mark: { required: { at: 'time', name: 'text' } },
+  place: {
+    required: { at: 'time', name: 'text', role: ['router', 'queue', 'stream', 'subscriber'] },
+    optional: { distribution: ['all', 'one'], targets: 'texts' },
+  },
+  accepted: { required: message, optional: { sequenceNumber: 'count' } },
+  locked: {
+    required: {
+      ...given,
+      ...ofLock,
+      queue: 'text',
+      consumer: 'text',
+      copy: 'text',
+      hash: 'integer',
+      delivery: 'count',
+      until: 'time',
+    },
+  },
+  renewed: { required: { ...ofLock, until: 'time' } },
+  settling: { required: { ...ofLock, how: settlement } },
+  settled: { required: { ...ofLock, how: settlement } },
+  'lock-lost': { required: ofLock },
+  pushed: { required: { ...given, subscriber: 'text', hash: 'integer' } },
+  taken: { required: { ...given, subscriber: 'text' } },
+  'dead-letter': {
+    required: { ...given, of: 'text', hash: 'integer', reason: 'text', source: 'text' },
+  },
+  'at-rest': { required: { at: 'time' } },
 };
 
 /** Prepared once: millions of lines are checked against it. */
@@ -81,16 +112,20 @@ function problemOf(value: unknown): string | undefined {
   if (!fields) return `no such kind of event: ${String(value.kind)}`;
   for (const [name, kind] of fields.required) {
     if (!fits(value[name], kind))
-      return `${name} of ${value.kind} should be a ${kind}, not ${JSON.stringify(value[name])}`;
+      return `${name} of ${value.kind} should be ${saying(kind)}, not ${JSON.stringify(value[name])}`;
   }
   for (const [name, kind] of fields.optional) {
     if (value[name] !== undefined && !fits(value[name], kind))
-      return `${name} of ${value.kind} should be a ${kind}`;
+      return `${name} of ${value.kind} should be ${saying(kind)}`;
   }
   return undefined;
 }
 
+const saying = (kind: FieldKind): string => (typeof kind === 'string' ? `a ${kind}` : kind.join(' or '));
+
 function fits(value: unknown, kind: FieldKind): boolean {
+  if (typeof kind !== 'string') return typeof value === 'string' && kind.includes(value);
+  if (kind === 'texts') return Array.isArray(value) && value.every((each) => typeof each === 'string');
   if (kind === 'text') return typeof value === 'string';
   if (kind === 'text or null') return typeof value === 'string' || value === null;
   if (kind === 'time') return Number.isFinite(value);

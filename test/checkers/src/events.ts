@@ -1,3 +1,5 @@
+import type { BusEvent } from './bus/events.ts';
+
 /**
  * A history: what producers, consumers and observers of a cluster saw, one event a line of JSON.
  *
@@ -6,6 +8,7 @@
  * into the message, so that whoever reads it knows which it is. `hash` is the CRC-32 of its value (`hashOf`).
  */
 export type HistoryEvent =
+  | BusEvent
   | PublishStart
   | PublishAck
   | PublishFail

@@ -1,6 +1,6 @@
 /** What can be wrong with what a cluster did. The comment names the invariant of the protocol it breaks. */
 export type CheckName =
-  /** An acknowledged message is not in the final read (I1). */
+  /** An acknowledged message is not in the final read (I1), or went from a queue and nobody has dealt with it. */
   | 'lost'
   /** A message stands twice in the stream, or a consumer was given a place of it twice (I5). */
   | 'duplicated'
@@ -23,7 +23,19 @@ export type CheckName =
   /** Epochs went back, for one observer or along the stream (I8). */
   | 'epoch-back'
   /** There is no final read of a stream that was published to, so that nothing can be said of what was lost. */
-  | 'incomplete';
+  | 'incomplete'
+  /** A router has a message and a subscriber it is for never got it. */
+  | 'missed'
+  /** Two subscribers acknowledged one message of a router that gives each to one. */
+  | 'two-takers'
+  /** A message was given to a consumer while another one had it under lock. */
+  | 'lock-broken'
+  /** A lock was good for settling a message that somebody else had been given meanwhile. */
+  | 'settled-late'
+  /** A message was given out again after its acknowledgement. */
+  | 'given-again'
+  /** Among the dead letters without a reason, or not among them with one. */
+  | 'dead-letters';
 
 export interface Finding {
   check: CheckName;

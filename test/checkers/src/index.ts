@@ -1,3 +1,4 @@
+export type * from './bus/events.ts';
 export { checkHistory, HistoryChecker, type Verdict } from './check.ts';
 export { encodeEvent, hashOf, MAX_COUNT, parseEvent } from './codec.ts';
 export * from './events.ts';

@@ -49,7 +49,7 @@ export class WriteGaps {
   #count = 0;
 
   add(event: HistoryEvent): void {
-    if (event.kind === 'ack') this.#acks.set(this.#count++, event.at);
+    if (event.kind === 'ack' || event.kind === 'accepted') this.#acks.set(this.#count++, event.at);
     else if (event.kind === 'mark') this.#marks.push({ name: event.name, at: event.at });
   }
 

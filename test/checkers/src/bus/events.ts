@@ -1,0 +1,137 @@
+/**
+ * What happens to messages in queues and routers. A message is still known by its producer and its place in that
+ * producer's own count; a producer publishes to one name only. `start`, `fail` and `unknown` of a publish are those of
+ * streams; what a stream or a router holds in the end is told by `final` and `read`.
+ */
+export type BusEvent =
+  | Place
+  | Accepted
+  | Locked
+  | Renewed
+  | Settling
+  | Settled
+  | LockLost
+  | Pushed
+  | Taken
+  | DeadLetter
+  | AtRest;
+
+export type PlaceRole = 'router' | 'queue' | 'stream' | 'subscriber';
+
+/**
+ * A name, or a subscriber of a router that has no name (webhook, listener; the recorder gives it one). Comes before
+ * anything else is said of it.
+ */
+export interface Place {
+  kind: 'place';
+  at: number;
+  name: string;
+  role: PlaceRole;
+  /** Of routers. */
+  distribution?: 'all' | 'one';
+  /** Of routers: where its messages go. */
+  targets?: string[];
+}
+
+/** A queue or router has taken a message (202): it must come to all it is for. */
+export interface Accepted {
+  kind: 'accepted';
+  at: number;
+  stream: string;
+  producer: string;
+  sequence: number;
+  /** In the router's own stream; queues have none. */
+  sequenceNumber?: number;
+}
+
+/** A consumer was given a message under lock. */
+export interface Locked {
+  kind: 'locked';
+  /** When the consumer had it: the lock is older. */
+  at: number;
+  queue: string;
+  consumer: string;
+  /** Unlike any other of the history. */
+  lock: string;
+  /** Which of the queue's entries it is: a queue may hold a message twice, which is no fault of its locks. */
+  copy: string;
+  producer: string;
+  sequence: number;
+  hash: number;
+  /** 1 for the first. */
+  delivery: number;
+  /** Until when the lock holds, on the clock of the history. */
+  until: number;
+}
+
+/** The lock was renewed. */
+export interface Renewed {
+  kind: 'renewed';
+  at: number;
+  lock: string;
+  until: number;
+}
+
+export type Settlement = 'acknowledged' | 'given-back' | 'dead-lettered';
+
+/** A consumer is about to say what becomes of a message. Whatever comes of it, it does not hold the message any more. */
+export interface Settling {
+  kind: 'settling';
+  at: number;
+  lock: string;
+  how: Settlement;
+}
+
+/** And was told that it is done. Without this it may have been done, or not. */
+export interface Settled {
+  kind: 'settled';
+  at: number;
+  lock: string;
+  how: Settlement;
+}
+
+/** And was told that the lock does not hold any more: it was not done. */
+export interface LockLost {
+  kind: 'lock-lost';
+  at: number;
+  lock: string;
+}
+
+/** A subscriber was given a message. */
+export interface Pushed {
+  kind: 'pushed';
+  at: number;
+  subscriber: string;
+  producer: string;
+  sequence: number;
+  hash: number;
+}
+
+/** And has acknowledged it. */
+export interface Taken {
+  kind: 'taken';
+  at: number;
+  subscriber: string;
+  producer: string;
+  sequence: number;
+}
+
+/** A message was found among the dead letters of a queue or router. */
+export interface DeadLetter {
+  kind: 'dead-letter';
+  at: number;
+  /** Whose dead letters they are. */
+  of: string;
+  producer: string;
+  sequence: number;
+  hash: number;
+  reason: string;
+  /** Where the dead letter says it comes from. */
+  source: string;
+}
+
+/** Nothing moves any more, and everybody who could take something had time to: what has not arrived never will. */
+export interface AtRest {
+  kind: 'at-rest';
+  at: number;
+}

@@ -1,0 +1,115 @@
+import { HistoryError, type Read } from '../events.ts';
+import type { DeadLetter, Place } from './events.ts';
+import type { HeldLock } from './locks.ts';
+
+/** What came of a publish, as far as its producer knows. */
+export type Outcome = 'started' | 'accepted' | 'failed' | 'unknown';
+
+/** What is known of one message at one place. */
+export interface Visit {
+  /** Where it stands in the final read of a stream, or of a router's own. */
+  readonly stands: number[];
+  /** Somebody who follows the stream was given it. */
+  seen: boolean;
+  readonly locks: HeldLock[];
+  readonly deadLetters: DeadLetter[];
+  pushed: number;
+  taken: number;
+}
+
+/** One message, wherever it goes. */
+export class BusMessage {
+  readonly producer: string;
+  readonly sequence: number;
+  /** Where it was published to; undefined for one that nobody published. */
+  root: string | undefined;
+  hash: number | undefined;
+  outcome: Outcome = 'started';
+  /** In the stream of the router that took it, as the answer said. */
+  acceptedAs: number | undefined;
+  readonly #visits = new Map<string, Visit>();
+
+  constructor(producer: string, sequence: number) {
+    this.producer = producer;
+    this.sequence = sequence;
+  }
+
+  get name(): string {
+    return `${this.producer} #${this.sequence}`;
+  }
+
+  at(place: string): Visit {
+    let visit = this.#visits.get(place);
+    if (visit === undefined) {
+      visit = { stands: [], seen: false, locks: [], deadLetters: [], pushed: 0, taken: 0 };
+      this.#visits.set(place, visit);
+    }
+    return visit;
+  }
+
+  /** Undefined when it was never heard of there. */
+  visit(place: string): Visit | undefined {
+    return this.#visits.get(place);
+  }
+}
+
+/** The final read of a stream, or of a router's own. */
+export interface FinalLog {
+  readonly consumer: string;
+  readonly earliest: number;
+  /** What stands where; a few thousand at most, unlike in a history of streams alone. */
+  readonly messages: Map<number, BusMessage>;
+}
+
+export interface KnownPlace extends Place {
+  final: FinalLog | undefined;
+}
+
+/** The places of a history and the messages that went through them. */
+export class BusLedger {
+  readonly places = new Map<string, KnownPlace>();
+  readonly #messages = new Map<string, BusMessage>();
+
+  get messages(): Iterable<BusMessage> {
+    return this.#messages.values();
+  }
+
+  declare(place: Place): void {
+    if (this.places.has(place.name))
+      throw new HistoryError('contradiction', `the place ${place.name} is told of twice`);
+    this.places.set(place.name, { ...place, final: undefined });
+  }
+
+  message(producer: string, sequence: number): BusMessage {
+    const key = `${sequence} ${producer}`;
+    let message = this.#messages.get(key);
+    if (message === undefined) {
+      message = new BusMessage(producer, sequence);
+      this.#messages.set(key, message);
+    }
+    return message;
+  }
+
+  /** Throws HistoryError for a place nobody told of. */
+  place(name: string): KnownPlace {
+    const place = this.places.get(name);
+    if (place === undefined) throw new HistoryError('contradiction', `no place was called ${name}`);
+    return place;
+  }
+
+  targetsOf({ targets = [] }: Pick<Place, 'targets'>): KnownPlace[] {
+    return targets.map((name) => this.place(name));
+  }
+
+  /** A read of a stream, or of a router's own. */
+  read({ stream, consumer, producer, sequence, sequenceNumber }: Read): BusMessage {
+    const message = this.message(producer ?? 'nobody', sequence);
+    const visit = message.at(stream);
+    visit.seen = true;
+    const { final } = this.place(stream);
+    if (final?.consumer !== consumer) return message;
+    visit.stands.push(sequenceNumber);
+    final.messages.set(sequenceNumber, message);
+    return message;
+  }
+}

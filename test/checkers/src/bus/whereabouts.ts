@@ -1,0 +1,46 @@
+import type { BusLedger, BusMessage, KnownPlace, Visit } from './ledger.ts';
+
+/** What there is to say of a message at a place. */
+
+export function isDead(visit: Visit | undefined): boolean {
+  return (visit?.deadLetters.length ?? 0) > 0;
+}
+
+/** A consumer has dealt with it, or may have: it said so and was not answered. */
+export function isConsumed(visit: Visit | undefined): boolean {
+  return (
+    visit?.locks.some(
+      ({ how, outcome }) => how === 'acknowledged' && (outcome === 'settled' || outcome === 'settling'),
+    ) ?? false
+  );
+}
+
+/** It came here: somebody saw it. */
+export function hasCome(place: KnownPlace, visit: Visit | undefined): boolean {
+  if (visit === undefined) return false;
+  switch (place.role) {
+    case 'queue':
+      return visit.locks.length > 0 || isDead(visit);
+    case 'subscriber':
+      return visit.taken > 0;
+    default:
+      return place.final === undefined ? visit.seen : visit.stands.length > 0;
+  }
+}
+
+/** It has come to everything it is for, from this place on. A router's own stream is not looked at. */
+export function isThrough(ledger: BusLedger, place: KnownPlace, message: BusMessage): boolean {
+  const visit = message.visit(place.name);
+  if (isDead(visit)) return true;
+  switch (place.role) {
+    case 'queue':
+      return isConsumed(visit);
+    case 'router': {
+      const through = (target: KnownPlace): boolean => isThrough(ledger, target, message);
+      const targets = ledger.targetsOf(place);
+      return place.distribution === 'one' ? targets.some(through) : targets.every(through);
+    }
+    default:
+      return hasCome(place, visit);
+  }
+}
