@@ -114,7 +114,8 @@ export class AllDistribution implements Distribution {
     const pump = new MessagePump({ context, target, start });
     const connected = { pump, target };
     this.#listeners.set(listener.id, connected);
-    pump.kick();
+    // Nothing is offered before whoever attaches has the attachment in hand.
+    alarms.set(target, 0, () => pump.kick());
     return {
       acknowledge: (offset) => {
         target.acknowledge(offset);

@@ -74,6 +74,10 @@ export class BatchPump implements Pump {
     return this.#confirmed;
   }
 
+  get next(): StreamPlace {
+    return this.#next;
+  }
+
   get failing(): boolean {
     return this.#failures >= FAILING_AFTER;
   }

@@ -43,6 +43,8 @@ const PASSING = ['outcome_unknown', 'unavailable', 'throttled'] as const;
  * has on its way, or will ever send, names a version that is gone. Saving is one write at a time, each on top of the last.
  */
 export class ClaimedDocument<Body extends { epoch: number }> {
+  /** Called before every save: puts into the body what is known elsewhere. */
+  beforeSave: (() => void) | undefined;
   /** Changed in place, then `touch` or `durable` is called. */
   readonly body: Body;
   readonly #options: ClaimOptions<Body>;
@@ -144,6 +146,7 @@ export class ClaimedDocument<Body extends { epoch: number }> {
     const { documents, path, codec, runtime, signal } = this.#options;
     for (let failures = 1; this.#lost === undefined; failures += 1) {
       try {
+        this.beforeSave?.();
         const bytes = codec.encode(this.body);
         const { etag } = await documents.put(path, bytes, { ifMatch: this.#etag }, { signal });
         this.#etag = etag;

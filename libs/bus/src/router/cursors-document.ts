@@ -20,12 +20,14 @@ const shareSchema = z.strictObject({
   cursor: cursorSchema,
   /** Offsets at or beyond the cursor that are dealt with. */
   done: z.array(z.int().nonnegative()),
+  /** What the member wants: kept here, since it decides for as long as the share does who had which message. */
+  filter: z.string().optional(),
   /** The member has left: what the share still holds goes to others. */
   left: z.boolean(),
 });
 
 /** From this offset on, up to the next era's, messages belong to these shares, each to the one a hash picks. */
-const eraSchema = z.strictObject({ from: z.int().nonnegative(), shares: z.array(z.string()) });
+const eraSchema = z.strictObject({ from: positionSchema, shares: z.array(z.string()) });
 
 /** A message that goes to another member than the one it was first for. */
 const moveSchema = z.strictObject({
@@ -43,7 +45,7 @@ const moveSchema = z.strictObject({
 
 const memberSchema = z.strictObject({
   /** Subscriptions are in the state document; connected listeners only here. */
-  listener: z.strictObject({ filter: z.string().optional() }).optional(),
+  listener: z.boolean(),
   /** Producer epoch and next place of what is moved to it. */
   moves: producerSchema,
 });

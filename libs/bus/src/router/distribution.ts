@@ -21,6 +21,8 @@ export interface DistributionHost {
     subscriptionId: string,
     parts: Pick<PumpContext, 'accepts' | 'acceptsAll' | 'readTo' | 'moved' | 'ended'>,
   ): PumpContext;
+  /** Tries a message gets before it is given up. */
+  maxAttempts(): number;
   /** Of a subscription as it is now. */
   subscription(id: string): Subscription | undefined;
   /** The target is gone for good. */

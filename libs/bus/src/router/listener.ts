@@ -23,6 +23,7 @@ export interface RouterListener {
   /** Distribution `all` only: where to begin. What comes from now on, when not given. */
   readonly from?: Position | undefined;
   /**
+   * Never called before `attach` has resolved.
    * `taken`: the message is on its way to the client and will be acknowledged, or the listener detached.
    * `full`: it takes no more now; it is offered again after the attachment's `room` was called.
    */

@@ -4,6 +4,7 @@ import type { Cursor } from './cursors-document.ts';
 import type { DeliveryResult } from './delivery.ts';
 import type { IntakeBatch, IntakeChunk } from './intake.ts';
 import { readIntake } from './intake-reading.ts';
+import type { StreamPlace } from './position.ts';
 import { type Pump, type PumpContext, type PumpError, reasonOf } from './pump.ts';
 import { type Entry, Window } from './window.ts';
 
@@ -67,6 +68,10 @@ export class MessagePump implements Pump {
 
   get cursor(): Cursor {
     return this.#window.cursor;
+  }
+
+  get next(): StreamPlace {
+    return this.#window.next;
   }
 
   get failing(): boolean {
@@ -133,6 +138,7 @@ export class MessagePump implements Pump {
     const { context, target } = this.#options;
     try {
       const message = entry.message ?? (await context.intake.message(entry.offset));
+      entry.message = message;
       if (message === undefined) return this.#finish(entry);
       const age = context.ports.runtime.now() - message.timestamp;
       if (age > context.policy().bufferTimeoutMs) entry.givenUp ??= 'the message has waited too long';
@@ -186,15 +192,16 @@ export class MessagePump implements Pump {
 
   #failed(entry: Entry, reason: string, askedMs: number | undefined): void {
     const { context, target, takenOver } = this.#options;
-    if (context.signal.aborted) return;
+    if (this.#stopped || context.signal.aborted) return;
     this.#note(reason);
     this.#failures += 1;
     entry.attempts += 1;
-    entry.message = undefined;
     if (entry.givenUp === undefined && takenOver?.(entry, reason)) {
       this.#finish(entry);
       return;
     }
+    // It may wait for long: it is read again.
+    entry.message = undefined;
     const most = target.maxAttempts();
     if (most !== undefined && entry.attempts >= most) entry.givenUp ??= reason;
     const afterMs = backOffMs(entry.attempts, context.ports.runtime.random(), { askedMs });

@@ -4,6 +4,7 @@ import type { Alarms } from './alarms.ts';
 import type { Cursor } from './cursors-document.ts';
 import type { Intake } from './intake.ts';
 import type { DispatcherPorts } from './ports.ts';
+import type { StreamPlace } from './position.ts';
 import type { SendBudget } from './send-budget.ts';
 
 /** What a pump is told of the subscription it works for, and how it tells what has become of it. */
@@ -37,6 +38,8 @@ export interface PumpContext {
 export interface Pump {
   /** Everything before it is dealt with. */
   readonly cursor: Cursor;
+  /** How far it has read: who gets what before that is decided. */
+  readonly next: StreamPlace;
   readonly lastError: PumpError | undefined;
   /** The last tries failed. */
   readonly failing: boolean;

@@ -11,6 +11,7 @@ import type { Distribution, DistributionHost } from './distribution.ts';
 import { RouterError } from './errors.ts';
 import { Intake } from './intake.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
+import { OneDistribution } from './one.ts';
 import { Overflows } from './overflows.ts';
 import type { DispatcherPorts } from './ports.ts';
 import type { StreamPlace } from './position.ts';
@@ -56,6 +57,7 @@ export class RouterWork {
       cursors,
       tail: () => this.#tail,
       contextFor: (id, parts) => this.#contextFor(id, parts),
+      maxAttempts: () => this.#document.policy.pushDeliveryRetries + 1,
       subscription: (id) => this.#find(id),
       ended: (id, reason) => void this.#endSubscription(id, reason),
     };
@@ -316,6 +318,6 @@ function expiryKey(id: string): string {
   return `expiry of ${id}`;
 }
 
-function distributionFor(_document: RouterDocument, host: DistributionHost): Distribution {
-  return new AllDistribution(host);
+function distributionFor({ policy }: RouterDocument, host: DistributionHost): Distribution {
+  return policy.distribution === 'one' ? new OneDistribution(host) : new AllDistribution(host);
 }

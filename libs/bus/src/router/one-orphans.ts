@@ -1,0 +1,171 @@
+import type { ReadMessage } from '@message-vault/log';
+import { backOffMs } from './back-off.ts';
+import type { Move, OneState, Share } from './cursors-document.ts';
+import type { DistributionHost } from './distribution.ts';
+import { currentShares, endOf } from './one-plan.ts';
+import type { StreamPlace } from './position.ts';
+
+export interface OrphansOptions {
+  readonly host: Pick<DistributionHost, 'intake' | 'cursors' | 'alarms' | 'ports' | 'tail'>;
+  readonly one: OneState;
+  owns(shareId: string, message: ReadMessage): boolean;
+  /** Writes down who gets the message; undefined when nobody is there who wants it. */
+  assign(message: ReadMessage, share: string): Move | undefined;
+  /** Gives a move another member to go to; false when nobody is there who wants it. */
+  redirect(message: ReadMessage, move: Move): boolean;
+  /** Hands moves to whom they go to: they are saved. */
+  start(moves: readonly Move[]): void;
+}
+
+/** Moves under way at once: they are part of one document. */
+const MAX_MOVES = 256;
+const PER_SAVE = 64;
+
+/**
+ * Sees to what members have left behind: shares that were not finished, and moves to those who have gone. A few at a time,
+ * each saved before it is handed on; the rest waits where it is, in the router's stream.
+ */
+export class Orphans {
+  readonly #options: OrphansOptions;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #failures = 0;
+  #stopped = false;
+
+  constructor(options: OrphansOptions) {
+    this.#options = options;
+  }
+
+  /** Somebody has come or gone, or a move is done. */
+  kick(): void {
+    if (this.#stopped || !this.#isNeeded()) return;
+    this.#again = true;
+    if (this.#running !== undefined) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#again) this.kick();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#options.host.alarms.clear(this);
+    await this.#running;
+  }
+
+  #isNeeded(): boolean {
+    const { one } = this.#options;
+    if (currentShares(one).length === 0) return false;
+    return this.#nextShare() !== undefined || this.#stranded().length > 0;
+  }
+
+  async #run(): Promise<void> {
+    const { host } = this.#options;
+    try {
+      while (this.#again && !this.#stopped) {
+        this.#again = false;
+        await this.#redirectStranded();
+        await this.#emptyShare();
+        this.#failures = 0;
+      }
+    } catch {
+      // Storage does not answer, or the term ends. What was not saved was not handed on.
+      this.#again = false;
+      this.#failures += 1;
+      if (this.#stopped) return;
+      host.alarms.set(this, backOffMs(this.#failures, host.ports.runtime.random()), () => this.kick());
+    }
+  }
+
+  #stranded(): Move[] {
+    const { one } = this.#options;
+    const there = new Set(currentShares(one).map((id) => one.shares[id]?.member));
+    return one.moves.filter(({ done, to }) => !done && !there.has(to));
+  }
+
+  async #redirectStranded(): Promise<void> {
+    const { host, redirect, start } = this.#options;
+    const redirected: Move[] = [];
+    for (const move of this.#stranded()) {
+      const message = await host.intake.message(move.offset);
+      // Whom it is for may have come back meanwhile.
+      if (!this.#stranded().includes(move)) continue;
+      if (message === undefined) move.done = true;
+      else if (redirect(message, move)) redirected.push(move);
+    }
+    if (redirected.length === 0) return;
+    await host.cursors.durable();
+    start(redirected);
+  }
+
+  #nextShare(): { id: string; share: Share; end: number } | undefined {
+    const { one } = this.#options;
+    for (const [id, share] of Object.entries(one.shares)) {
+      const end = share.left ? endOf(one, id) : undefined;
+      if (end !== undefined && share.cursor.offset < end) return { id, share, end };
+    }
+    return undefined;
+  }
+
+  async #emptyShare(): Promise<void> {
+    const { host, one, start } = this.#options;
+    const next = this.#nextShare();
+    if (next === undefined || currentShares(one).length === 0) return;
+    if (one.moves.filter(({ done }) => !done).length >= MAX_MOVES) return;
+    const messages = await this.#read(next);
+    const moves: Move[] = [];
+    for (const { message, after } of messages) {
+      if (moves.length >= PER_SAVE || this.#stopped) break;
+      const move = this.#assign(next.id, next.share, message);
+      if (move === 'nobody') return await this.#hand(moves);
+      if (move !== undefined) moves.push(move);
+      next.share.cursor = { ...next.share.cursor, ...after };
+    }
+    if (messages.length === 0) next.share.cursor = { ...next.share.cursor, offset: next.end };
+    this.#again = true;
+    await host.cursors.durable();
+    start(moves);
+  }
+
+  async #hand(moves: readonly Move[]): Promise<void> {
+    if (moves.length === 0) return;
+    await this.#options.host.cursors.durable();
+    this.#options.start(moves);
+  }
+
+  /** Undefined for what is not this share's, or is seen to already. */
+  #assign(id: string, share: Share, message: ReadMessage): Move | 'nobody' | undefined {
+    const { one, owns, assign } = this.#options;
+    const { offset } = message;
+    if (share.done.includes(offset) || one.moves.some((move) => move.offset === offset)) return undefined;
+    if (!owns(id, message)) return undefined;
+    return assign(message, id) ?? 'nobody';
+  }
+
+  /** The next messages of the share's part of the stream, each with where to go on after it. */
+  async #read({
+    share,
+    end,
+  }: {
+    share: Share;
+    end: number;
+  }): Promise<{ message: ReadMessage; after: StreamPlace }[]> {
+    const from = share.cursor.offset;
+    const { batches, nextOffset } = await this.#options.host.intake.read(from);
+    const messages: { message: ReadMessage; after: StreamPlace }[] = [];
+    for (const batch of batches) {
+      const inside = batch.messages();
+      for (const [index, message] of inside.entries()) {
+        if (message.offset < from || message.offset >= end) continue;
+        const { offset, sequenceNumber } = message;
+        const within = { offset: offset + 1, sequenceNumber: sequenceNumber + 1 };
+        messages.push({ message, after: index + 1 < inside.length ? within : batch.next });
+      }
+    }
+    if (messages.length === 0 && nextOffset > from && nextOffset < end) {
+      share.cursor = { ...share.cursor, offset: nextOffset };
+      return this.#read({ share, end });
+    }
+    return messages;
+  }
+}

@@ -1,0 +1,446 @@
+import { type Filter, parseFilter } from '../filter/filter.ts';
+import { backOffMs } from './back-off.ts';
+import type { Move, OneState, Share } from './cursors-document.ts';
+import type { Distribution, DistributionHost } from './distribution.ts';
+import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
+import { OneListener } from './one-listener.ts';
+import { type MemberTarget, OneMember } from './one-member.ts';
+import { Orphans } from './one-orphans.ts';
+import {
+  addMove,
+  type Candidate,
+  currentShares,
+  emptyOne,
+  endOf,
+  join,
+  leave,
+  nextMember,
+  ownerOf,
+  prune,
+  redirect,
+  renumberMoves,
+  shareOf,
+  type Wants,
+} from './one-plan.ts';
+import type { StreamPlace } from './position.ts';
+import type { Pump, PumpContext } from './pump.ts';
+import type { Subscription, WebhookSubscriber } from './state-document.ts';
+import { queueTarget, streamTarget, webhookTarget } from './targets.ts';
+import type { Entry } from './window.ts';
+
+/** Offsets put down as done out of order, all members together: they are part of one document. */
+const MAX_DONE = 16_384;
+const MAX_SPAN = 1024;
+/** How long a listener that went may stay away before what it holds goes to others. */
+const LISTENER_GRACE_MS = 10_000;
+/** How long a member that failed again and again is left out at first, and at most. */
+const FORGIVEN_MS = 900_000;
+const SUSPEND_BACK_OFF = { firstMs: 10_000, maxMs: 300_000, maxAskedMs: 300_000 };
+
+/** Each message goes to exactly one of the members, see one-plan.ts. */
+export class OneDistribution implements Distribution {
+  readonly #host: DistributionHost;
+  readonly #one: OneState;
+  readonly #members = new Map<string, OneMember>();
+  readonly #filters = new Map<string, Filter>();
+  readonly #owners = new WeakMap<object, string>();
+  readonly #orphans: Orphans;
+  /** Offsets listeners have acknowledged and wait to hear is saved. */
+  readonly #acknowledged = new Map<number, RouterListener>();
+  /** Members left out for a while, with how often in a row and how they were last. */
+  readonly #suspensions = new Map<string, { times: number; at: number; pump: Pump }>();
+  /** Members come and go one after the other. */
+  #changes: Promise<void> = Promise.resolve();
+  /** Nothing at or beyond it is decided while it is being saved who is there from it on. */
+  #limit = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(host: DistributionHost) {
+    this.#host = host;
+    host.cursors.body.one ??= emptyOne();
+    this.#one = host.cursors.body.one;
+    host.cursors.beforeSave = () => this.#save();
+    this.#orphans = new Orphans({
+      host,
+      one: this.#one,
+      owns: (shareId, message) => this.#owner(message) === shareId,
+      assign: (message, share) => this.#move(message, { share, not: undefined, attempts: 0 }),
+      redirect: (message, move) => this.#redirect(message, move, undefined),
+      start: (moves) => this.#startMoves(moves),
+    });
+  }
+
+  get listeners(): number {
+    return [...this.#members.values()].filter(({ listener }) => listener?.listener !== undefined).length;
+  }
+
+  /** Members that are gone for good leave, those that were there go on with what they had. */
+  async start(subscriptions: readonly Subscription[]): Promise<void> {
+    const active = new Map(
+      subscriptions.filter(({ state }) => state === 'active').map((each) => [each.id, each]),
+    );
+    for (const shareId of [...currentShares(this.#one)]) {
+      const member = this.#one.shares[shareId]?.member;
+      if (member === undefined) continue;
+      const subscription = active.get(member);
+      if (subscription !== undefined)
+        this.#begin(member, shareId, (context) => this.#reach(subscription, context));
+      else if (this.#one.members[member]?.listener === true) this.#beginListener(member, shareId);
+      else await this.#depart(member);
+    }
+    for (const subscription of active.values()) await this.add(subscription);
+    this.#orphans.kick();
+  }
+
+  add(subscription: Subscription): Promise<void> {
+    const { id, filter } = subscription;
+    return this.#change(async () => {
+      if (this.#members.has(id)) return;
+      const shareId = await this.#arrive({ id, listener: false, filter });
+      this.#begin(id, shareId, (context) => this.#reach(subscription, context));
+    });
+  }
+
+  remove(subscriptionId: string): Promise<void> {
+    this.#host.alarms.clear(rejoinKey(subscriptionId));
+    this.#suspensions.delete(subscriptionId);
+    return this.#change(() => this.#depart(subscriptionId));
+  }
+
+  async attach(listener: RouterListener): Promise<Attachment> {
+    if (listener.filter !== undefined) parseFilter(listener.filter);
+    this.#host.alarms.clear(graceKey(listener.id));
+    await this.#change(async () => {
+      const known = this.#members.get(listener.id);
+      const shareId = shareOf(this.#one, listener.id);
+      const share = shareId === undefined ? undefined : this.#one.shares[shareId];
+      if (known !== undefined && share?.filter === listener.filter) return;
+      if (known !== undefined) await this.#depart(listener.id);
+      const { id, filter } = listener;
+      this.#beginListener(id, await this.#arrive({ id, listener: true, filter }));
+    });
+    return this.#connect(listener);
+  }
+
+  kick(): void {
+    for (const member of this.#members.values()) member.kick();
+    this.#orphans.kick();
+  }
+
+  pump(subscriptionId: string): Pump | undefined {
+    return this.#members.get(subscriptionId)?.pump ?? this.#suspensions.get(subscriptionId)?.pump;
+  }
+
+  cursor(subscriptionId: string): StreamPlace | undefined {
+    const shareId = shareOf(this.#one, subscriptionId);
+    return shareId === undefined ? undefined : this.#one.shares[shareId]?.cursor;
+  }
+
+  /** A member leaves what it was to do undone: it leaves, and joins at `to`. */
+  jump(subscriptionId: string, to: StreamPlace): Promise<void> {
+    return this.#change(async () => {
+      const member = this.#members.get(subscriptionId);
+      if (member === undefined) return;
+      await member.stop();
+      const share = this.#one.shares[member.shareId];
+      if (share !== undefined) share.cursor = { ...to, producer: nextEpoch(share) };
+      await this.#host.cursors.durable();
+      const subscription = this.#host.subscription(subscriptionId);
+      this.#members.delete(subscriptionId);
+      if (subscription !== undefined)
+        this.#begin(subscriptionId, member.shareId, (context) => this.#reach(subscription, context));
+    });
+  }
+
+  neededFrom(): number {
+    const one = this.#one;
+    let least = this.#host.tail().offset;
+    for (const [id, { cursor, left }] of Object.entries(one.shares)) {
+      if (!left || cursor.offset < (endOf(one, id) ?? Number.POSITIVE_INFINITY))
+        least = Math.min(least, cursor.offset);
+    }
+    for (const { offset, done } of one.moves) if (!done) least = Math.min(least, offset);
+    return least;
+  }
+
+  async stop(why: ListenerEnd): Promise<void> {
+    this.#stopped = true;
+    const members = [...this.#members.values()];
+    for (const { id, listener } of members) {
+      this.#host.alarms.clear(graceKey(id));
+      this.#host.alarms.clear(rejoinKey(id));
+      listener?.disconnect(why);
+    }
+    await Promise.all([...members.map((member) => member.stop()), this.#orphans.stop()]);
+    await this.#changes;
+  }
+
+  #change(work: () => Promise<void>): Promise<void> {
+    const done = this.#changes.then(async () => {
+      if (!this.#stopped) await work();
+    });
+    this.#changes = done.catch(() => {});
+    return done;
+  }
+
+  /** Where nothing is decided yet. */
+  #undecided(): StreamPlace {
+    let furthest: StreamPlace = this.#one.eras.at(-1)?.from ?? { offset: 0, sequenceNumber: 0 };
+    for (const { pump } of this.#members.values()) {
+      if (pump.next.offset > furthest.offset) furthest = pump.next;
+    }
+    return furthest;
+  }
+
+  /** Runs `edit` on what is saved, with nothing decided beyond the place it is about until that is durable. */
+  async #replan(edit: (at: StreamPlace) => void): Promise<void> {
+    const at = this.#undecided();
+    this.#limit = at.offset;
+    try {
+      edit(at);
+      await this.#host.cursors.durable();
+    } finally {
+      this.#limit = Number.POSITIVE_INFINITY;
+    }
+    this.kick();
+  }
+
+  async #arrive(member: { id: string; listener: boolean; filter: string | undefined }): Promise<string> {
+    let shareId = '';
+    await this.#replan((at) => {
+      shareId = join(this.#one, member, at);
+    });
+    return shareId;
+  }
+
+  /** What it had goes to others once that is saved, not before. */
+  async #depart(id: string): Promise<void> {
+    const member = this.#members.get(id);
+    await member?.stop();
+    if (this.#stopped) return;
+    await this.#replan((at) => {
+      leave(this.#one, id, at);
+      this.#members.delete(id);
+    });
+  }
+
+  #begin(id: string, shareId: string, reach: (context: PumpContext) => MemberTarget): void {
+    const context = this.#host.contextFor(id, {
+      accepts: (message) => this.#owner(message) === shareId,
+      acceptsAll: false,
+      readTo: () => Math.min(this.#host.tail().offset, this.#limit),
+      moved: () => this.#host.cursors.touch(),
+      ended: (reason) => this.#host.ended(id, reason),
+    });
+    const member = new OneMember({
+      id,
+      shareId,
+      one: this.#one,
+      context: { ...context, saved: () => this.#saved() },
+      reached: reach(context),
+      maxSpan: Math.max(16, Math.min(MAX_SPAN, Math.floor(MAX_DONE / (currentShares(this.#one).length + 1)))),
+      takenOver: (entry) => this.#takenOver(id, shareId, entry),
+      moveTakenOver: (move, message) => this.#moveOn(id, move, message),
+      dealtWith: (offset) => this.#dealtWith(offset),
+      renumber: async (knownEpoch) => {
+        renumberMoves(this.#one, id, knownEpoch);
+        await this.#saved();
+      },
+    });
+    this.#members.set(id, member);
+    for (const move of this.#one.moves) if (!move.done && move.to === id) member.moves.add(move);
+    member.kick();
+  }
+
+  #beginListener(id: string, shareId: string): void {
+    const { alarms } = this.#host;
+    this.#begin(id, shareId, (context) => {
+      const listener = new OneListener({
+        alarms,
+        acknowledgeWithinMs: () => context.policy().pushDeliveryTimeoutMs,
+        maxAttempts: () => this.#host.maxAttempts(),
+      });
+      return { kind: 'messages', target: listener, listener };
+    });
+    this.#awaitReturn(id);
+  }
+
+  #reach(subscription: Subscription, context: PumpContext): MemberTarget {
+    const { ports } = this.#host;
+    const { id, target } = subscription;
+    if (target.kind === 'webhook') {
+      const subscriber = (): WebhookSubscriber => {
+        const now = this.#host.subscription(id)?.target;
+        return now?.kind === 'webhook' ? now : target;
+      };
+      return { kind: 'messages', target: webhookTarget(context, subscriber) };
+    }
+    if (target.role === 'queue') return { kind: 'messages', target: queueTarget(ports, target) };
+    return { kind: 'batches', target: streamTarget(ports, target) };
+  }
+
+  #connect(listener: RouterListener): Attachment {
+    const member = this.#members.get(listener.id);
+    const target = member?.listener;
+    if (target === undefined) {
+      listener.ended('not_leader');
+      return { acknowledge: () => {}, room: () => {}, detach: () => {} };
+    }
+    target.disconnect('replaced');
+    target.connect(listener);
+    // Nothing is offered before whoever attaches has the attachment in hand.
+    this.#host.alarms.set(target, 0, () => {
+      target.offerAgain();
+      member?.kick();
+    });
+    return {
+      acknowledge: (offset) => {
+        if (target.listener !== listener) return;
+        this.#acknowledged.set(offset, listener);
+        if (!target.acknowledge(offset)) this.#acknowledged.delete(offset);
+      },
+      room: () => {
+        target.offerAgain();
+        member?.kick();
+      },
+      detach: () => {
+        if (target.listener !== listener) return;
+        target.disconnect();
+        this.#awaitReturn(listener.id);
+      },
+    };
+  }
+
+  #awaitReturn(id: string): void {
+    this.#host.alarms.set(graceKey(id), LISTENER_GRACE_MS, () => {
+      if (this.#members.get(id)?.listener?.listener !== undefined) return;
+      void this.#change(() => this.#depart(id)).catch(() => {});
+    });
+  }
+
+  #owner(message: Candidate): string | undefined {
+    const known = this.#owners.get(message);
+    if (known !== undefined) return known;
+    const owner = ownerOf(this.#one, message, this.#wants);
+    if (owner !== undefined) this.#owners.set(message, owner);
+    return owner;
+  }
+
+  readonly #wants: Wants = ({ filter: text }, message) => {
+    if (text === undefined) return true;
+    const known = this.#filters.get(text);
+    const filter = known ?? parseFilter(text);
+    if (known === undefined) this.#filters.set(text, filter);
+    return filter.matches(message);
+  };
+
+  /** A member could not take one of its own messages: another gets it, as soon as that is saved. */
+  #takenOver(id: string, share: string, { attempts, message }: Entry): boolean {
+    const most = this.#host.maxAttempts();
+    if (attempts >= most || this.#stopped || message === undefined) return false;
+    const move = this.#move(message, { share, not: id, attempts });
+    if (move === undefined) return false;
+    this.#startMoves([move], true);
+    this.#suspendIfFailing(id);
+    return true;
+  }
+
+  /** Nor one that was moved to it. */
+  #moveOn(id: string, move: Move, message: Candidate): boolean {
+    if (move.attempts >= this.#host.maxAttempts() || this.#stopped) return false;
+    if (!this.#redirect(message, move, id)) return false;
+    this.#startMoves([move], true);
+    this.#suspendIfFailing(id);
+    return true;
+  }
+
+  #redirect(message: Candidate, move: Move, not: string | undefined): boolean {
+    const { attempts } = move;
+    const to = nextMember(this.#one, message, { wants: this.#wants, not, attempts });
+    if (to !== undefined) redirect(this.#one, move, to);
+    return to !== undefined;
+  }
+
+  #move(
+    message: Candidate,
+    { share, not, attempts }: { share: string; not: string | undefined; attempts: number },
+  ): Move | undefined {
+    const to = nextMember(this.#one, message, { wants: this.#wants, not, attempts });
+    if (to === undefined) return undefined;
+    return addMove(this.#one, message, { share, to, attempts });
+  }
+
+  /** Gives moves to whom they go to, once they are saved. With `unsaved` that has yet to be done. */
+  #startMoves(moves: readonly Move[], unsaved = false): void {
+    const give = (): void => {
+      for (const move of moves) {
+        const pause = move.attempts > 1 ? backOffMs(move.attempts, this.#host.ports.runtime.random()) : 0;
+        if (!move.done) this.#members.get(move.to)?.moves.add(move, pause);
+      }
+    };
+    if (!unsaved) {
+      give();
+      return;
+    }
+    void this.#saved().then(give, () => {});
+  }
+
+  /** One that fails again and again is left out for a while, if there are others. */
+  #suspendIfFailing(id: string): void {
+    const member = this.#members.get(id);
+    if (member === undefined || !member.pump.failing || currentShares(this.#one).length < 2) return;
+    const { alarms, ports } = this.#host;
+    const before = this.#suspensions.get(id);
+    const at = ports.runtime.monotonic();
+    const times = before !== undefined && at - before.at < FORGIVEN_MS ? before.times + 1 : 1;
+    this.#suspensions.set(id, { times, at, pump: member.pump });
+    void this.#change(async () => {
+      if (!this.#members.has(id) || currentShares(this.#one).length < 2) return;
+      member.listener?.disconnect('too_slow');
+      await this.#depart(id);
+      const subscription = this.#host.subscription(id);
+      if (subscription === undefined || this.#stopped) return;
+      const afterMs = backOffMs(times, ports.runtime.random(), { settings: SUSPEND_BACK_OFF });
+      alarms.set(rejoinKey(id), afterMs, () => {
+        const now = this.#host.subscription(id);
+        if (now?.state === 'active') void this.add(now).catch(() => {});
+      });
+    }).catch(() => {});
+  }
+
+  #dealtWith(offset: number): void {
+    this.#orphans.kick();
+    const listener = this.#acknowledged.get(offset);
+    this.#acknowledged.delete(offset);
+    if (listener === undefined) {
+      this.#host.cursors.touch();
+      return;
+    }
+    void this.#saved().then(
+      () => listener.acknowledged(offset),
+      () => {},
+    );
+  }
+
+  #saved(): Promise<void> {
+    return this.#host.cursors.durable();
+  }
+
+  /** How far everybody is, into what is saved. */
+  #save(): void {
+    for (const member of this.#members.values()) member.save();
+    prune(this.#one);
+  }
+}
+
+function nextEpoch({ cursor }: Share): { epoch: number; sequence: number } {
+  return { epoch: (cursor.producer?.epoch ?? 0) + 1, sequence: 0 };
+}
+
+function graceKey(id: string): string {
+  return `return of ${id}`;
+}
+
+function rejoinKey(id: string): string {
+  return `rejoining of ${id}`;
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import type { Delivery, DeliveryResult } from '../../src/index.ts';
+import { TestListener } from './support/listener.ts';
+import { numbered, World } from './support/world.ts';
+
+const DELIVERED: DeliveryResult = { outcome: 'delivered' };
+
+/** A webhook that remembers what it took. */
+function taking(world: World, url: string, answer: (delivery: Delivery) => DeliveryResult = () => DELIVERED) {
+  const took: string[] = [];
+  world.webhooks.set(url, (delivery) => {
+    const result = answer(delivery);
+    if (result.outcome === 'delivered') took.push(Buffer.from(delivery.message.value).toString());
+    return result;
+  });
+  return took;
+}
+
+async function attach(
+  world: World,
+  leader: ReturnType<World['leader']>,
+  router: Parameters<typeof leader.publish>[0],
+  listener: TestListener,
+) {
+  if (router.role !== 'router') throw new Error('a router');
+  const work = await world.run(leader.dispatcher.work(router));
+  listener.attachment = await world.run(work.attach(listener));
+}
+
+describe('a router that gives each message to one', () => {
+  it('spreads messages over queues, streams and webhooks, each message to exactly one', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const stream = await world.stream('app/log');
+    const queue = await world.queue('app/work');
+    const took = taking(world, 'https://a.test');
+    const leader = world.leader();
+    for (const target of [{ name: stream.name }, { name: queue.name }, { webhook: 'https://a.test' }])
+      await leader.subscribe(router, { target });
+    for (let at = 0; at < 300; at += 30) await leader.publish(router, numbered(30, at));
+    await world.settle();
+    const inStream = await world.values(stream);
+    const inQueue = (await world.drain(queue)).map(({ value }) => value);
+    expect([...inStream, ...inQueue, ...took].toSorted()).toEqual(numbered(300).toSorted());
+    for (const part of [inStream, inQueue, took]) expect(part.length).toBeGreaterThan(60);
+    await leader.end();
+  });
+
+  it('holds what comes while nobody is there, for whoever comes first', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    await leader.publish(router, numbered(5));
+    const took = taking(world, 'https://a.test');
+    const { id } = await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    await world.settle();
+    expect(took).toEqual(numbered(5));
+    await world.run((await world.run(leader.dispatcher.work(router))).unsubscribe(id));
+    await leader.publish(router, numbered(5, 5));
+    await world.settle();
+    const second = taking(world, 'https://b.test');
+    await leader.subscribe(router, { target: { webhook: 'https://b.test' } });
+    await world.settle();
+    expect({ took, second }).toEqual({ took: numbered(5), second: numbered(5, 5) });
+    await leader.end();
+  });
+
+  it('gives what one webhook refuses to take to another', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    const took = taking(world, 'https://a.test');
+    taking(world, 'https://b.test', () => ({ outcome: 'retry', reason: '500' }));
+    const bad = await leader.subscribe(router, { target: { webhook: 'https://b.test' } });
+    await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    await leader.publish(router, numbered(50));
+    await world.settle(5000);
+    expect(took.toSorted()).toEqual(numbered(50).toSorted());
+    expect(await leader.view(router, bad.id)).toMatchObject({
+      state: 'failing',
+      lastError: { reason: '500' },
+    });
+    await leader.end();
+  });
+
+  it('gives what a listener did not acknowledge to others once it has been gone for a while, and never before', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    const a = new TestListener(world.uuid());
+    const b = new TestListener(world.uuid());
+    a.acknowledges = false;
+    await attach(world, leader, router, a);
+    await attach(world, leader, router, b);
+    await leader.publish(router, numbered(40));
+    await world.settle(1000);
+    const unkept = a.offered.map(({ value }) => Buffer.from(value).toString());
+    expect(unkept.length).toBeGreaterThan(5);
+    expect([...unkept, ...b.kept].toSorted()).toEqual(numbered(40).toSorted());
+    a.attachment?.detach();
+    await world.settle(5000);
+    expect(b.kept).toHaveLength(40 - unkept.length);
+    await world.settle(20_000);
+    expect(b.kept.toSorted()).toEqual(numbered(40).toSorted());
+    await leader.end();
+  });
+
+  it('gives a listener that comes back in time the messages it had', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    const a = new TestListener(world.uuid());
+    const b = new TestListener(world.uuid());
+    a.acknowledges = false;
+    await attach(world, leader, router, a);
+    await attach(world, leader, router, b);
+    await leader.publish(router, numbered(40));
+    await world.settle(1000);
+    a.attachment?.detach();
+    await world.settle(3000);
+    const again = new TestListener(a.id);
+    await attach(world, leader, router, again);
+    await world.settle(30_000);
+    expect(again.kept.length).toBe(a.offered.length);
+    expect([...again.kept, ...b.kept].toSorted()).toEqual(numbered(40).toSorted());
+    await leader.end();
+  });
+});

@@ -1,0 +1,37 @@
+import type { ReadMessage } from '@message-vault/log';
+import type { Attachment, ListenerEnd, RouterListener } from '../../../src/index.ts';
+
+/** A listener that keeps what it is offered, and acknowledges at once unless told otherwise. */
+export class TestListener implements RouterListener {
+  readonly id: string;
+  readonly filter?: string;
+  readonly offered: ReadMessage[] = [];
+  /** Values whose acknowledgement is durable. */
+  readonly kept: string[] = [];
+  readonly ends: ListenerEnd[] = [];
+  acknowledges = true;
+  room = Number.POSITIVE_INFINITY;
+  attachment: Attachment | undefined;
+
+  constructor(id: string, options: { filter?: string } = {}) {
+    this.id = id;
+    if (options.filter !== undefined) this.filter = options.filter;
+  }
+
+  offer(message: ReadMessage): 'taken' | 'full' {
+    if (this.room <= 0) return 'full';
+    this.room -= 1;
+    this.offered.push(message);
+    if (this.acknowledges) queueMicrotask(() => this.attachment?.acknowledge(message.offset));
+    return 'taken';
+  }
+
+  acknowledged(offset: number): void {
+    const message = this.offered.find((each) => each.offset === offset);
+    this.kept.push(message === undefined ? `? ${offset}` : Buffer.from(message.value).toString());
+  }
+
+  ended(why: ListenerEnd): void {
+    this.ends.push(why);
+  }
+}
