@@ -18,6 +18,7 @@ import {
   type Limits,
   type NameDocument,
   type StreamDocument,
+  summaryOf,
 } from '@message-vault/metadata';
 import { randomUuid, systemRuntime } from '@message-vault/runtime';
 import { memoryStorage, type Storage, StorageError } from '@message-vault/storage';
@@ -34,6 +35,7 @@ import {
   type HttpOptions,
   type NodePorts,
   type NodeStatus,
+  type PageRequest,
   type Readiness,
 } from '../../src/index.ts';
 
@@ -111,14 +113,9 @@ export class TestNode {
       handover: () => Promise.resolve(this.handoverResult),
       metricsText: () => Promise.resolve('mvault_test 1\n'),
       lookup: (name) => this.names.get(name) ?? this.others.get(name),
-      listNames: (prefix, page) => Promise.resolve(this.#list((name) => name.startsWith(prefix), page)),
+      listNames: (prefix, page) => this.#list((name) => name.startsWith(prefix), page),
       listChildren: (name, page) =>
-        Promise.resolve(
-          this.#list(
-            (each) => each.startsWith(`${name}/`) && !each.slice(name.length + 1).includes('/'),
-            page,
-          ),
-        ),
+        this.#list((each) => each.startsWith(`${name}/`) && !each.slice(name.length + 1).includes('/'), page),
       names: this.#namesPort(),
       publish: async ({ name, batch, header, expectedSequenceNumber }) => {
         await this.beforePublish();
@@ -215,13 +212,14 @@ export class TestNode {
     return { leader: leader ?? null, self: { nodeId, role } };
   }
 
-  #list(wanted: (name: string) => boolean, page: { cursor: string | undefined; limit: number }) {
-    const all = [...this.names.keys()]
-      .filter(wanted)
-      .sort()
-      .filter((name) => page.cursor === undefined || name > page.cursor);
-    const names = all.slice(0, page.limit).map((name) => ({ name, role: 'stream' as const }));
-    return { names, cursor: all.length > page.limit ? names.at(-1)?.name : undefined };
+  async #list(wanted: (name: string) => boolean, { cursor, limit, sees = () => true }: PageRequest) {
+    const all = [...this.names.values(), ...this.others.values()]
+      .filter(({ name }) => wanted(name) && (cursor === undefined || name > cursor))
+      .sort((one, other) => (one.name < other.name ? -1 : 1));
+    const page = all.slice(0, limit);
+    const seen = await Promise.all(page.map((each) => sees({ name: each.name, summary: summaryOf(each) })));
+    const names = page.filter((_, at) => seen[at]).map(({ name, role }) => ({ name, role }));
+    return { names, cursor: all.length > limit ? page.at(-1)?.name : undefined };
   }
 
   #writer(name: string): Promise<StreamWriter> {

@@ -68,6 +68,8 @@ export class Freshness {
 
   /** Somebody says that names have changed. */
   hint(): void {
+    // It knows, for it is the one who says so.
+    if (this.#writing) return;
     this.#readAt = Number.NEGATIVE_INFINITY;
     const { changing } = this.#options;
     if (this.#unsettled.size > 0) changing([...this.#unsettled.keys()]);
