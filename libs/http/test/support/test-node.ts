@@ -273,6 +273,8 @@ export interface NodeSetup {
   readonly webSocket?: Partial<Limits['webSocket']>;
   readonly relay?: Partial<Limits['relay']>;
   readonly listener?: Partial<Limits['listener']>;
+  /** Instead of none. */
+  readonly routers?: Routers;
   readonly options?: Partial<HttpOptions>;
   /** A node of the same cluster that leads. */
   readonly leader?: RunningNode;
@@ -281,6 +283,7 @@ export interface NodeSetup {
 /** A node on a free port, closed when the test ends. */
 export async function startNode(setup: NodeSetup = {}): Promise<RunningNode> {
   const node = new TestNode(setup.leader?.node, { ...defaultLimits.relay, settleMs: 0, ...setup.relay });
+  if (setup.routers !== undefined) node.routers = setup.routers;
   const limits = {
     queue: defaultLimits.queue,
     http: { ...defaultLimits.http, ...setup.http },
