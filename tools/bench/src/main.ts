@@ -6,6 +6,9 @@ import { markdownTable, type Row } from './report.ts';
 import type { BenchOptions, Scenario } from './scenario.ts';
 import { bulkPublish, replay } from './scenarios/bulk.ts';
 import { idleStreams, readerMemory } from './scenarios/footprint.ts';
+import { namesAndPolicies } from './scenarios/names.ts';
+import { queueRate, queueWaiting } from './scenarios/queues.ts';
+import { hungSubscriber, routerToStreams } from './scenarios/routers.ts';
 import { concurrentPublish, singlePublish } from './scenarios/small.ts';
 import { fanOut, publishToTail } from './scenarios/tail.ts';
 import { webhookFanOut } from './scenarios/webhooks.ts';
@@ -18,6 +21,19 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'fan-out', help: 'storage reads of 1,000 SSE consumers against those of 10', run: fanOut },
   { name: 'tail', help: 'from publish to a tailing consumer', run: publishToTail },
   { name: 'tail-redis', help: 'the same with wake-ups through --redis', run: publishToTail, redis: true },
+  { name: 'queue', help: 'a queue against the bare queue SDK', run: queueRate },
+  {
+    name: 'queue-wait',
+    help: 'consumers that wait: what they cost, how soon they are served',
+    run: queueWaiting,
+  },
+  { name: 'router', help: 'a router to four streams against publishing to each', run: routerToStreams },
+  { name: 'hung', help: 'what a subscriber that hangs costs the others', run: hungSubscriber },
+  {
+    name: 'names',
+    help: 'listing 1,000 names, and how soon a policy change is in force',
+    run: namesAndPolicies,
+  },
   { name: 'webhooks', help: 'pushes of a router to four webhooks', run: webhookFanOut },
   { name: 'memory', help: "a reader's memory over a 2 GiB replay", run: readerMemory },
   { name: 'idle', help: "a master's memory and polling with 10,000 idle streams", run: idleStreams },
