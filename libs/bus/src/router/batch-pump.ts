@@ -130,8 +130,8 @@ export class BatchPump implements Pump {
     };
     this.#sent.push(sent);
     this.#next = batch.next;
-    if (outgoing === undefined) this.#settled(sent);
-    else void this.#append(sent, outgoing);
+    if (outgoing !== undefined) void this.#append(sent, outgoing);
+    else this.#skip(sent);
     return true;
   }
 
@@ -172,13 +172,7 @@ export class BatchPump implements Pump {
 
   #settled(sent: Sent): void {
     if (sent.state === 'pending') sent.state = 'there';
-    while (this.#sent[0]?.state === 'there') {
-      const first = this.#sent.shift();
-      if (first === undefined) break;
-      this.#release(first);
-      this.#confirmed = { ...this.#confirmed, ...first.after };
-      this.#options.context.moved();
-    }
+    this.#confirm();
     const first = this.#sent[0];
     if (first?.state === 'failed') this.#waiting = true;
     if (first?.state === 'failed' && this.#sent.every(({ state }) => state !== 'pending')) {
@@ -186,6 +180,23 @@ export class BatchPump implements Pump {
     }
     this.#settleIdle();
     if (!this.#waiting) this.#advance();
+  }
+
+  /** Nothing of it was wanted. */
+  #skip(sent: Sent): void {
+    sent.state = 'there';
+    this.#confirm();
+  }
+
+  /** The cursor moves over what is there without a gap. */
+  #confirm(): void {
+    while (this.#sent[0]?.state === 'there') {
+      const first = this.#sent.shift();
+      if (first === undefined) break;
+      this.#release(first);
+      this.#confirmed = { ...this.#confirmed, ...first.after };
+      this.#options.context.moved();
+    }
   }
 
   #release(sent: Sent): void {

@@ -8,6 +8,8 @@ export class TestListener implements RouterListener {
   readonly offered: ReadMessage[] = [];
   /** Values whose acknowledgement is durable. */
   readonly kept: string[] = [];
+  /** Values it has acknowledged. */
+  readonly answered: string[] = [];
   readonly ends: ListenerEnd[] = [];
   acknowledges = true;
   room = Number.POSITIVE_INFINITY;
@@ -22,7 +24,10 @@ export class TestListener implements RouterListener {
     if (this.room <= 0) return 'full';
     this.room -= 1;
     this.offered.push(message);
-    if (this.acknowledges) queueMicrotask(() => this.attachment?.acknowledge(message.offset));
+    if (this.acknowledges) {
+      this.answered.push(Buffer.from(message.value).toString());
+      queueMicrotask(() => this.attachment?.acknowledge(message.offset));
+    }
     return 'taken';
   }
 

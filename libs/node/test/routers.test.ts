@@ -1,0 +1,138 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { memoryStorage, type Storage } from '@message-vault/storage';
+import { silentLogger } from '@message-vault/telemetry';
+import { expect, onTestFinished, test } from 'vitest';
+import { createNode } from '../src/index.ts';
+
+const POLICY = 'application/vnd.message-vault.policy+json';
+
+/** A node that leads, over storage in memory. */
+async function leadingNode(storage: Storage = memoryStorage()): Promise<Vault> {
+  const config = {
+    app: 'master',
+    nodeId: 'm',
+    port: 0,
+    storage: 'memory',
+    allowLoopbackWebhooks: true,
+    logLevel: 'silent',
+  } as const;
+  const node = await createNode(config, { storage, logger: silentLogger });
+  onTestFinished(() => node.stop());
+  await until(async () => node.notReady() === undefined);
+  return new Vault(node.url);
+}
+
+class Vault {
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  async call(method: string, path: string, body?: unknown, type = 'application/json') {
+    const init: RequestInit = { method, headers: { 'content-type': type } };
+    if (body !== undefined) init.body = typeof body === 'string' ? body : JSON.stringify(body);
+    const answer = await fetch(this.url + path, init);
+    const text = await answer.text();
+    const json = (answer.headers.get('content-type') ?? '').includes('json') ? JSON.parse(text) : undefined;
+    return { status: answer.status, text, json, headers: answer.headers };
+  }
+
+  async role(name: string, policy: object): Promise<void> {
+    expect(await this.call('POST', `/${name}`, policy, POLICY)).toMatchObject({ status: 201 });
+  }
+
+  publish(name: string, value: string) {
+    return this.call('POST', `/${name}`, value, 'text/plain');
+  }
+
+  async values(name: string): Promise<string[]> {
+    const { json } = await this.call('GET', `/${name}`);
+    return json.messages.map((message: { valueText: string }) => message.valueText);
+  }
+
+  subscribe(name: string, target: object, more: object = {}) {
+    return this.call('POST', `/${name}/-/subscriptions`, { target, ...more });
+  }
+}
+
+/** Waits, as long as the test may, until it holds. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+async function webhook(answer: (value: string) => number): Promise<{ url: string; got: string[] }> {
+  const got: string[] = [];
+  const server = createServer((req, res) => {
+    const parts: Buffer[] = [];
+    req.on('data', (part: Buffer) => parts.push(part));
+    req.on('end', () => {
+      if (req.method === 'OPTIONS') {
+        res.setHeader('WebHook-Allowed-Origin', '*');
+        res.setHeader('WebHook-Allowed-Rate', '*');
+        res.end();
+        return;
+      }
+      const value = Buffer.concat(parts).toString();
+      res.statusCode = answer(value);
+      if (res.statusCode === 200) got.push(value);
+      res.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/hook`, got };
+}
+
+test('what is published to a router comes out of a stream, a queue and a webhook', async () => {
+  const vault = await leadingNode();
+  const hook = await webhook(() => 200);
+  await vault.role('app/jobs', { role: 'router' });
+  await vault.role('app/audit', { role: 'queue' });
+  await vault.role('app/log', { role: 'stream' });
+  for (const target of [{ name: 'app/audit' }, { name: 'app/log' }, { webhook: hook.url }]) {
+    const { status, json, headers } = await vault.subscribe('app/jobs', target);
+    expect({ status, state: json.state, lag: json.lag }).toEqual({ status: 201, state: 'active', lag: 0 });
+    expect(headers.get('location')).toBe(`/app/jobs/-/subscriptions/${json.id}`);
+  }
+  const published = await vault.publish('app/jobs', 'one');
+  expect(published).toMatchObject({ status: 202, json: { stream: 'app/jobs', count: 1 } });
+  await vault.publish('app/jobs', 'two');
+  await until(async () => (await vault.values('app/log')).length === 2 && hook.got.length === 2);
+  expect(await vault.values('app/log')).toEqual(['one', 'two']);
+  expect(hook.got.toSorted()).toEqual(['one', 'two']);
+  const taken = [];
+  for (let count = 0; count < 2; count += 1) {
+    taken.push((await vault.call('DELETE', '/app/audit/-/head?timeout=5')).text);
+  }
+  expect(taken.toSorted()).toEqual(['one', 'two']);
+});
+
+test('a cycle is refused with 409, direct and through three hops, and a subscription can be paused and removed', async () => {
+  const vault = await leadingNode();
+  for (const name of ['a', 'b', 'c', 'log']) {
+    await vault.role(name, { role: name === 'log' ? 'stream' : 'router' });
+  }
+  expect(await vault.subscribe('a', { name: 'a' })).toMatchObject({ status: 409, json: { code: 'cycle' } });
+  expect(await vault.subscribe('a', { name: 'b' })).toMatchObject({ status: 201 });
+  expect(await vault.subscribe('b', { name: 'c' })).toMatchObject({ status: 201 });
+  expect(await vault.subscribe('c', { name: 'a' })).toMatchObject({ status: 409, json: { code: 'cycle' } });
+  const { json } = await vault.subscribe('c', { name: 'log' });
+  const path = `/c/-/subscriptions/${json.id}`;
+  expect(await vault.call('PUT', path, { state: 'paused' })).toMatchObject({ json: { state: 'paused' } });
+  await vault.publish('a', 'x');
+  await until(async () => (await vault.call('GET', path)).json.lag === 1);
+  expect(await vault.values('log')).toEqual([]);
+  expect(await vault.call('PUT', path, { state: 'active' })).toMatchObject({ json: { state: 'active' } });
+  await until(async () => (await vault.values('log')).length === 1);
+  expect((await vault.call('DELETE', path)).status).toBe(204);
+  expect(await vault.call('GET', path)).toMatchObject({
+    status: 404,
+    json: { code: 'no_such_subscription' },
+  });
+});
