@@ -74,10 +74,10 @@ export class Alarms {
     if (at === this.#timerAt) return;
     this.#timer?.cancel();
     this.#timerAt = at;
+    // What was due before is due now.
+    const inMs = Math.min(MAX_TIMER_MS, Math.max(0, at - this.#runtime.monotonic()));
     this.#timer =
-      at === Number.POSITIVE_INFINITY
-        ? undefined
-        : this.#runtime.setTimer(Math.min(MAX_TIMER_MS, at - this.#runtime.monotonic()), () => this.#ring());
+      at === Number.POSITIVE_INFINITY ? undefined : this.#runtime.setTimer(inMs, () => this.#ring());
   }
 
   #ring(): void {
