@@ -5,6 +5,7 @@ export { type Filter, parseFilter } from './filter/filter.ts';
 export type { QueueContext, QueueLogger } from './queue/context.ts';
 export type { DeadLetterNote } from './queue/envelope.ts';
 export { isQueueError, QueueError, type QueueErrorCode, type QueueErrorDetails } from './queue/errors.ts';
+export { entryOfLock } from './queue/lock-id.ts';
 export type { Enqueued, EnqueueOptions } from './queue/outbox.ts';
 export type { PeekedQueueMessage } from './queue/peek.ts';
 export { type DeadLetterOptions, type QueueDelivery, Queues } from './queue/queues.ts';

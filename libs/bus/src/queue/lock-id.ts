@@ -73,6 +73,16 @@ export function decodeLockId(id: string, queueId: string, secret: Uint8Array): L
   };
 }
 
+/**
+ * Which entry of the storage queue a lock id is for, without asking whether anybody gave it out: for those who judge
+ * what locks do. Undefined for what is no lock id.
+ */
+export function entryOfLock(id: string): string | undefined {
+  const bytes = Buffer.from(id, 'base64url');
+  if (bytes.length < HEADER_BYTES || bytes.readUInt8(16) !== VERSION) return undefined;
+  return bytes.toString('latin1', HEADER_BYTES, HEADER_BYTES + bytes.readUInt8(43));
+}
+
 function tagOf(bytes: Buffer, secret: Uint8Array): Buffer {
   return createHmac('sha256', secret).update(bytes.subarray(TAG_BYTES)).digest().subarray(0, TAG_BYTES);
 }
