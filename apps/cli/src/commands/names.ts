@@ -37,6 +37,14 @@ All it holds goes with it: messages, subscriptions, dead letters. The name can b
   mvault names rm myapp/audit
 `;
 
+const ROLE_TEXTS: Readonly<Record<NamePolicy['role'], string>> = {
+  stream: 'a stream',
+  queue: 'a queue',
+  router: 'a router',
+  'connection-point': 'a connection point',
+  metadata: 'a reference',
+};
+
 export const namesCommand: CommandModule = {
   register(program) {
     const names = withCommonOptions(program.command('names'))
@@ -129,7 +137,7 @@ async function set(
   const { made, found } = await setPolicy(handle, policyOf(options), context.signal);
   if (options.json) return await show(context, found, options);
   await context.out.write(
-    `${name} is ${made ? 'now ' : ''}a ${found.role}${made ? '' : ', its policy changed'}\n`,
+    made ? `${name} is ${ROLE_TEXTS[found.role]} now\n` : `the policy of ${name} has changed\n`,
   );
   return EXIT.ok;
 }

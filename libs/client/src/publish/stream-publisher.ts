@@ -35,6 +35,8 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 /** How often leadership is looked into while an answer is overdue. */
 const STALLED_TICK_MS = 100;
 const MAX_RETRY_AFTER_MS = 5000;
+/** A queue stores each message by itself: a batch is to be through long before its answer is given up. */
+const QUEUE_BATCH_MESSAGES = 100;
 const EPOCHS_USED_UP: Omit<PublishFailure, 'outcome'> = {
   code: 'producer_fenced',
   message: 'this client has used up the epochs of its fixed producer: make another with a higher epoch',
@@ -218,6 +220,8 @@ export class StreamPublisher {
     this.#probing = false;
     this.#fruitless = 0;
     this.#backoff.reset();
+    if (answer.messageIds !== undefined)
+      this.#mostMessages = Math.min(this.#mostMessages, QUEUE_BATCH_MESSAGES);
     batch.acknowledge(answer);
   }
 
@@ -233,7 +237,7 @@ export class StreamPublisher {
     const certain = kind === 'refused' && !batch.mayBeStored;
     const most = mostMessages(detail);
     if (certain && most !== undefined && most < batch.count) {
-      this.#mostMessages = most;
+      this.#mostMessages = Math.min(most, QUEUE_BATCH_MESSAGES);
     } else if (certain && batch.parts.length > 1 && isAboutMessages(detail)) {
       // One bad message must not take others' along: each half is tried by itself.
       batch.halve();
