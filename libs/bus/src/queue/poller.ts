@@ -22,10 +22,12 @@ export interface WaitOptions {
 type Look = 'as-many-as-asked' | 'some' | 'none' | 'failed';
 
 const MAX_AT_ONCE = 32;
+/** Looks besides the first, while messages flow. */
+const MAX_HELPERS = 3;
 
 /**
- * Looks into one queue on behalf of everybody who waits for it at this node: one storage call at a time, for as many
- * messages as there are waiters. Nothing is fetched that nobody waits for.
+ * Looks into one queue on behalf of everybody who waits for it at this node: few storage calls, for as many messages as
+ * there are waiters. Nothing is fetched that nobody waits for.
  */
 export class Poller {
   readonly #context: QueueContext;
@@ -37,6 +39,11 @@ export class Poller {
   readonly #serving = new Set<Promise<void>>();
   #document: QueueDocument;
   #running: Promise<void> | undefined;
+  /** Messages asked for by the looks under way. */
+  #asked = 0;
+  /** The last look brought as many as were asked for: there may be more. */
+  #flows = false;
+  readonly #helpers = new Set<Promise<void>>();
   #failure: unknown;
   #closed = false;
 
@@ -55,7 +62,7 @@ export class Poller {
   }
 
   get idle(): boolean {
-    return this.#running === undefined && this.#serving.size === 0;
+    return this.#running === undefined && this.#helpers.size === 0 && this.#serving.size === 0;
   }
 
   /** Waits for a message. `document` is what is known of the queue by now. */
@@ -86,7 +93,7 @@ export class Poller {
     for (const waiter of this.#waiting.splice(0)) waiter.settle('nothing');
     this.#pace.stop();
     await this.#running;
-    await Promise.all(this.#serving);
+    await Promise.all([...this.#helpers, ...this.#serving]);
   }
 
   #start(): void {
@@ -94,13 +101,15 @@ export class Poller {
       this.#running = undefined;
       if (this.#waiting.length > 0) this.#start();
     });
+    this.#helpOut();
   }
 
   async #run(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const look = await this.#look();
+        const look = this.#unasked > 0 ? await this.#look() : await this.#otherLook();
         this.#settleLate();
+        if (this.#unasked > MAX_AT_ONCE) this.#helpOut();
         if (look === 'as-many-as-asked' || this.#waiting.length === 0) continue;
         await this.#pace.pause(look);
       }
@@ -110,26 +119,60 @@ export class Poller {
     }
   }
 
+  /** Waiters nothing was asked for yet. */
+  get #unasked(): number {
+    return this.#waiting.length - this.#asked;
+  }
+
+  /**
+   * While there is more than is asked for, whoever comes need not wait for the end of the look under way: a few looks go
+   * at once. An empty queue is looked into by one only.
+   */
+  #helpOut(): void {
+    if (!this.#flows || this.#helpers.size >= MAX_HELPERS || this.#unasked <= 0) return;
+    const helper: Promise<void> = this.#help().finally(() => this.#helpers.delete(helper));
+    this.#helpers.add(helper);
+  }
+
+  async #help(): Promise<void> {
+    try {
+      while (this.#flows && this.#unasked > 0) await this.#look();
+    } catch (error) {
+      for (const waiter of this.#waiting.splice(0)) waiter.settle({ failed: error });
+    }
+  }
+
+  /** All waiters are looked for by others: the next of them to end tells how to go on. */
+  async #otherLook(): Promise<Look> {
+    await Promise.race(this.#helpers);
+    return this.#flows || this.#unasked > 0 ? 'as-many-as-asked' : 'some';
+  }
+
   async #look(): Promise<Look> {
     const { queues, runtime } = this.#context;
     const document = this.#document;
     const asking = [...this.#waiting];
-    const max = Math.min(MAX_AT_ONCE, asking.length);
+    const max = Math.min(MAX_AT_ONCE, this.#unasked);
     const sentAt = runtime.monotonic();
     const visibilityTimeoutMs = document.policy.lockDurationMs;
     this.#pace.lookBegins();
+    this.#asked += max;
     try {
       const found = await queues.receive(document.queue, { max, visibilityTimeoutMs });
       this.#failure = undefined;
+      this.#flows = found.length === max;
       for (const waiter of asking) waiter.looked = true;
       for (const received of found)
         this.#handOut(document, received, this.#lockedUntil(document, received, sentAt));
-      if (found.length === max) return 'as-many-as-asked';
+      if (this.#flows) return 'as-many-as-asked';
       return found.length > 0 ? 'some' : 'none';
     } catch (error) {
+      this.#flows = false;
       if (!isStorageError(error)) throw error;
       this.#failed(document, error, asking);
       return 'failed';
+    } finally {
+      this.#asked -= max;
     }
   }
 

@@ -1,9 +1,11 @@
 import { deadLetterOf, defaultLimits, type QueueDocument, queuePolicySchema } from '@message-vault/metadata';
 import { randomUuid, systemRuntime } from '@message-vault/runtime';
+import { SeededRandom } from '@message-vault/runtime/testing';
 import {
   azureStorage,
   type Fault,
   faultyStorage,
+  randomFaults,
   type Storage,
   type StorageCall,
 } from '@message-vault/storage';
@@ -132,13 +134,9 @@ describe('queues on Azure Storage queues', () => {
       queue,
       Array.from({ length: 12 }, (_, at) => (at % 6 === 0 ? sized(60_000 + at) : text(`${at}`))),
     );
-    let calls = 0;
-    const shaky = node(({ operation }) => {
-      calls += 1;
-      if (calls % 11 === 0) return { kind: 'lose_answer' };
-      if (calls % 4 > 0) return undefined;
-      return { kind: 'refuse', code: operation.startsWith('queues') ? 'throttled' : 'unavailable' };
-    });
+    const rng = new SeededRandom(7);
+    const weather = { ...systemRuntime, random: () => rng.next() };
+    const shaky = node(randomFaults(weather, { refuse: 0.05, throttle: 0.1, loseAnswer: 0.05, maxMs: 10 }));
     const delivered = new Set<string>();
     const consumer = async (): Promise<void> => {
       while ((await here.stats(queue)).depth > 0) {
