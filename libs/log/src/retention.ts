@@ -2,7 +2,10 @@ import {
   COMMIT_HEADER_BYTES,
   type CommitHeader,
   decodeCommitHeader,
+  decodeOffset,
+  encodeOffset,
   FramingError,
+  MAX_PAGE,
   PAGE_BYTES,
 } from '@message-vault/framing';
 import { isStorageError, type PageStore } from '@message-vault/storage';
@@ -21,6 +24,8 @@ export interface RetentionOptions {
   readonly pages: PageStore;
   readonly stream: StreamRef;
   readonly policy: RetentionPolicy;
+  /** An offset: it and what comes after it is kept, whatever the policy says. */
+  readonly keepFrom?: number | undefined;
   /** Wall clock, milliseconds. */
   readonly nowMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -40,10 +45,11 @@ export async function applyRetention(options: RetentionOptions): Promise<string[
   if (policy.retentionAgeMs === undefined && policy.retentionBytes === undefined) return [];
   const segments = segmentPages(await pages.listSegments(stream.container, { signal }));
   const needed = await neededFrom(options, segments);
+  const keptPage = decodeOffset(options.keepFrom ?? encodeOffset(MAX_PAGE, 0)).page;
   const deleted: string[] = [];
   for (const [index, firstPage] of segments.entries()) {
     const next = segments[index + 1];
-    if (next === undefined || firstPage >= needed) break;
+    if (next === undefined || firstPage >= needed || next > keptPage) break;
     if (!(await isSpent(options, segments, next)) && !(await isGhost(options, firstPage))) break;
     await pages.deleteSegment(segmentRef(stream, firstPage), { signal });
     deleted.push(segmentName(firstPage));

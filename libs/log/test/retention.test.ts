@@ -1,3 +1,4 @@
+import { encodeOffset } from '@message-vault/framing';
 import { describe, expect, it } from 'vitest';
 import { applyRetention, type RetentionPolicy, type StreamWriter, segmentRef } from '../src/index.ts';
 import { checkLog } from './support/check-log.ts';
@@ -34,6 +35,19 @@ describe('retention', () => {
     expect(deleted).toEqual(segments.slice(0, 4).map((page) => String(page).padStart(16, '0')));
     expect(await world.segments()).toEqual(segments.slice(4));
     expect((await checkLog(world)).map((value) => value.split(':')[0])[0]).toBe('v40');
+  });
+
+  it('keeps what somebody still needs, however old', async () => {
+    const world = new WriterWorld();
+    await publish(world, await world.open(1, { settings }), 0, 200);
+    const segments = await world.segments();
+    const policy = { retentionAgeMs: 155 * 60_000 };
+    const options = { pages: world.pages, stream: world.stream, policy, nowMs: world.runtime.now() };
+    const at = (index: number): number => segments[index] ?? Number.NaN;
+    expect(await applyRetention({ ...options, keepFrom: encodeOffset(at(2) + 3, 0) })).toHaveLength(2);
+    expect(await world.segments()).toEqual(segments.slice(2));
+    expect(await applyRetention({ ...options, keepFrom: encodeOffset(at(3), 0) })).toHaveLength(1);
+    expect(await applyRetention({ ...options, keepFrom: encodeOffset(at(19), 0) })).toHaveLength(1);
   });
 
   it('by bytes deletes what has at least so many bytes behind it', async () => {

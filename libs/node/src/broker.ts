@@ -344,6 +344,7 @@ export class Broker implements NodePorts {
       pages: this.#storage.pages,
       runtime,
       logger,
+      neededFrom: async (router) => this.#term?.dispatcher.neededFrom(router),
     });
     this.relay.open();
     this.#queueDuty.lead(leadership.epoch);

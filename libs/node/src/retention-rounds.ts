@@ -1,4 +1,5 @@
 import { applyRetention, isLogError } from '@message-vault/log';
+import { intakeOf, type RouterDocument } from '@message-vault/metadata';
 import type { Runtime, Timer } from '@message-vault/runtime';
 import { isStorageError, type PageStore } from '@message-vault/storage';
 import type { Logger } from '@message-vault/telemetry';
@@ -10,6 +11,8 @@ export interface RetentionRoundsOptions {
   readonly pages: PageStore;
   readonly runtime: Runtime;
   readonly logger: Logger;
+  /** Where a router's stream is still needed from; undefined while that is not known. */
+  readonly neededFrom: (router: RouterDocument) => Promise<number | undefined>;
   /** Pause between two rounds over all streams. */
   readonly everyMs?: number;
 }
@@ -55,15 +58,22 @@ export class RetentionRounds {
         if (this.#stopped.signal.aborted) return;
         const document = await catalog.lookup(name);
         if (document?.role === 'stream') await this.#applyOrGoOn(streamEntry(document));
+        if (document?.role === 'router') await this.#applyToIntake(document);
       }
       cursor = page.cursor;
     } while (cursor !== undefined);
   }
 
+  /** What a router took in goes when it is old enough and every subscription has had it. */
+  async #applyToIntake(document: RouterDocument): Promise<void> {
+    const keepFrom = await this.#options.neededFrom(document);
+    if (keepFrom !== undefined) await this.#applyOrGoOn(streamEntry(intakeOf(document)), keepFrom);
+  }
+
   /** One stream that can't be tidied up must not keep the others from it. */
-  async #applyOrGoOn(entry: StreamEntry): Promise<void> {
+  async #applyOrGoOn(entry: StreamEntry, keepFrom?: number): Promise<void> {
     try {
-      await this.#apply(entry);
+      await this.#apply(entry, keepFrom);
     } catch (error) {
       if (!isStorageError(error) && !isLogError(error)) throw error;
       const { logger } = this.#options;
@@ -74,13 +84,14 @@ export class RetentionRounds {
     }
   }
 
-  async #apply({ ref, document }: StreamEntry): Promise<void> {
+  async #apply({ ref, document }: StreamEntry, keepFrom: number | undefined): Promise<void> {
     const { pages, runtime, logger } = this.#options;
     const { signal } = this.#stopped;
     const deleted = await applyRetention({
       pages,
       stream: ref,
       policy: document.policy,
+      keepFrom,
       nowMs: runtime.now(),
       signal,
     });

@@ -121,10 +121,14 @@ export class Dispatcher {
     await work.remove();
   }
 
-  /** Offset before which the router's stream may be cut; undefined while that is not known. */
+  /** Offset from which on a subscription needs the router's stream; undefined while that is not known. */
   async neededFrom(document: RouterDocument): Promise<number | undefined> {
-    const work = await this.known(document);
-    return work?.neededFrom();
+    try {
+      const work = await this.known(document);
+      return work === undefined ? Number.MAX_SAFE_INTEGER : work.neededFrom();
+    } catch {
+      return undefined;
+    }
   }
 
   /** Ends all that was begun, and waits for it. Nothing is delivered, saved or set after that. */
