@@ -1,5 +1,13 @@
 import type { Drill } from './drill.ts';
 import {
+  busDeadSubscriber,
+  busFreezeMaster,
+  busHandover,
+  busKillConsumer,
+  busKillMaster,
+  busObserve,
+} from './drills/bus.ts';
+import {
   cutMasterFromNodes,
   cutMasterFromStorage,
   cutSlaveFromMaster,
@@ -52,4 +60,10 @@ export const drills: readonly Drill[] = [
   killEverything,
   restartEverything,
   redisDown,
+  busObserve,
+  busKillMaster,
+  busFreezeMaster,
+  busHandover,
+  busKillConsumer,
+  busDeadSubscriber,
 ];

@@ -15,6 +15,12 @@ export interface Figures {
   readonly p99Ms?: number;
 }
 
+/** The same for what queues and routers hand on: the longest silence at any place but those that the fault is about. */
+export interface DeliveryFigures extends Figures {
+  /** Last parts of names. */
+  readonly butFor?: readonly string[];
+}
+
 export interface Expectations {
   /** Changes of the leader from the fault until it heals. */
   readonly changes: Span;
@@ -28,6 +34,8 @@ export interface Expectations {
   readonly consumersMayEnd?: true;
   /** The write gap of the fault. */
   readonly figures?: Figures;
+  /** Of bus drills. */
+  readonly deliveries?: DeliveryFigures;
 }
 
 export interface Load {
@@ -92,6 +100,19 @@ export interface Fault {
   afterwards?(): Promise<void>;
 }
 
+/** What of a bus drill's participants a fault can lay hands on. Places are told by the last part of their names. */
+export interface BusHands {
+  readonly consumers: readonly { readonly name: string; readonly held: number; kill(): Promise<void> }[];
+  sink(name: string): { turn(mode: 'well' | 'hangs' | 'down'): Promise<void> };
+  /** Messages that were acknowledged or read there so far. */
+  delivered(place: string): number;
+}
+
+export interface BusStage extends OutsideStage {
+  readonly lab: Lab;
+  readonly bus: BusHands;
+}
+
 interface DrillDescription {
   readonly name: string;
   /** What is done, in a sentence. */
@@ -107,14 +128,23 @@ interface DrillDescription {
 }
 
 export interface InsideDrill extends DrillDescription {
+  readonly of?: undefined;
   /** Why it can't be done to a cluster that runs elsewhere. */
   readonly notFromOutside: string;
   prepare(stage: Stage): Promise<Fault>;
 }
 
 export interface OutsideDrill extends DrillDescription {
+  readonly of?: undefined;
   readonly notFromOutside?: undefined;
   prepare(stage: OutsideStage): Promise<Fault>;
 }
 
-export type Drill = InsideDrill | OutsideDrill;
+/** With queues and routers, and everybody who uses them; see bus/composition.ts. */
+export interface BusDrill extends DrillDescription {
+  readonly of: 'bus';
+  readonly notFromOutside: string;
+  prepare(stage: BusStage): Promise<Fault>;
+}
+
+export type Drill = InsideDrill | OutsideDrill | BusDrill;

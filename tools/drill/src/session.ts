@@ -76,7 +76,8 @@ async function runDrill(drill: Drill, options: SessionOptions, folder: string): 
   const { name, does, expects } = drill;
   const skipped = await reasonToSkip(drill, options);
   const runs: RunResult[] = [];
-  const report = { name, does, expects, figures: drill.expect.figures, skipped, broken: undefined, runs };
+  const { figures, deliveries: deliveryFigures } = drill.expect;
+  const report = { name, does, expects, figures, deliveryFigures, skipped, broken: undefined, runs };
   if (skipped !== undefined) return report;
   try {
     await runAll(drill, options, { dir: join(folder, name), runs });

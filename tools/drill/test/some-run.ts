@@ -47,6 +47,7 @@ export function someResult(changes: Partial<Observed> = {}): RunResult {
     notes: [],
     problems: [],
     retries: new Map(),
+    deliveries: [],
     ...changes,
   });
 }

@@ -52,6 +52,6 @@ export async function untilAll(
 }
 
 /** A fault that kills a node, and starts it again when it heals. */
-export function killing({ lab }: Stage, id: string): Fault {
+export function killing({ lab }: Pick<Stage, 'lab'>, id: string): Fault {
   return { begin: () => lab.cluster.kill(id), end: () => lab.cluster.restart(id) };
 }

@@ -7,6 +7,7 @@ import {
   type WriteGap,
   WriteGaps,
 } from '@message-vault/checkers';
+import { type Delivered, Deliveries } from './deliveries.ts';
 
 /** A run that records more than this has gone wrong: its producers stop. About 150 bytes each in the file. */
 const MAX_EVENTS = 2_000_000;
@@ -29,6 +30,7 @@ export class Recorder {
   readonly #failures: { at: number; code: string }[] = [];
   readonly #marks: { at: number; name: string }[] = [];
   readonly #retries = new Map<string, number>();
+  readonly #deliveries = new Deliveries();
   #events = 0;
 
   constructor(path: string) {
@@ -48,6 +50,16 @@ export class Recorder {
     return { acks: this.#acks, failures: this.#failures, marks: this.#marks };
   }
 
+  /** What queues and routers have handed on. Empty for a run that has none. */
+  get deliveries(): readonly Delivered[] {
+    return this.#deliveries.list();
+  }
+
+  /** Messages that queues and routers have accepted and not yet brought to everything they are for. */
+  get outstanding(): number {
+    return this.#checker.outstanding();
+  }
+
   /** How often publishes had to be tried again, by why. */
   get retries(): ReadonlyMap<string, number> {
     return this.#retries;
@@ -64,7 +76,8 @@ export class Recorder {
     this.#file.add(event);
     this.#checker.add(event);
     this.#gaps.add(event);
-    if (event.kind === 'ack') this.#acks.push(event.at);
+    this.#deliveries.add(event);
+    if (event.kind === 'ack' || event.kind === 'accepted') this.#acks.push(event.at);
     else if (event.kind === 'mark') this.#marks.push({ at: event.at, name: event.name });
     else if (event.kind === 'fail' || event.kind === 'unknown') {
       this.#failures.push({ at: event.at, code: event.code });

@@ -20,6 +20,10 @@ const CHECKS: readonly Check[] = [
   { label: 'epochs gone back', finds: ['epoch-back'] },
   { label: 'failed but stored', finds: ['failed-but-stored'] },
   { label: 'not read to the end', finds: ['incomplete'] },
+  { label: 'missed by a subscriber', finds: ['missed'] },
+  { label: 'taken by two', finds: ['two-takers'] },
+  { label: 'locks broken', finds: ['lock-broken', 'settled-late', 'given-again'] },
+  { label: 'dead letters wrong', finds: ['dead-letters'] },
 ];
 
 export interface CheckCount {

@@ -1,4 +1,4 @@
-import type { RunResult } from '../run/result.ts';
+import type { DeliveryResult, RunResult } from '../run/result.ts';
 import type { Timeline } from '../run/timeline.ts';
 import { escaped } from './markup.ts';
 import { msText } from './text.ts';
@@ -24,10 +24,16 @@ function runDetail(run: RunResult): string {
   const lines = [
     ...whatNodesDid(run.timeline),
     ...run.notes,
+    ...run.deliveries.map(deliveryLine),
     ...Object.entries(run.retries).map(([reason, count]) => `tried again ${count} times: ${reason}`),
   ];
   const items = lines.map((line) => `<li>${escaped(line)}</li>`).join('');
   return `<p><b>Run ${run.run}</b> <span class="facts">${escaped(facts.join(' · '))}</span></p><ul class="facts">${items}</ul>`;
+}
+
+function deliveryLine({ place, count, again, gapMs, quietMs }: DeliveryResult): string {
+  const given = again === 0 ? '' : `, ${again.toLocaleString('en-US')} given again`;
+  return `${place}: ${count.toLocaleString('en-US')} delivered${given}; longest silence ${msText(gapMs)}, just before ${msText(quietMs)}`;
 }
 
 /** Changes of role and decisions in the order of time. */

@@ -1,4 +1,5 @@
-import { type DrillReport, figuresMet, gapsOf } from './data.ts';
+import type { Figures } from '../drill.ts';
+import { type DrillReport, deliveryFiguresMet, deliveryGapsOf, figuresMet, gapsOf } from './data.ts';
 import { runDetails } from './details.ts';
 import { escaped } from './markup.ts';
 import { nodeColours } from './nodes.ts';
@@ -31,29 +32,48 @@ export function verdictChip({ skipped, broken, runs }: DrillReport): string {
   return `<span class="chip bad">${runs.length - good} of ${runs.length} failed</span>`;
 }
 
+function figure(value: number, name: string, target?: number): string {
+  const miss = target !== undefined && value > target ? ' class="miss"' : '';
+  return `<div${miss}><b>${msText(value)}</b><span class="name">${name}</span></div>`;
+}
+
 function figures(report: DrillReport): string {
   const gaps = gapsOf(report);
   if (gaps === undefined) return '';
   const { p50Ms, p99Ms } = report.figures ?? {};
-  const late = (value: number, target: number | undefined): string =>
-    target !== undefined && value > target ? ' class="miss"' : '';
-  const figure = (value: number, name: string, target?: number): string =>
-    `<div${late(value, target)}><b>${msText(value)}</b><span class="name">${name}</span></div>`;
   return [
     '<div class="figures">',
     figure(gaps.p50, 'write gap, p50', p50Ms),
     figure(gaps.p99, 'p99', p99Ms),
     figure(gaps.min, 'shortest'),
     figure(gaps.max, 'longest'),
-    targetNote(report),
+    targetNote(figuresMet(report), report.figures),
+    '</div>',
+    deliveryFigures(report),
+  ].join('');
+}
+
+/** For drills of queues and routers: how long nothing was handed on, and how much was handed on again. */
+function deliveryFigures(report: DrillReport): string {
+  const gaps = deliveryGapsOf(report);
+  if (gaps === undefined) return '';
+  const { p50Ms, p99Ms, butFor } = report.deliveryFigures ?? {};
+  const again = report.runs.flatMap(({ deliveries }) => deliveries.map((each) => each.again));
+  const name = butFor === undefined ? 'delivery gap, p50' : `delivery gap but for ${butFor.join(', ')}, p50`;
+  return [
+    '<div class="figures">',
+    figure(gaps.p50, name, p50Ms),
+    figure(gaps.p99, 'p99', p99Ms),
+    figure(gaps.max, 'longest'),
+    `<div><b>${again.reduce((sum, count) => sum + count, 0).toLocaleString('en-US')}</b><span class="name">given again</span></div>`,
+    targetNote(deliveryFiguresMet(report), report.deliveryFigures),
     '</div>',
   ].join('');
 }
 
-function targetNote(report: DrillReport): string {
-  const met = figuresMet(report);
-  if (met === undefined || report.figures === undefined) return '';
-  const text = `should be ${targetText(report.figures)}`;
+function targetNote(met: boolean | undefined, figures: Figures | undefined): string {
+  if (met === undefined || figures === undefined) return '';
+  const text = `should be ${targetText(figures)}`;
   return `<div><span class="chip ${met ? 'good' : 'warn'}">${met ? 'within' : 'missed'}</span><span class="name">${text}</span></div>`;
 }
 
@@ -84,6 +104,9 @@ function legend(report: DrillReport): string {
     '<div class="legend">',
     '<span><i style="background:var(--acks)"></i>acknowledged per 50 ms</span>',
     '<span><i style="background:var(--gap)"></i>the write gap</span>',
+    ...(report.runs.some(({ timeline }) => timeline.delivered)
+      ? ['<span><i style="background:var(--delivered)"></i>delivered per 50 ms, by queues and routers</span>']
+      : []),
     '<span><i style="background:var(--bad);width:3px;height:12px"></i>fault</span>',
     '<span><i style="background:var(--good);width:3px;height:12px"></i>heal</span>',
     ...nodes,

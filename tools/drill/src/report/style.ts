@@ -4,14 +4,14 @@ export const style = `
   color-scheme: light dark;
   --paper: #f6f5f2; --card: #ffffff; --ink: #1d2026; --soft: #667080; --line: #e2e0da; --grid: #ecebe6;
   --good: #17804b; --good-soft: #dff3e7; --bad: #c2291f; --bad-soft: #fbe3e0; --warn: #9a6200; --warn-soft: #fcefd4;
-  --acks: #4f7cac; --gap: #f2b5a8; --accent: #2b4c7e;
+  --acks: #4f7cac; --delivered: #8a5a9e; --gap: #f2b5a8; --accent: #2b4c7e;
   --node-0: #3f6fb5; --node-1: #d9822b; --node-2: #3a9d78; --node-3: #a452a0; --node-4: #b3a12f; --node-5: #5c6f7b;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #14161a; --card: #1c1f25; --ink: #e7e6e3; --soft: #98a0ad; --line: #2f343d; --grid: #262a32;
     --good: #5fd08f; --good-soft: #173324; --bad: #ff8475; --bad-soft: #3d1d1a; --warn: #eab659; --warn-soft: #3a2d14;
-    --acks: #6f9bd1; --gap: #6e352c; --accent: #9dbcec;
+    --acks: #6f9bd1; --delivered: #c79ad9; --gap: #6e352c; --accent: #9dbcec;
     --node-0: #6b9bea; --node-1: #eb9d51; --node-2: #57c39c; --node-3: #c983c6; --node-4: #cfc058; --node-5: #8da0ad;
   }
 }
@@ -63,6 +63,7 @@ svg .small { font-size: 11px; }
 .p50 { stroke: var(--ink); stroke-width: 2; } .p99 { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 2 2; }
 .beyond { fill: var(--warn-soft); }
 .acks { fill: var(--acks); }
+.delivered { fill: none; stroke: var(--delivered); stroke-width: 1; }
 .gap { fill: var(--gap); }
 .failure { fill: var(--bad); }
 .mark { stroke-width: 1.5; stroke: var(--soft); } .mark.fault { stroke: var(--bad); } .mark.heal { stroke: var(--good); }

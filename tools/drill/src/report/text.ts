@@ -1,6 +1,6 @@
 import type { Drill, Figures } from '../drill.ts';
 import type { RunResult } from '../run/result.ts';
-import { type DrillReport, figuresMet, gapsOf } from './data.ts';
+import { type DrillReport, deliveryFiguresMet, deliveryGapsOf, figuresMet, gapsOf } from './data.ts';
 
 const NAME_WIDTH = 26;
 
@@ -30,12 +30,21 @@ export function runText(drill: Pick<Drill, 'name'>, result: RunResult): string {
   const { messages, run, gapMs, load1 } = result;
   const facts = [
     `gap ${msText(gapMs)}`,
+    ...deliveryFacts(result),
     `${messages.acked.toLocaleString('en-US')} acknowledged`,
     ...(result.failedPublishes > 0 ? [`${result.failedPublishes} failed`] : []),
     `load ${load1.toFixed(1)}`,
   ];
   const line = `  ${drill.name} ${run}: ${result.ok ? 'ok' : 'FAILED'}, ${facts.join(', ')}`;
   return [line, ...result.problems.map((problem) => `      ${problem}`)].join('\n');
+}
+
+/** `delivery gap 812 ms (work), 3 again`, for a run with queues and routers. */
+function deliveryFacts({ deliveries }: RunResult): string[] {
+  const [slowest] = deliveries.toSorted((a, b) => (b.gapMs ?? 0) - (a.gapMs ?? 0));
+  if (slowest === undefined) return [];
+  const again = deliveries.reduce((sum, each) => sum + each.again, 0);
+  return [`delivery gap ${msText(slowest.gapMs)} (${slowest.place})`, `${again} given again`];
 }
 
 /** The verdict on a drill in a line. */
@@ -50,13 +59,20 @@ export function verdictText(report: DrillReport): string {
   const gap = gaps
     ? `gap p50 ${msText(gaps.p50)}, p99 ${msText(gaps.p99)}, max ${msText(gaps.max)}`
     : 'no gap measured';
-  return `${name} ${verdict} ${runs}; ${gap}${figuresText(report)}`;
+  const written = `${gap}${figuresText(figuresMet(report), report.figures)}`;
+  return `${name} ${verdict} ${runs}; ${written}${deliveryText(report)}`;
 }
 
-function figuresText(report: DrillReport): string {
-  const met = figuresMet(report);
-  if (met === undefined || report.figures === undefined) return '';
-  return ` (${met ? 'within' : 'NOT within'} ${targetText(report.figures)})`;
+function deliveryText(report: DrillReport): string {
+  const gaps = deliveryGapsOf(report);
+  if (gaps === undefined) return '';
+  const met = figuresText(deliveryFiguresMet(report), report.deliveryFigures);
+  return `; delivery gap p50 ${msText(gaps.p50)}, p99 ${msText(gaps.p99)}${met}`;
+}
+
+function figuresText(met: boolean | undefined, figures: Figures | undefined): string {
+  if (met === undefined || figures === undefined) return '';
+  return ` (${met ? 'within' : 'NOT within'} ${targetText(figures)})`;
 }
 
 /** `p50 ≤ 1,200 ms, p99 ≤ 2,500 ms`. */

@@ -18,7 +18,7 @@ const AXIS_HEIGHT = 20;
 export function timelines(report: DrillReport, runs: readonly RunResult[]): string {
   const fromMs = Math.min(...runs.map(({ timeline }) => timeline.fromMs));
   const toMs = Math.max(...runs.map(({ timeline }) => timeline.toMs));
-  const most = Math.max(1, ...runs.flatMap(({ timeline }) => usualAcks(timeline)));
+  const most = Math.max(1, ...runs.map(({ timeline }) => usual(timeline.acks)));
   const scale = linearScale(fromMs, toMs, WIDTH - LABEL_WIDTH - RIGHT);
   const colours = nodeColours(report);
   const height = AXIS_HEIGHT + runs.length * ROW_HEIGHT;
@@ -43,8 +43,8 @@ interface Drawing {
 }
 
 /** After a gap everything that waited is acknowledged at once: that peak is cut off, or nothing else could be seen. */
-function usualAcks({ acks }: Timeline): number {
-  const sorted = acks.filter((count) => count > 0).sort((a, b) => a - b);
+function usual(counts: readonly number[]): number {
+  const sorted = counts.filter((count) => count > 0).sort((a, b) => a - b);
   return (sorted[Math.floor(sorted.length * 0.8)] ?? 1) * 1.4;
 }
 
@@ -64,6 +64,7 @@ function row(run: RunResult, drawing: Drawing): string {
     label(run),
     gapOf(timeline, drawing),
     acksOf(timeline, drawing),
+    deliveredOf(timeline, drawing),
     bandOf(timeline, drawing),
     failuresOf(timeline, drawing),
     marksOf(timeline, drawing),
@@ -95,6 +96,17 @@ function acksOf(timeline: Timeline, { scale, most }: Drawing): string {
     parts.push(`V${y}H${px(scale.at(fromMs + (index + 1) * bucketMs))}`);
   }
   return `<path class="acks" d="${parts.join('')}V${ACKS_HEIGHT}Z"/>`;
+}
+
+/** What queues and routers handed on, as a line over what they took in. */
+function deliveredOf({ delivered, bucketMs, fromMs }: Timeline, { scale }: Drawing): string {
+  if (delivered === undefined) return '';
+  const most = Math.max(1, usual(delivered));
+  const points = delivered.map((count, index) => {
+    const y = px(ACKS_HEIGHT - Math.min(1, count / most) * (ACKS_HEIGHT - 2));
+    return `${px(scale.at(fromMs + (index + 0.5) * bucketMs))},${y}`;
+  });
+  return `<polyline class="delivered" points="${points.join(' ')}"/>`;
 }
 
 function bandOf({ leaders, fromMs }: Timeline, { scale, colours }: Drawing): string {

@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
 import type { Finding, Verdict, WriteGap } from '@message-vault/checkers';
 import type { Drill, Expectations, Span } from '../drill.ts';
+import type { Delivered } from '../record/deliveries.ts';
 import type { LeaderPeriod } from '../watch.ts';
 import { BEFORE_MS, longestSilence, type Seen, type Timeline, timelineOf } from './timeline.ts';
 
@@ -29,7 +30,21 @@ export interface RunResult {
   readonly retries: Readonly<Record<string, number>>;
   /** Load of the machine in the last minute, when the run ended. */
   readonly load1: number;
+  /** What queues and routers handed on, a place each; empty for a run that has none. */
+  readonly deliveries: readonly DeliveryResult[];
   readonly timeline: Timeline;
+}
+
+export interface DeliveryResult {
+  /** Last part of its name. */
+  readonly place: string;
+  /** Messages that were acknowledged by those they were given to, or read. */
+  readonly count: number;
+  /** How often a message was given out that had been given out before, and not been given back. */
+  readonly again: number;
+  /** Longest silence from the fault until it healed, and in the second before. */
+  readonly gapMs: number | undefined;
+  readonly quietMs: number | undefined;
 }
 
 export interface Observed extends Seen {
@@ -42,6 +57,7 @@ export interface Observed extends Seen {
   readonly notes: readonly string[];
   readonly problems: readonly string[];
   readonly retries: ReadonlyMap<string, number>;
+  readonly deliveries: readonly Delivered[];
 }
 
 /** The verdict on a run. */
@@ -75,6 +91,7 @@ export function resultOf(seen: Observed): RunResult {
     failedPublishes,
     retries: Object.fromEntries(seen.retries),
     load1: loadavg()[0] ?? 0,
+    deliveries: seen.deliveries.map((delivered) => deliveryResult(delivered, fault, healed)),
     timeline: timelineOf(seen, fault ?? times.acks[0] ?? 0, healed),
   };
 }
@@ -123,6 +140,20 @@ function countChanges(
 ): number {
   if (from === undefined) return 0;
   return new Set(periods.filter(({ at }) => at >= from && at < to).map(({ epoch }) => epoch)).size;
+}
+
+function deliveryResult(
+  { place, times, again }: Delivered,
+  fault = Number.POSITIVE_INFINITY,
+  healed = fault,
+): DeliveryResult {
+  return {
+    place: place.slice(place.lastIndexOf('/') + 1),
+    count: times.length,
+    again,
+    gapMs: longestSilence(times, fault, healed).ms,
+    quietMs: longestSilence(times, fault - BEFORE_MS, fault).ms,
+  };
 }
 
 function recoveryOf(acks: readonly number[], healedAt: number | undefined): number | undefined {

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
-import type { Drill, Fault, Load, OutsideStage, Stage } from '../drill.ts';
+import { invariant } from '@message-vault/runtime';
+import { BusWorkload } from '../bus/bus-workload.ts';
+import type { Drill, Fault, Load, OutsideStage } from '../drill.ts';
 import { DrillError, isExpected } from '../errors.ts';
 import type { Lab } from '../lab/lab.ts';
 import { createStream } from '../lab/streams.ts';
 import { Recorder } from '../record/recorder.ts';
 import { now, pause, until } from '../wait.ts';
 import type { Watch } from '../watch.ts';
-import { readFromNode, readStorage, readThroughNodes } from '../workload/final-read.ts';
-import { defaultLoad, Workload } from '../workload/workload.ts';
+import type { RunWorkload } from '../workload/run-workload.ts';
+import { defaultLoad, Workload, type WorkloadOptions } from '../workload/workload.ts';
 import { type RunResult, resultOf } from './result.ts';
 import type { Seen } from './timeline.ts';
 
@@ -46,24 +48,35 @@ const GO_ON_MS = 1500;
 export class Run {
   readonly #options: RunOptions;
   readonly #recorder: Recorder;
-  readonly #workload: Workload;
+  readonly #workload: RunWorkload;
+  /** What is done to who uses the cluster; undefined for a run of the other kind. */
+  readonly #hands: { streams?: Workload; bus?: BusWorkload };
   readonly #notes: string[] = [];
   readonly #problems: string[] = [];
   /** What the watch had seen when the history ended: what is mended afterwards is no part of the run. */
-  #seen: Omit<Seen, 'times'> | undefined;
+  #seen: Omit<Seen, 'times' | 'deliveries'> | undefined;
 
   constructor(options: RunOptions) {
     const { drill, target, run, dir } = options;
     const load: Load = { ...defaultLoad, ...drill.load };
     this.#options = options;
     this.#recorder = new Recorder(historyPath(dir, run));
-    this.#workload = new Workload({
+    const parts: WorkloadOptions = {
       ...options,
       load,
       urls: target.urls,
       recorder: this.#recorder,
       ended: (text) => void (drill.expect.consumersMayEnd ? this.#notes : this.#problems).push(text),
-    });
+    };
+    if (drill.of === 'bus') {
+      const bus = new BusWorkload(parts);
+      this.#workload = bus;
+      this.#hands = { bus };
+    } else {
+      const streams = new Workload(parts);
+      this.#workload = streams;
+      this.#hands = { streams };
+    }
   }
 
   async execute(): Promise<RunResult> {
@@ -91,6 +104,7 @@ export class Run {
       startedAt,
       times: this.#recorder.times,
       retries: this.#recorder.retries,
+      deliveries: this.#recorder.deliveries,
       ...(this.#seen ?? this.#look()),
       notes: this.#notes,
       problems: this.#problems,
@@ -136,9 +150,14 @@ export class Run {
     if (drill.notFromOutside === undefined) return drill.prepare(this.#outsideStage());
     if (target.lab === undefined)
       throw new DrillError('bad_option', `${drill.name}: ${drill.notFromOutside}`);
-    const producerThrough: Stage['producerThrough'] = (url, side) =>
-      this.#workload.producerThrough(url, side);
-    return drill.prepare({ ...this.#outsideStage(), lab: target.lab, producerThrough });
+    const stage = { ...this.#outsideStage(), lab: target.lab };
+    const { streams, bus } = this.#hands;
+    if (drill.of === 'bus') {
+      invariant(bus !== undefined, 'a bus drill has queues and routers');
+      return drill.prepare({ ...stage, bus });
+    }
+    invariant(streams !== undefined, 'any other drill has streams');
+    return drill.prepare({ ...stage, producerThrough: (url, side) => streams.producerThrough(url, side) });
   }
 
   async #createStream(): Promise<void> {
@@ -199,31 +218,14 @@ export class Run {
 
   /** Brings all that is under way to its end, and reads everything once more. */
   async #finish(): Promise<void> {
-    const { drill, target, signal } = this.#options;
-    await this.#workload.stopProducers();
-    const ends: number[] = [];
-    for (const stream of this.#workload.streams) {
-      const options = { stream, signal, recorder: this.#recorder };
-      const read = target.lab
-        ? readStorage(target.lab.storage, options)
-        : readThroughNodes(target.urls, options);
-      ends.push(await read);
-    }
-    await this.#workload.stopConsumers(ends[0] ?? 0);
-    if (!drill.staysDown) await this.#readFromEveryNode();
+    const { drill, target } = this.#options;
+    await this.#workload.finish({
+      storage: target.lab?.storage,
+      nodes: drill.staysDown ? [] : target.watch.views,
+    });
   }
 
-  async #readFromEveryNode(): Promise<void> {
-    const { target, signal } = this.#options;
-    for (const { url, nodeId } of target.watch.views) {
-      for (const stream of this.#workload.streams) {
-        const consumer = `in the end from ${nodeId}`;
-        await readFromNode(url, { stream, signal, recorder: this.#recorder, consumer });
-      }
-    }
-  }
-
-  #look(): Omit<Seen, 'times'> {
+  #look(): Omit<Seen, 'times' | 'deliveries'> {
     const { periods, decisions, views } = this.#options.target.watch;
     return { periods, decisions: [...decisions], views };
   }

@@ -1,3 +1,4 @@
+import type { Delivered } from '../record/deliveries.ts';
 import type { Times } from '../record/recorder.ts';
 import type { DecisionSeen, LeaderPeriod, NodeView } from '../watch.ts';
 
@@ -8,6 +9,8 @@ export interface Timeline {
   readonly bucketMs: number;
   /** Acknowledgements per bucket. */
   readonly acks: readonly number[];
+  /** What queues and routers handed on, per bucket; not there for a run without them. */
+  readonly delivered?: readonly number[];
   readonly failures: readonly { readonly atMs: number; readonly code: string }[];
   readonly marks: readonly { readonly atMs: number; readonly name: string }[];
   readonly leaders: readonly LeaderBand[];
@@ -46,6 +49,7 @@ export interface Seen {
   readonly periods: readonly LeaderPeriod[];
   readonly decisions: readonly DecisionSeen[];
   readonly views: readonly NodeView[];
+  readonly deliveries: readonly Delivered[];
 }
 
 export function timelineOf(seen: Seen, fault: number, healed: number | undefined): Timeline {
@@ -58,6 +62,7 @@ export function timelineOf(seen: Seen, fault: number, healed: number | undefined
     toMs: relative(last),
     bucketMs: BUCKET_MS,
     acks: bucketed(times.acks, fault - BEFORE_MS, last),
+    ...deliveredOf(seen.deliveries, fault - BEFORE_MS, last),
     failures: times.failures.map(({ at, code }) => ({ atMs: relative(at), code })),
     marks: times.marks.map(({ at, name }) => ({ atMs: relative(at), name })),
     leaders: periods
@@ -90,6 +95,16 @@ export function longestSilence(
     if (after - before > (longest.ms ?? -1)) longest = { ms: after - before, from: before, to: after };
   }
   return longest;
+}
+
+function deliveredOf(
+  deliveries: readonly Delivered[],
+  from: number,
+  to: number,
+): Pick<Timeline, 'delivered'> {
+  if (deliveries.length === 0) return {};
+  const times = deliveries.flatMap((delivered) => delivered.times);
+  return { delivered: bucketed(times, from, to) };
 }
 
 function bucketed(times: readonly number[], from: number, to: number): number[] {

@@ -19,7 +19,7 @@ export interface FinalReadOptions {
 }
 
 /**
- * Reads the whole stream from the storage itself, past all nodes and their caches, checking every commit. With the epoch
+ * Reads the whole stream, or what a router has taken in, from the storage itself, past all nodes and their caches, checking every commit. With the epoch
  * of each commit, which no node tells. Answers the offset behind the last message.
  */
 export async function readStorage(storage: Storage, options: FinalReadOptions): Promise<number> {
@@ -90,7 +90,8 @@ async function refOf(storage: Storage, name: string) {
   const stored = await storage.documents.get(namePath(name));
   if (stored === undefined) throw new DrillError('did_not_happen', `the storage knows no stream ${name}`);
   const document = parseNameDocument(stored.body);
-  if (document.role !== 'stream') throw new DrillError('did_not_happen', `${name} is no stream`);
+  if (document.role !== 'stream' && document.role !== 'router')
+    throw new DrillError('did_not_happen', `${name} holds no stream`);
   const { streamId, container } = document;
   return { name, streamId, container };
 }

@@ -16,8 +16,13 @@ export interface DrillMessage {
 }
 
 /** Message `sequence` of a producer: what it is stands in its headers, and its value is unlike any other. */
-export function makeMessage(producer: string, sequence: number, random: () => number): DrillMessage {
-  const limit = random() < LARGE_SHARE ? LARGE_BYTES : SMALL_BYTES;
+export function makeMessage(
+  producer: string,
+  sequence: number,
+  random: () => number,
+  largeBytes = LARGE_BYTES,
+): DrillMessage {
+  const limit = random() < LARGE_SHARE ? largeBytes : SMALL_BYTES;
   const filling = Math.floor(random() * 2 ** 32).toString(36);
   const value = `${producer} ${sequence} `.padEnd(40 + Math.floor(random() * limit), filling);
   return {
@@ -44,8 +49,6 @@ export function readOf(
   message: GivenMessage,
   where: { at: number; stream: string; consumer: string; epoch?: number },
 ): Read {
-  const header = (name: string): string | undefined =>
-    message.headers.find(([candidate]) => candidate === name)?.[1];
   const { offset, sequenceNumber, timestamp, value } = message;
   return {
     kind: 'read',
@@ -53,8 +56,13 @@ export function readOf(
     offset,
     sequenceNumber,
     timestamp,
-    producer: header(PRODUCER) ?? null,
-    sequence: Number(header(SEQUENCE) ?? 0),
+    ...identityOf(message.headers),
     hash: hashOf(value),
   };
+}
+
+/** Which message of whose it is, by what its headers say. */
+export function identityOf(headers: GivenMessage['headers']): { producer: string | null; sequence: number } {
+  const header = (name: string): string | undefined => headers.find(([candidate]) => candidate === name)?.[1];
+  return { producer: header(PRODUCER) ?? null, sequence: Number(header(SEQUENCE) ?? 0) };
 }

@@ -1,4 +1,10 @@
-import { createClient, isVaultClientError, type VaultClient } from '@message-vault/client';
+import type { HistoryEvent } from '@message-vault/checkers';
+import {
+  createClient,
+  isVaultClientError,
+  type PublishResult,
+  type VaultClient,
+} from '@message-vault/client';
 import type { Recorder } from '../record/recorder.ts';
 import { now, pause } from '../wait.ts';
 import { makeMessage } from './messages.ts';
@@ -15,6 +21,10 @@ export interface ProducerOptions {
   readonly maxOutstanding: number;
   readonly deliveryTimeoutMs: number;
   readonly followLeader?: boolean;
+  /** A queue or router, which accepts; else a stream, which says where a message stands. */
+  readonly accepts?: true;
+  /** The most a large message has, bytes. */
+  readonly largeBytes?: number;
 }
 
 /** Publishes at a steady pace through a client of its own, whatever becomes of what it published before. */
@@ -74,22 +84,30 @@ export class Producer {
   }
 
   async #publish(): Promise<void> {
-    const { name: producer, stream, recorder, random } = this.#options;
+    const { name: producer, stream, recorder, random, largeBytes } = this.#options;
     const sequence = this.#sequence++;
-    const { record, hash } = makeMessage(producer, sequence, random);
+    const { record, hash } = makeMessage(producer, sequence, random, largeBytes);
     const message = { stream, producer, sequence };
     recorder.add({ kind: 'start', at: now(), ...message, hash });
     try {
-      const { firstOffset, firstSequenceNumber } = await this.#client.publish(stream, record, {
-        signal: this.#giveUp.signal,
-      });
+      const answer = await this.#client.publish(stream, record, { signal: this.#giveUp.signal });
       this.#acked += 1;
-      const place = { offset: firstOffset, sequenceNumber: firstSequenceNumber };
-      recorder.add({ kind: 'ack', at: now(), ...message, ...place });
+      recorder.add(this.#acknowledged(message, answer));
     } catch (error) {
       if (!isVaultClientError(error)) throw error;
       const kind = error.outcome === 'not_stored' ? 'fail' : 'unknown';
       recorder.add({ kind, at: now(), ...message, code: error.code });
     }
+  }
+
+  #acknowledged(
+    message: { stream: string; producer: string; sequence: number },
+    { firstOffset: offset, firstSequenceNumber: sequenceNumber }: PublishResult,
+  ): HistoryEvent {
+    const at = now();
+    if (!this.#options.accepts) return { kind: 'ack', at, ...message, offset, sequenceNumber };
+    // Queues have no places.
+    const place = Number.isSafeInteger(sequenceNumber) ? { sequenceNumber } : {};
+    return { kind: 'accepted', at, ...message, ...place };
   }
 }

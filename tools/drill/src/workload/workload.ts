@@ -2,7 +2,9 @@ import type { LateProducer, Load } from '../drill.ts';
 import type { Recorder } from '../record/recorder.ts';
 import { until } from '../wait.ts';
 import { ReplayConsumer, TailConsumer } from './consumers.ts';
+import { readFromNode, readStorage, readThroughNodes } from './final-read.ts';
 import { Producer } from './producer.ts';
+import type { FinishOptions, RunWorkload } from './run-workload.ts';
 
 export interface WorkloadOptions {
   readonly urls: readonly string[];
@@ -29,7 +31,7 @@ const WARM_WITHIN_MS = 20_000;
 const ARRIVE_WITHIN_MS = 30_000;
 
 /** Everybody who publishes to and reads from the stream of one run. */
-export class Workload {
+export class Workload implements RunWorkload {
   readonly #options: WorkloadOptions;
   readonly #producers: readonly Producer[];
   readonly #tails: readonly TailConsumer[];
@@ -58,7 +60,7 @@ export class Workload {
   }
 
   /** The streams that were published to, the run's own first. */
-  get streams(): readonly string[] {
+  get #streams(): readonly string[] {
     return [this.#options.stream, ...this.#sideStreams];
   }
 
@@ -85,13 +87,23 @@ export class Workload {
     };
   }
 
-  /** Nothing new is published; resolves when all that was has come to its end. */
-  async stopProducers(): Promise<void> {
+  async finish({ storage, nodes }: FinishOptions): Promise<void> {
+    const { signal, recorder, urls } = this.#options;
     await Promise.all([...this.#producers, ...this.#late].map((producer) => producer.stop()));
+    const ends: number[] = [];
+    for (const stream of this.#streams) {
+      const options = { stream, signal, recorder };
+      ends.push(await (storage ? readStorage(storage, options) : readThroughNodes(urls, options)));
+    }
+    await this.#stopConsumers(ends[0] ?? 0);
+    for (const { url, nodeId } of nodes) {
+      for (const stream of this.#streams)
+        await readFromNode(url, { stream, signal, recorder, consumer: `in the end from ${nodeId}` });
+    }
   }
 
   /** Waits until every tail has been given what there is, and ends all consumers. */
-  async stopConsumers(nextOffset: number): Promise<void> {
+  async #stopConsumers(nextOffset: number): Promise<void> {
     const { signal, ended } = this.#options;
     const missing = (): TailConsumer[] => this.#tails.filter((tail) => tail.nextOffset < nextOffset);
     await until('the tails have everything', () => (missing().length === 0 ? true : undefined), {
