@@ -1,20 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Delivery, DeliveryResult } from '../../src/index.ts';
 import { TestListener } from './support/listener.ts';
+import { taking } from './support/taking.ts';
 import { numbered, World } from './support/world.ts';
-
-const DELIVERED: DeliveryResult = { outcome: 'delivered' };
-
-/** A webhook that remembers what it took. */
-function taking(world: World, url: string, answer: (delivery: Delivery) => DeliveryResult = () => DELIVERED) {
-  const took: string[] = [];
-  world.webhooks.set(url, (delivery) => {
-    const result = answer(delivery);
-    if (result.outcome === 'delivered') took.push(Buffer.from(delivery.message.value).toString());
-    return result;
-  });
-  return took;
-}
 
 async function attach(
   world: World,
