@@ -4,7 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../src/index.ts';
 import { startNode } from './support/test-node.ts';
 
-const text = await readFile(new URL('../../../docs/http.md', import.meta.url), 'utf8');
+function page(name: string): Promise<string> {
+  return readFile(new URL(`../../../docs/${name}.md`, import.meta.url), 'utf8');
+}
+
+const text = await page('http');
 
 /** Arguments of a shell command: words, and single-quoted ones. Enough for the examples. */
 function words(command: string): string[] {
@@ -69,9 +73,10 @@ describe('docs/http.md', () => {
     expect(rows).toEqual(codes);
   });
 
-  it('has the defaults that are in force', () => {
-    const rows = [...text.matchAll(/\| (\d+)(?: \w+)? \| `(\w+)\.(\w+)` \|/g)];
-    expect(rows.length).toBeGreaterThan(15);
+  it('has the defaults that are in force, as have the pages of relay and listeners', async () => {
+    const all = [text, ...(await Promise.all(['relay', 'listeners'].map(page)))].join('\n');
+    const rows = [...all.matchAll(/\| (\d+)(?: \w+)? \| `(\w+)\.(\w+)` \|/g)];
+    expect(rows.length).toBeGreaterThan(30);
     const groups: Readonly<Record<string, Readonly<Record<string, number>>>> = defaultLimits;
     for (const [, value, group = '', setting = ''] of rows) {
       expect({ [`${group}.${setting}`]: groups[group]?.[setting] }).toEqual({
