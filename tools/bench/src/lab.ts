@@ -22,9 +22,16 @@ export interface Lab {
   close(): Promise<void>;
 }
 
-export async function openLab(options: { redisUrl?: string } = {}): Promise<Lab> {
+export async function openLab({
+  redisUrl,
+  slaves = 0,
+}: {
+  redisUrl?: string | undefined;
+  slaves?: number | undefined;
+}): Promise<Lab> {
   const dir = await mkdtemp(join(tmpdir(), 'mvault-bench-'));
-  const cluster = await startCluster({ dir, portBase: 'free', slaves: 0, ...options });
+  const redis = redisUrl === undefined ? {} : { redisUrl };
+  const cluster = await startCluster({ dir, portBase: 'free', slaves, ...redis });
   const storage = azureStorage({ connectionString: cluster.storage.connection });
   const clients: VaultClient[] = [];
   const node = (app: ClusterNode['app']): ClusterNode => {
@@ -38,7 +45,7 @@ export async function openLab(options: { redisUrl?: string } = {}): Promise<Lab>
     node,
     masterUrl: node('master').url,
     readerUrl: node('reader').url,
-    redis: options.redisUrl !== undefined,
+    redis: redisUrl !== undefined,
     client(clientOptions = {}) {
       const client = createClient({ urls: [node('master').url], ...clientOptions });
       clients.push(client);

@@ -10,6 +10,7 @@ import { namesAndPolicies } from './scenarios/names.ts';
 import { queueRate, queueWaiting } from './scenarios/queues.ts';
 import { hungSubscriber, routerToStreams } from './scenarios/routers.ts';
 import { concurrentPublish, singlePublish } from './scenarios/small.ts';
+import { standbyCost } from './scenarios/standby.ts';
 import { fanOut, publishToTail } from './scenarios/tail.ts';
 import { webhookFanOut } from './scenarios/webhooks.ts';
 
@@ -18,6 +19,7 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'replay', help: 'replay through a reader against raw ranged GET', run: replay },
   { name: 'concurrent', help: '64 publishers against one that waits', run: concurrentPublish },
   { name: 'single', help: 'one publish against one raw Put Page', run: singlePublish },
+  { name: 'standby', help: 'what a hot standby costs the rate of publishing', run: standbyCost, slaves: 1 },
   { name: 'fan-out', help: 'storage reads of 1,000 SSE consumers against those of 10', run: fanOut },
   { name: 'tail', help: 'from publish to a tailing consumer', run: publishToTail },
   { name: 'tail-redis', help: 'the same with wake-ups through --redis', run: publishToTail, redis: true },
@@ -96,7 +98,8 @@ async function runScenario(scenario: Scenario, options: BenchOptions): Promise<R
     return [];
   }
   process.stderr.write(`${scenario.name} …\n`);
-  const lab = await openLab(scenario.redis && values.redis !== undefined ? { redisUrl: values.redis } : {});
+  const redisUrl = scenario.redis ? values.redis : undefined;
+  const lab = await openLab({ redisUrl, slaves: scenario.slaves });
   try {
     return await scenario.run(lab, options);
   } finally {

@@ -16,4 +16,6 @@ export interface Scenario {
   readonly run: (lab: Lab, options: BenchOptions) => Promise<Row[]>;
   /** Needs a cluster with Redis; skipped with a word where there is none. */
   readonly redis?: boolean;
+  /** Hot standbys of its cluster; none by default, since they would share the two cores. */
+  readonly slaves?: number;
 }
