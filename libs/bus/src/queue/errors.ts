@@ -1,3 +1,5 @@
+import { isStorageError, type StorageErrorCode } from '@message-vault/storage';
+
 /** Why a queue did not do what was asked. Closed; every boundary above maps from it. */
 export type QueueErrorCode =
   /** The lock is over, was never given, or is another queue's. Somebody else may have the message by now. */
@@ -52,6 +54,25 @@ export class QueueError extends Error {
 /** True for a QueueError of one of `codes` (of any code, when none is given). */
 export function isQueueError(error: unknown, ...codes: QueueErrorCode[]): error is QueueError {
   return error instanceof QueueError && (codes.length === 0 || codes.includes(error.code));
+}
+
+type Told = readonly [code: QueueErrorCode, message: string];
+
+const STORAGE_FAILURES: Partial<Record<StorageErrorCode, Told>> = {
+  not_found: ['gone', 'what this name stood for is gone from storage'],
+  receipt_lost: ['lock_lost', 'the lock is over: somebody else may have the message by now'],
+  throttled: ['storage_unavailable', 'the storage has too much to do; nothing was changed'],
+  unavailable: ['storage_unavailable', 'the storage does not answer'],
+};
+
+/** What a failure of the storage means to a consumer; `unknown` tells him what may have happened. Other errors as they are. */
+export function consumerError(error: unknown, unknown: string): unknown {
+  if (!isStorageError(error)) return error;
+  const told: Told | undefined =
+    error.code === 'outcome_unknown' ? ['outcome_unknown', unknown] : STORAGE_FAILURES[error.code];
+  if (told === undefined) return error;
+  const [code, message] = told;
+  return new QueueError(code, message, { retryAfterMs: error.retryAfterMs }, error);
 }
 
 /** An envelope that can't be read: not written by us, or damaged. Its message is dead-lettered as it is. */

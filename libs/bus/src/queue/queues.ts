@@ -8,7 +8,7 @@ import type { QueueContext } from './context.ts';
 import { Depths } from './depth.ts';
 import { Disposal } from './disposal.ts';
 import type { DeadLetterNote } from './envelope.ts';
-import { QueueError } from './errors.ts';
+import { consumerError, QueueError } from './errors.ts';
 import { GivenUpMessages } from './given-up.ts';
 import { Locks } from './locks.ts';
 import { type Enqueued, type EnqueueOptions, Outbox } from './outbox.ts';
@@ -124,9 +124,14 @@ export class Queues {
 
   /**
    * Waits for a message and takes it under lock. Undefined when none came in time, nobody waits any more or the node
-   * stops. Errors: QueueError (`gone`, `busy`, `not_leader` for queues whose readers are counted), StorageError.
+   * stops. Errors: QueueError (`gone`, `busy`, `storage_unavailable`, `outcome_unknown`,
+   * and `not_leader` for queues whose readers are counted).
    */
-  async receive(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
+  receive(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
+    return told(this.#receive(document, wait), RECEIVE_UNKNOWN);
+  }
+
+  async #receive(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
     const place = await this.#enter(document, wait);
     if (place === 'full') return undefined;
     try {
@@ -141,7 +146,11 @@ export class Queues {
    * Waits for a message and removes it: one whose answer gets lost on its way to the consumer is lost. Undefined and
    * errors as for `receive`.
    */
-  async receiveAndDelete(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
+  receiveAndDelete(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
+    return told(this.#receiveAndDelete(document, wait), RECEIVE_UNKNOWN);
+  }
+
+  async #receiveAndDelete(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
     const { runtime } = this.#context;
     const deadline = runtime.monotonic() + wait.timeoutMs;
     const place = await this.#enter(document, wait);
@@ -159,9 +168,9 @@ export class Queues {
     }
   }
 
-  /** The message is done with. Errors of this and the next four: QueueError `lock_lost`, StorageError. */
+  /** The message is done with. Errors of this and the next four: QueueError `lock_lost`, `storage_unavailable`, `outcome_unknown`. */
   async acknowledge(document: QueueDocument, lockId: string): Promise<void> {
-    await this.#locks.acknowledge(document, lockId);
+    await told(this.#locks.acknowledge(document, lockId), SETTLE_UNKNOWN);
     await this.#settled(document, lockId);
   }
 
@@ -170,13 +179,13 @@ export class Queues {
     const { maxDelayMs } = this.#context.limits;
     if (delayMs > maxDelayMs)
       throw new QueueError('bad_times', `a delay is at most ${maxDelayMs} ms, not ${delayMs}`);
-    await this.#locks.giveBack(document, lockId, delayMs);
+    await told(this.#locks.giveBack(document, lockId, delayMs), SETTLE_UNKNOWN);
     await this.#settled(document, lockId);
   }
 
   /** Answers until when the same lock id holds now, milliseconds since 1970. */
   async renew(document: QueueDocument, lockId: string): Promise<number> {
-    const until = await this.#locks.renew(document, lockId);
+    const until = await told(this.#locks.renew(document, lockId), SETTLE_UNKNOWN);
     if (document.policy.maxConcurrentReaders !== undefined)
       await this.#mustLead().renewed(document, await this.#locks.read(document, lockId), until);
     return until;
@@ -184,18 +193,18 @@ export class Queues {
 
   /** Also QueueError `no_dead_letter`, for a message that is among the dead letters. */
   async deadLetterLocked(document: QueueDocument, lockId: string, reason: string): Promise<void> {
-    await this.#locks.deadLetter(document, lockId, reason);
+    await told(this.#locks.deadLetter(document, lockId, reason), SETTLE_UNKNOWN);
     await this.#settled(document, lockId);
   }
 
-  /** Messages nobody has under lock, about the oldest first, without taking them. Errors: StorageError. */
+  /** Messages nobody has under lock, about the oldest first, without taking them. Errors: QueueError `gone`, `storage_unavailable`. */
   peek(document: QueueDocument, max: number): Promise<PeekedQueueMessage[]> {
-    return peek(this.#context, this.#bodies, document, max);
+    return told(peek(this.#context, this.#bodies, document, max), '');
   }
 
-  /** Errors: StorageError. */
+  /** Errors: QueueError `gone`, `storage_unavailable`. */
   stats(document: QueueDocument): Promise<QueueStats> {
-    return queueStats(this.#context, document);
+    return told(queueStats(this.#context, document), '');
   }
 
   /** Brings dead letters back to `to`: the queue they came from, or whatever takes them. See `redrive`. */
@@ -277,6 +286,20 @@ export class Queues {
   #mustLead(): ConcurrentReaders {
     if (this.#readers !== undefined) return this.#readers;
     throw new QueueError('not_leader', 'the readers of this queue are counted, which only the leader does');
+  }
+}
+
+const RECEIVE_UNKNOWN =
+  'the storage was asked and did not answer: a message it may have given out comes back when its lock is over';
+const SETTLE_UNKNOWN =
+  'the storage was told and did not answer: ask again; if the lock is lost then, and its time is not over, it was done';
+
+/** What consumers are told of failures of the storage. */
+async function told<T>(work: Promise<T>, unknown: string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw consumerError(error, unknown);
   }
 }
 

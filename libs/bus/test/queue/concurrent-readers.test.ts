@@ -89,7 +89,7 @@ describe('a queue that limits its concurrent readers', () => {
         ? { kind: 'refuse', code: 'throttled' }
         : undefined;
     await expect(bench.runtime.run(leader.receive(queue, nobody))).rejects.toMatchObject({
-      code: 'throttled',
+      code: 'storage_unavailable',
     });
     bench.fault = () => undefined;
     expect(await leader.stats(queue)).toMatchObject({ depth: 10, locked: 0 });

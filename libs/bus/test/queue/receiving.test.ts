@@ -194,7 +194,7 @@ describe('a storage that fails while somebody waits', () => {
     for (const timeoutMs of [0, 3000])
       await expect(
         bench.runtime.run(bench.node().receive(queue, { timeoutMs, signal: undefined })),
-      ).rejects.toMatchObject({ code: 'unavailable' });
+      ).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
   it('that loses the answer of a receive brings the message back after its lock', async () => {
@@ -246,7 +246,7 @@ describe('receive and delete', () => {
     bench.fault = ({ operation }) =>
       operation === 'queues.delete' ? { kind: 'refuse', code: 'throttled' } : undefined;
     await expect(bench.runtime.run(node.receiveAndDelete(queue, nobody))).rejects.toMatchObject({
-      code: 'throttled',
+      code: 'storage_unavailable',
     });
     bench.fault = () => undefined;
     expect(await bench.runtime.run(node.receive(queue, nobody))).toMatchObject({ delivery: 1 });
