@@ -27,8 +27,8 @@ export interface Access extends Endpoint {
   readonly queues: QueueAccess | undefined;
 }
 
-/** Writes, reads and removes page blobs and block blobs. */
-const blobScope = { services: 'b', resourceTypes: 'o', permissions: 'rwd' } as const;
+/** Writes, reads, removes and lists page blobs and block blobs. */
+const blobScope = { services: 'b', resourceTypes: 'co', permissions: 'rwdl' } as const;
 /** Sends, receives, peeks at, updates and deletes messages. Azurite takes the last two for calls about the queue. */
 const queueScope = { services: 'q', resourceTypes: 'co', permissions: 'rapu' } as const;
 

@@ -4,9 +4,13 @@ import type { CallOptions, DocumentStore, PutDocumentOptions } from '../ports.ts
 import { checkBlobName, checkDocument, checkLabel, checkListLimit, MAX_DOCUMENT_BYTES } from '../rules.ts';
 import type { Access } from './access.ts';
 import { absentOnly, etagOf, expectStatus, unlessCode } from './answers.ts';
+import { listBlobsQuery, listedBlobs } from './blob-list.ts';
 import { blobPath, sendDirect } from './direct.ts';
 import type { SystemContainer } from './system-container.ts';
 import type { Tries } from './tries.ts';
+
+/** A thousand blobs with the longest paths, and what Azure says of each. */
+const MAX_LIST_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Documents as block blobs in the system container, named by their paths. */
 export function azureDocuments(access: Access, tries: Tries, system: SystemContainer): DocumentStore {
@@ -72,29 +76,26 @@ export function azureDocuments(access: Access, tries: Tries, system: SystemConta
         .catch((error: unknown) => tellGoneFromChanged(path, error, options))
         .catch(unlessCode('not_found'));
     },
-    list: (prefix, page = {}, options) => {
-      const listed = tries.repeatedly(options, async (abortSignal) => {
-        const maxPageSize = checkListLimit(page.limit);
-        const continuation = page.cursor === undefined ? {} : { continuationToken: page.cursor };
-        const pages = system
-          .client()
-          .listBlobsFlat({ prefix, abortSignal, includeMetadata: true })
-          .byPage({ maxPageSize, ...continuation });
-        for await (const { segment, continuationToken } of pages) {
-          // Leases live in this container too, as append blobs.
-          const documents = segment.blobItems.filter(({ properties }) => properties.blobType === 'BlockBlob');
-          return {
-            paths: documents.map(({ name }) => name),
-            labels: documents.map(({ metadata }) => metadata?.label),
-            cursor: continuationToken || undefined,
-          };
-        }
-        return { paths: [], labels: [], cursor: undefined };
-      });
-      return listed.catch((error: unknown) => {
-        if (!isStorageError(error, 'not_found')) throw error;
-        return { paths: [], labels: [], cursor: undefined };
-      });
-    },
+    list: (prefix, page = {}, options) =>
+      tries.repeatedly(options, async (signal) => {
+        const { cursor: marker } = page;
+        const limit = checkListLimit(page.limit);
+        const request = {
+          method: 'GET',
+          path: system.name,
+          query: listBlobsQuery({ prefix, limit, marker }),
+          headers: {},
+          maxAnswerBytes: MAX_LIST_ANSWER_BYTES,
+        } as const;
+        const answer = expectStatus(await sendDirect(access, request, signal), 200, 404);
+        const listed = answer.status === 404 ? { blobs: [], marker: undefined } : listedBlobs(answer);
+        // Leases live in this container too, as append blobs.
+        const documents = listed.blobs.filter(({ type }) => type === 'BlockBlob');
+        return {
+          paths: documents.map(({ name }) => name),
+          labels: documents.map(({ label }) => label),
+          cursor: listed.marker,
+        };
+      }),
   };
 }
