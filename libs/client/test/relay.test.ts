@@ -119,6 +119,16 @@ describe('a client that serves a connection point', () => {
     expect(Buffer.from(await response.arrayBuffer()).equals(sent)).toBe(true);
   });
 
+  it('may say itself that it is not available, at length, and in the words of the vault', async () => {
+    const { urls } = await cluster({ readers: 1 });
+    const words = JSON.stringify({ code: 'not_leader', detail: 'x'.repeat(200_000) });
+    const headers = { 'content-type': 'application/problem+json' };
+    await listen(urls, () => ({ status: 503, headers, body: words }));
+    const response = await fetch(`${urls[1]}/api`);
+    expect([response.status, response.headers.get('vault-relayed')]).toEqual([503, 'true']);
+    expect((await response.text()) === words).toBe(true);
+  });
+
   it('is slowed down to what whoever asked takes', async () => {
     const { urls } = await cluster({ readers: 1 });
     let given = 0;

@@ -50,6 +50,7 @@ const againByCode: Readonly<Record<string, Pick<Again, 'why' | 'mayBeStored'>>> 
   queue_full: { why: 'busy', mayBeStored: false },
   busy: { why: 'busy', mayBeStored: false },
   producer_gap: { why: 'gap', mayBeStored: false },
+  no_listener: { why: 'not_now', mayBeStored: false },
   outcome_unknown: { why: 'no_answer', mayBeStored: true },
 };
 
