@@ -21,3 +21,4 @@ export {
   type SeenName,
 } from './ports.ts';
 export { HttpProblem, PROBLEMS, type ProblemCode, problemOf, type Recovery } from './problems.ts';
+export { RELAYED } from './relayed.ts';

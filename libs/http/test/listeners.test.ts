@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, type Server, type Socket } from 'node:net';
 import { RouterError } from '@message-vault/bus';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { WebSocket } from 'ws';
@@ -53,6 +53,18 @@ async function connectClient(
 async function startCluster(setup: NodeSetup = {}) {
   const { leader, hand } = await startHandRouter(setup);
   return { leader, hand, follower: await startNode({ ...setup, leader }) };
+}
+
+/** The most that has waited on the node's connections to go out, bytes, since this was called. */
+function peakBuffered({ app }: { app: { server: Server } }): () => number {
+  let peak = 0;
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => sockets.add(socket));
+  const watch = setInterval(() => {
+    for (const socket of sockets) peak = Math.max(peak, socket.writableLength);
+  }, 1);
+  onTestFinished(() => clearInterval(watch));
+  return () => peak;
 }
 
 async function connected(hand: HandRouter): Promise<void> {
@@ -121,6 +133,21 @@ describe('a listener by WebSocket', () => {
     // What the kernel's buffers take on both ends, and what this node may hold itself.
     expect(given * piece.length).toBeLessThan(24 * MIB);
     await until(() => leader.app.webSockets === 0);
+  });
+
+  it('is not answered without bound when it acknowledges and acknowledges, and reads nothing', async () => {
+    const webSocket = { heartbeatMs: 20, silentMs: 200, maxBufferedBytes: 64 * 1024 };
+    const { hand, url, leader } = await startHandRouter({ webSocket });
+    const buffered = peakBuffered(leader);
+    const client = await connectClient(url);
+    client.ws.pause();
+    const flood = setInterval(() => {
+      for (let time = 0; time < 5000 && client.ws.bufferedAmount < MIB; time += 1) client.acknowledge(1);
+    }, 1);
+    onTestFinished(() => clearInterval(flood));
+    await until(() => hand.only.detached);
+    expect(buffered()).toBeGreaterThan(64 * 1024);
+    expect(buffered()).toBeLessThan(2 * MIB);
   });
 
   it('goes on when it reads on before that', async () => {

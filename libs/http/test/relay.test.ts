@@ -86,6 +86,7 @@ describe('a connection point', () => {
     expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(text).toMatch(/\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n/);
     expect(text).toMatch(/Vault-Node: leader-1/);
+    expect(text).toMatch(/vault-relayed: true/);
     expect(text).not.toMatch(/secret|not me|identity/);
     expect(text).toMatch(/\{"ok":true\}/);
   });

@@ -1,4 +1,4 @@
-import { type ForwardAnswer, ForwardError, type ForwardRequest } from '@message-vault/http';
+import { type ForwardAnswer, ForwardError, type ForwardRequest, RELAYED } from '@message-vault/http';
 import type { LeaderDocument } from '@message-vault/metadata';
 import type { Runtime } from '@message-vault/runtime';
 import type { LeaderView } from './leader-view.ts';
@@ -96,7 +96,9 @@ async function refusal(
   answer: ForwardAnswer,
   request: ForwardRequest,
 ): Promise<{ byFormerLeader: boolean; answer: ForwardAnswer }> {
-  if (answer.status !== 503 || !(request.body instanceof Uint8Array))
+  // What a listener says of itself is not the leader's word, and may be long.
+  const isOwn = answer.headers[RELAYED] === undefined;
+  if (answer.status !== 503 || !isOwn || !(request.body instanceof Uint8Array))
     return { byFormerLeader: false, answer };
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -7,6 +7,7 @@ import { forward } from '../forward.ts';
 import { ForwardError } from '../ports.ts';
 import { HttpProblem } from '../problems.ts';
 import { Sink } from '../read/sink.ts';
+import { RELAYED } from '../relayed.ts';
 import type { RoleRequest } from '../roles.ts';
 import { copyAnswerHeaders, forwardingHeaders, requestHeaders } from './headers.ts';
 
@@ -83,6 +84,7 @@ async function sendAnswer(context: HttpContext, exchange: Exchange, answer: Rela
   const { req, res } = exchange;
   res.statusCode = answer.status;
   copyAnswerHeaders(exchange, answer.headers);
+  res.setHeader(RELAYED, 'true');
   if (answer.body === undefined || req.method === 'HEAD') res.end();
   else await sendBody(context, exchange, answer.body);
   if (!req.complete) letTheRestPass(exchange);

@@ -52,16 +52,21 @@ export class VaultSocket {
   #seenBuffered = 0;
   #silentMs = 0;
   #heardSinceTick = true;
+  #tookSinceTick = true;
+  /** Not read because somebody else has to take something first. */
+  #paused = false;
 
   constructor(ws: WebSocket, limits: SocketLimits) {
     this.#ws = ws;
     this.#limits = limits;
     ws.on('message', (data, isBinary) => {
       this.#heard();
+      this.#readNoFaster();
       // Nothing else comes of the default binary type.
       if (Buffer.isBuffer(data)) this.#handlers?.message(data, isBinary);
     });
     ws.on('pong', () => this.#heard());
+    // Who pings and takes no pongs is sent away by the library.
     ws.on('ping', () => this.#heard());
     // What went wrong is told by the close that follows.
     ws.on('error', () => undefined);
@@ -99,6 +104,7 @@ export class VaultSocket {
     if (!this.isOpen) return;
     const { binary = typeof data !== 'string' } = options;
     this.#ws.send(data, { binary }, () => {
+      this.#tookSinceTick = true;
       if (this.hasRoom) this.#wake();
     });
   }
@@ -111,10 +117,12 @@ export class VaultSocket {
 
   /** Reads nothing more for now; the other end notices by its own buffers. */
   pause(): void {
+    this.#paused = true;
     this.#ws.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#ws.resume();
   }
 
@@ -143,13 +151,24 @@ export class VaultSocket {
 
   /** Called every `sinceMs`: asks whether the other end is there, and cuts the connection when it was not for too long. */
   tick(sinceMs: number): void {
-    const buffered = this.#ws.bufferedAmount;
-    const moved = buffered < this.#seenBuffered || this.#heardSinceTick || this.#ws.isPaused;
-    this.#silentMs = moved ? 0 : this.#silentMs + sinceMs;
-    this.#seenBuffered = buffered;
+    const { bufferedAmount } = this.#ws;
+    const takes = this.#tookSinceTick || bufferedAmount < this.#seenBuffered;
+    const isThere = this.#heardSinceTick || takes || this.#paused;
+    this.#silentMs = isThere && (takes || this.hasRoom) ? 0 : this.#silentMs + sinceMs;
+    this.#seenBuffered = bufferedAmount;
     this.#heardSinceTick = false;
+    this.#tookSinceTick = false;
     if (this.#silentMs >= this.#limits.silentMs) this.#ws.terminate();
     else this.ping();
+  }
+
+  /** Who says more and more and takes none of the answers is not read on, so that they don't gather here. */
+  #readNoFaster(): void {
+    if (this.#paused || this.#ws.bufferedAmount <= 2 * this.#limits.maxBufferedBytes) return;
+    this.#ws.pause();
+    void this.room().then(() => {
+      if (!this.#paused) this.#ws.resume();
+    });
   }
 
   #heard(): void {
