@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AmbushAct } from '../src/faults/ambush.ts';
 import type { Fault, FaultAct } from '../src/faults/fault.ts';
+import { suspendedAtRoll } from '../src/run/provoked.ts';
 import type { Setup } from '../src/run/setup.ts';
 import { type Outcome, simulate } from '../src/run/simulate.ts';
 import type { CallStep } from '../src/storage/line.ts';
@@ -54,7 +55,7 @@ function only(faults: readonly FaultAct[]): (setup: Setup) => Setup {
   });
 }
 
-const acts: readonly AmbushAct[] = ['crash', 'freeze'];
+const acts: readonly AmbushAct[] = ['crash', 'freeze', 'suspend'];
 
 test.each(acts)(
   'a leader may %s at any step of a commit, a roll and a renewal',
@@ -92,3 +93,13 @@ test.each(acts)(
   },
   120_000,
 );
+
+test('a leader that is suspended before a roll, until that segment has been written and deleted, harms nobody', async () => {
+  let sprung = 0;
+  for (let seed = 700; seed < 740; seed += 1) {
+    const outcome = await simulate(seed, { change: suspendedAtRoll });
+    expect([seed, outcome.findings]).toEqual([seed, []]);
+    sprung += outcome.counts.sprung;
+  }
+  expect(sprung).toBeGreaterThan(20);
+}, 120_000);

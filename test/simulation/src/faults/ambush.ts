@@ -8,6 +8,7 @@ import type { World } from '../world/world.ts';
 export const AMBUSH_ACTS = [
   'crash',
   'freeze',
+  'suspend',
   'tear',
   'tearAndCrash',
   'late',
@@ -19,6 +20,14 @@ export const AMBUSH_ACTS = [
 ] as const;
 export type AmbushAct = (typeof AMBUSH_ACTS)[number];
 
+/** Those that befall the process. */
+export const HALTING_ACTS = ['crash', 'freeze', 'suspend'] as const satisfies readonly AmbushAct[];
+type HaltingAct = (typeof HALTING_ACTS)[number];
+
+function isHalting(act: AmbushAct): act is HaltingAct {
+  return HALTING_ACTS.some((each) => each === act);
+}
+
 /** Something that happens at one exact step of one exact call, such as "the leader dies when its second commit has landed". */
 export interface Ambush {
   /** Only calls of this node; undefined for whoever is first. */
@@ -28,7 +37,7 @@ export interface Ambush {
   readonly about: string | undefined;
   /** The first one is 1. */
   readonly nth: number;
-  /** For `crash` and `freeze`; the other acts are about the call itself. */
+  /** For acts that befall the process; the others are about the call itself. */
   readonly step: CallStep;
   readonly act: AmbushAct;
   readonly forMs: number;
@@ -41,7 +50,7 @@ interface Armed {
 
 export interface AmbushEffects {
   crash(process: SimProcess, downMs: number): void;
-  freeze(process: SimProcess, forMs: number): void;
+  freeze(process: SimProcess, forMs: number, how: { suspended: boolean }): void;
 }
 
 /** The operations worth waiting for: every step of a commit, a roll, a takeover, a renewal. */
@@ -92,20 +101,17 @@ export class Ambushes implements CallWatcher {
   }
 
   fateOf(process: SimProcess, call: StorageCall): Fate | undefined {
-    const ambush = this.#sprung(process, call, (each) => each.act !== 'crash' && each.act !== 'freeze');
+    const ambush = this.#sprung(process, call, ({ act }) => !isHalting(act));
     if (ambush === undefined) return undefined;
     if (ambush.act === 'tearAndCrash') this.#effects.crash(process, ambush.forMs);
     return this.#fate(ambush, call);
   }
 
   passed(process: SimProcess, call: StorageCall, step: CallStep): void {
-    const ambush = this.#sprung(
-      process,
-      call,
-      (each) => each.step === step && (each.act === 'crash' || each.act === 'freeze'),
-    );
+    const ambush = this.#sprung(process, call, (each) => each.step === step && isHalting(each.act));
     if (ambush?.act === 'crash') this.#effects.crash(process, ambush.forMs);
-    else if (ambush?.act === 'freeze') this.#effects.freeze(process, ambush.forMs);
+    else if (ambush !== undefined)
+      this.#effects.freeze(process, ambush.forMs, { suspended: ambush.act === 'suspend' });
   }
 
   #fate(ambush: Ambush, call: StorageCall): Fate {

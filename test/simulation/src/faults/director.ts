@@ -56,8 +56,8 @@ export class Director {
     world.note('FAULT', `${victim.name} is down for ${Math.round(downMs)} ms`);
   }
 
-  freeze(process: SimProcess, forMs: number): void {
-    process.freeze();
+  freeze(process: SimProcess, forMs: number, how: { suspended: boolean }): void {
+    process.freeze(how);
     this.#later(forMs, () => process.thaw());
   }
 
@@ -67,9 +67,10 @@ export class Director {
       case 'crash':
         this.crash(fault.victim, fault.forMs);
         break;
-      case 'freeze': {
+      case 'freeze':
+      case 'suspend': {
         const process = this.#find(fault.victim)?.process;
-        if (process !== undefined) this.freeze(process, fault.forMs);
+        if (process !== undefined) this.freeze(process, fault.forMs, { suspended: fault.kind === 'suspend' });
         break;
       }
       case 'stop':

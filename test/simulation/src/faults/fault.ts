@@ -13,6 +13,8 @@ export type FaultAct =
   | { readonly kind: 'crash'; readonly victim: Victim; readonly forMs: number }
   /** SIGSTOP and SIGCONT; short ones are a stalled event loop. */
   | { readonly kind: 'freeze'; readonly victim: Victim; readonly forMs: number }
+  /** The same with the machine: its monotonic clock stands still, so that all deadlines seem as far off as before. */
+  | { readonly kind: 'suspend'; readonly victim: Victim; readonly forMs: number }
   /** SIGTERM, and after a while the next life. */
   | { readonly kind: 'stop'; readonly victim: Victim; readonly forMs: number }
   | { readonly kind: 'restartAll'; readonly forMs: number }

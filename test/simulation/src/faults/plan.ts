@@ -1,7 +1,7 @@
 import type { SeededRandom } from '@message-vault/runtime/testing';
 import type { AfterCut } from '../network/wires.ts';
 import { calm, type HintWeather, type NetworkWeather, type StorageWeather } from '../world/weather.ts';
-import { AMBUSH_ACTS, AMBUSHED, type Ambush } from './ambush.ts';
+import { AMBUSH_ACTS, AMBUSHED, type Ambush, HALTING_ACTS } from './ambush.ts';
 import type { Fault, FaultAct, FaultKind, Victim } from './fault.ts';
 import { recipe } from './recipes.ts';
 
@@ -34,6 +34,14 @@ const KINDS: { readonly [Kind in FaultKind]: { readonly weight: number; readonly
       kind: 'freeze',
       victim: anyone(random, targets),
       forMs: random.pick([150, 700, 1500, 2500, 6000, 20_000]) * (0.5 + random.next()),
+    }),
+  },
+  suspend: {
+    weight: 2,
+    make: (random, targets) => ({
+      kind: 'suspend',
+      victim: anyone(random, targets),
+      forMs: random.pick([1500, 4000, 8000]) * (0.5 + random.next()),
     }),
   },
   stop: {
@@ -146,7 +154,7 @@ function ambushOf(random: SeededRandom, targets: Targets): Ambush {
     about,
     nth: 1 + random.below(random.pick([1, 3, 12])),
     step: random.pick(['sent', 'applied', 'answered'] as const),
-    act: random.chance(0.4) ? random.pick(['crash', 'freeze'] as const) : random.pick(AMBUSH_ACTS),
+    act: random.chance(0.4) ? random.pick(HALTING_ACTS) : random.pick(AMBUSH_ACTS),
     forMs: random.pick([300, 2000, 6000]) * (0.5 + random.next()),
   };
 }

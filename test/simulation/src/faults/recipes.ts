@@ -72,6 +72,22 @@ const RECIPES: readonly Recipe[] = [
     }),
     ...(random.chance(0.5) ? [at(atMs + 300 * random.next(), random.pick(LOSING_LEAD))] : []),
   ],
+  // The leader's machine is suspended at a commit, or before the next segment, for as long as it takes to forget what it was at.
+  (random, atMs) => [
+    at(atMs, {
+      kind: 'ambush',
+      ambush: {
+        node: undefined,
+        operation: random.pick(['writePages', 'createSegment', 'createSegment'] as const),
+        about: undefined,
+        nth: 1 + random.below(3),
+        step: random.pick(['sent', 'sent', 'applied', 'answered'] as const),
+        act: 'suspend',
+        forMs: 2000 + 4000 * random.next(),
+      },
+    }),
+    ...(random.chance(0.5) ? [at(atMs + 100, { kind: 'breakLease' })] : []),
+  ],
 ];
 
 const LOSING_LEAD: readonly FaultAct[] = [

@@ -49,6 +49,8 @@ export class Exchange {
   readonly answer: Promise<NetResponse>;
   /** Aborted when the connection has broken, for whoever works on the answer. */
   readonly gone = new AbortController();
+  /** It was answered with a refusal, whether that has reached the sender or not. */
+  refused = false;
   #settle: { resolve: (answer: NetResponse) => void; reject: (error: NetError) => void };
   readonly #release: (() => void)[] = [];
 

@@ -137,6 +137,7 @@ export class Network {
   }
 
   #reply(exchange: Exchange, server: Server, fate: Fate, response: NetResponse): void {
+    exchange.refused = response.status >= 400;
     if (fate === 'loseAnswer') return;
     this.#back(exchange, server, () => {
       if (fate === 'breakAfter') exchange.breakLane('lost');
@@ -152,13 +153,16 @@ export class Network {
     this.#world.wires.carry(server.host, from.host.name, latencyMs, { deliver, broken });
   }
 
-  /** Nobody waits for this answer. */
+  /**
+   * Nobody waits for this answer. What repeats requests on the way (a proxy, a client's library) does so when it had no
+   * answer; a copy of one that was refused would make a lie of every refusal.
+   */
   #arriveLate(exchange: Exchange, server: Server): void {
     const { request } = exchange;
     const neverGone = new AbortController().signal;
     this.#world.later(this.#random, MAX_LATE_MS, () => {
       const { process } = server;
-      if (process === undefined) return;
+      if (process === undefined || exchange.refused) return;
       process.deliver(() => {
         this.#world.note(process.id, `${title(exchange)} arrives late`);
         void server.serve(request, neverGone);

@@ -1,4 +1,5 @@
 import { dropEpoch, dropEtag, scanBeforeFence } from './conditions.ts';
+import { trustCreation } from './ghosts.ts';
 import { ackBeforeDurable, reuseOffset } from './outcomes.ts';
 import type { Plant } from './plant.ts';
 import { forgetWindow } from './window.ts';
@@ -13,6 +14,7 @@ export const plants: readonly Plant[] = [
   ackBeforeDurable,
   forgetWindow,
   reuseOffset,
+  trustCreation,
 ];
 
 /** Undefined for no name. Throws RangeError for one that none has. */

@@ -1,5 +1,6 @@
 import type { NodePorts } from '@message-vault/http';
 import type { Storage } from '@message-vault/storage';
+import type { Setup } from '../run/setup.ts';
 import type { SimProcess } from '../world/process.ts';
 
 /** A bug put in on purpose, by bending what passes through a port: the simulation has to find it. */
@@ -13,4 +14,6 @@ export interface Plant {
   readonly beforeLine?: (storage: Storage, process: SimProcess) => Storage;
   /** Between the front and the node. */
   readonly ports?: (ports: NodePorts) => NodePorts;
+  /** What a run must have for the bug to show, where that comes together too seldom by chance. */
+  readonly provoke?: (setup: Setup) => Setup;
 }

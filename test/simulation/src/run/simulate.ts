@@ -41,7 +41,7 @@ export interface Counts {
 /** Runs one seed from beginning to end. Everything in it, faults included, is the seed's doing. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
   const made = setupOf(seed);
-  const setup = options.change?.(made) ?? made;
+  const setup = (options.change ?? options.plant?.provoke)?.(made) ?? made;
   const world = new World({ seed, calmAtMs: setup.calmAtMs, keepTrace: options.keepTrace ?? false });
   const onRejection = (error: unknown): void =>
     world.broken('no bugs', `unhandled: ${error instanceof Error ? error.stack : String(error)}`);
@@ -81,7 +81,7 @@ interface Ran {
 async function run(world: World, setup: Setup, plant: Plant | undefined): Promise<Ran> {
   const ambushes: Ambushes = new Ambushes(world, {
     crash: (process, downMs) => director.crash(process.host.name, downMs),
-    freeze: (process, forMs) => director.freeze(process, forMs),
+    freeze: (process, forMs, how) => director.freeze(process, forMs, how),
   });
   const cluster = new Cluster(world, setup, { watcher: ambushes, plant });
   const director: Director = new Director(cluster, ambushes);

@@ -100,11 +100,13 @@ class Line {
         });
       };
       this.#options.watcher.passed(process, call, 'sent');
-      if (!process.isAlive) return;
-      this.#depart(number, call, {
-        answer: (value) => come(outcomeOf(value), () => resolve(value)),
-        fail: (error) => come(codeOf(error), () => reject(error)),
-      });
+      // A process that stands still now makes the call when it goes on.
+      process.deliver(() =>
+        this.#depart(number, call, {
+          answer: (value) => come(outcomeOf(value), () => resolve(value)),
+          fail: (error) => come(codeOf(error), () => reject(error)),
+        }),
+      );
     });
   }
 

@@ -26,6 +26,9 @@ export class Host {
 const RETENTION_EVERY_MS = 15 * 60_000;
 const SHORT_RETENTION_MS = 800;
 
+/** What rounding leaves of a time must not be waited for without any time passing. */
+const LEAST_MS = 0.001;
+
 type State = 'running' | 'frozen' | 'thawing' | 'dead';
 
 /**
@@ -40,6 +43,9 @@ export class SimProcess implements Runtime {
   readonly #random: SeededRandom;
   readonly #onDeath = new Set<() => void>();
   #state: State = 'running';
+  /** Virtual milliseconds its monotonic clock has stood still, and since when it does now. */
+  #stoppedMs = 0;
+  #stoppedSince: number | undefined;
   #timers: (() => void)[] = [];
   #messages: (() => void)[] = [];
 
@@ -60,23 +66,29 @@ export class SimProcess implements Runtime {
   }
 
   now(): number {
-    const fastMs = this.monotonic() - this.world.nowMs;
+    const fastMs = this.world.nowMs * (this.host.clockRate - 1);
     return Math.floor(this.world.clock.now() + fastMs + this.host.wallOffsetMs);
   }
 
   monotonic(): number {
-    return this.world.nowMs * this.host.clockRate;
+    return (this.world.nowMs - this.#stopped()) * this.host.clockRate;
   }
 
   setTimer(givenMs: number, fire: () => void): Timer {
     const delayMs = givenMs === RETENTION_EVERY_MS ? SHORT_RETENTION_MS : givenMs;
     let cancelled = false;
-    const due = (): void => {
-      if (!cancelled) fire();
+    let timer: Timer;
+    const arm = (afterMs: number): void => {
+      const stoppedMs = this.#stopped();
+      const due = (): void => {
+        const shortMs = this.#stopped() - stoppedMs;
+        if (cancelled) return;
+        if (shortMs > 0) arm(shortMs);
+        else fire();
+      };
+      timer = this.world.clock.setTimer(afterMs, () => this.#arrive(due, this.#timers));
     };
-    const timer = this.world.clock.setTimer(delayMs / this.host.clockRate, () =>
-      this.#arrive(due, this.#timers),
-    );
+    arm(delayMs > 0 ? Math.max(delayMs / this.host.clockRate, LEAST_MS) : 0);
     return {
       cancel: () => {
         cancelled = true;
@@ -104,15 +116,19 @@ export class SimProcess implements Runtime {
     return () => void this.#onDeath.delete(died);
   }
 
-  freeze(): void {
+  /** `suspended`: with its whole machine, whose monotonic clock stands still with it. */
+  freeze({ suspended = false } = {}): void {
     if (this.#state !== 'running' && this.#state !== 'thawing') return;
     this.#state = 'frozen';
-    this.world.note(this.id, 'is frozen');
+    if (suspended) this.#stoppedSince = this.world.nowMs;
+    this.world.note(this.id, suspended ? 'is suspended' : 'is frozen');
   }
 
   thaw(): void {
     if (this.#state !== 'frozen') return;
     this.#state = 'thawing';
+    this.#stoppedMs = this.#stopped();
+    this.#stoppedSince = undefined;
     this.world.note(
       this.id,
       `is thawed, ${this.#timers.length} timers and ${this.#messages.length} messages late`,
@@ -128,6 +144,10 @@ export class SimProcess implements Runtime {
     this.world.note(this.id, 'is dead');
     for (const died of [...this.#onDeath]) died();
     this.#onDeath.clear();
+  }
+
+  #stopped(): number {
+    return this.#stoppedMs + (this.#stoppedSince === undefined ? 0 : this.world.nowMs - this.#stoppedSince);
   }
 
   #arrive(happen: () => void, late: (() => void)[]): void {
