@@ -1,4 +1,4 @@
-import { Queues, Relay, type Routers, routersOf, type WebhookSender } from '@message-vault/bus';
+import { type Queues, Relay, type Routers, routersOf, type WebhookSender } from '@message-vault/bus';
 import {
   createElection,
   defaultElectionSettings,
@@ -112,9 +112,9 @@ export class Broker implements NodePorts {
     this.#observer = observed.observer;
     this.relay = new Relay({ runtime, settings: config.limits.relay });
     this.#catalog = new Catalog(this.#storage, runtime);
-    const { wakeup, logger } = options;
-    this.queues = new Queues({ ...this.#storage, runtime, wakeup, logger, limits: config.limits.queue });
-    this.#queueDuty = new QueueDuty({ queues: this.queues, catalog: this.#catalog, runtime, logger });
+    const limits = config.limits.queue;
+    this.#queueDuty = new QueueDuty({ ...options, storage: this.#storage, catalog: this.#catalog, limits });
+    this.queues = this.#queueDuty.queues;
     this.names = new Names(this.#catalog, () => this.#term?.names.authority);
     this.#readers = new Readers({
       pages: this.#storage.pages,
@@ -235,6 +235,7 @@ export class Broker implements NodePorts {
     metrics.openStreams.set(this.#term?.writers.openStreams ?? 0);
     metrics.queuedBytes.set(this.#term?.writers.queuedBytes ?? 0);
     metrics.cacheBytes.set(this.#readers.cachedBytes);
+    metrics.queueWaiters.set(this.queues.waiters);
     return this.#options.metrics.text();
   }
 

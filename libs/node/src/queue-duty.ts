@@ -1,15 +1,19 @@
-import type { Queues } from '@message-vault/bus';
-import { deadLetterOf, type NameDocument, type QueueDocument } from '@message-vault/metadata';
+import { Queues } from '@message-vault/bus';
+import { deadLetterOf, type Limits, type NameDocument, type QueueDocument } from '@message-vault/metadata';
 import type { Runtime, Timer } from '@message-vault/runtime';
-import { isStorageError } from '@message-vault/storage';
-import type { Logger } from '@message-vault/telemetry';
+import { isStorageError, type Storage } from '@message-vault/storage';
+import type { Logger, Metrics } from '@message-vault/telemetry';
+import type { Wakeup } from '@message-vault/wakeup';
 import type { Catalog } from './catalog.ts';
 
 export interface QueueDutyOptions {
-  readonly queues: Queues;
+  readonly storage: Storage;
   readonly catalog: Pick<Catalog, 'list' | 'lookup'>;
   readonly runtime: Runtime;
+  readonly wakeup: Wakeup;
   readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'queueMessages'>;
+  readonly limits: Limits['queue'];
   /** Pause between two rounds over all queues, milliseconds. */
   readonly everyMs?: number;
 }
@@ -17,25 +21,35 @@ export interface QueueDutyOptions {
 const EVERY_MS = 15 * 60_000;
 const PAGE_NAMES = 100;
 
-/** What a node does for queues while it leads: it counts readers where a policy limits them, and tidies up. */
+/** The queues of a node, and what it does for all of them while it leads: it counts readers where a policy limits them, and tidies up. */
 export class QueueDuty {
+  readonly queues: Queues;
   readonly #options: QueueDutyOptions;
   #round: AbortController | undefined;
   #timer: Timer | undefined;
 
   constructor(options: QueueDutyOptions) {
+    const { storage, runtime, wakeup, logger, metrics, limits } = options;
     this.#options = options;
+    this.queues = new Queues({
+      ...storage,
+      runtime,
+      wakeup,
+      logger,
+      limits,
+      counted: (event, messages) => metrics.queueMessages.inc({ event }, messages),
+    });
   }
 
   lead(epoch: number): void {
     this.follow();
-    this.#options.queues.lead(epoch);
+    this.queues.lead(epoch);
     this.#round = new AbortController();
     this.#schedule(this.#round.signal);
   }
 
   follow(): void {
-    this.#options.queues.follow();
+    this.queues.follow();
     this.#round?.abort();
     this.#timer?.cancel();
   }
@@ -54,8 +68,8 @@ export class QueueDuty {
   }
 
   async #tidyUp(signal: AbortSignal): Promise<void> {
-    const { catalog, queues } = this.#options;
-    await queues.tidyLocks(signal);
+    const { catalog } = this.#options;
+    await this.queues.tidyLocks(signal);
     let cursor: string | undefined;
     do {
       const page = await catalog.list('', { limit: PAGE_NAMES, cursor });
@@ -71,9 +85,9 @@ export class QueueDuty {
 
   /** One queue that can't be tidied up must not keep the others from it. */
   async #tidyOrGoOn(queue: QueueDocument, signal: AbortSignal): Promise<void> {
-    const { queues, logger } = this.#options;
+    const { logger } = this.#options;
     try {
-      const bodies = await queues.tidyBodies(queue, signal);
+      const bodies = await this.queues.tidyBodies(queue, signal);
       if (bodies > 0) logger.info({ queue: queue.name, bodies }, 'bodies nothing refers to were removed');
     } catch (error) {
       if (!isStorageError(error)) throw error;

@@ -81,6 +81,9 @@ describe('queues on a cluster', () => {
     const lock = held.headers.get('location') ?? '';
     expect((await fetch(`${reader}${lock}`, { method: 'DELETE' })).status).toBe(200);
     expect((await fetch(`${second}${lock}`, { method: 'DELETE' })).status).toBe(410);
+    const metrics = await (await fetch(`${reader}/-/metrics`)).text();
+    for (const event of ['enqueued', 'acknowledged'])
+      expect(metrics).toMatch(new RegExp(`^mvault_queue_messages_total\\{.*event="${event}".*\\} 1$`, 'm'));
   });
 
   it('are gone with their contents when the role is taken away, and begin empty when it is given anew', async () => {

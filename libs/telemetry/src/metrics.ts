@@ -35,6 +35,7 @@ export function createMetrics(options: MetricsOptions) {
     ...httpMetrics(registry),
     ...logMetrics(registry),
     ...readMetrics(registry),
+    ...queueMetrics(registry),
     ...clusterMetrics(registry),
     ...storageMetrics(registry),
     /** Prometheus text exposition. */
@@ -102,6 +103,18 @@ function readMetrics(registry: Registry) {
     readMessages: counter(registry, 'mvault_read_messages_total', 'Messages given to consumers'),
     readBytes: counter(registry, 'mvault_read_bytes_total', 'Bytes of answers given to consumers'),
     cacheBytes: gauge(registry, 'mvault_cache_bytes', 'Bytes of commits held in memory'),
+  };
+}
+
+function queueMetrics(registry: Registry) {
+  return {
+    queueMessages: new Counter({
+      name: 'mvault_queue_messages_total',
+      help: 'Messages of queues, by what happened to them at this node',
+      labelNames: ['event'],
+      registers: [registry],
+    }),
+    queueWaiters: gauge(registry, 'mvault_queue_waiters', 'Requests that wait for a message of a queue'),
   };
 }
 

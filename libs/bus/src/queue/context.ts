@@ -9,6 +9,17 @@ export interface QueueLogger {
   warn(fields: object, message: string): void;
 }
 
+/** What happens to messages, for metrics. `returned`: fetched, and given back since it reached nobody. */
+export type QueueEvent =
+  | 'enqueued'
+  | 'delivered'
+  | 'acknowledged'
+  | 'dead_lettered'
+  | 'dropped'
+  | 'discarded'
+  | 'expired'
+  | 'returned';
+
 /** What all parts of the queues stand on. */
 export interface QueueContext {
   readonly queues: QueueStore;
@@ -19,6 +30,8 @@ export interface QueueContext {
   readonly wakeup: Pick<Wakeup, 'announce' | 'subscribe'>;
   readonly logger: QueueLogger;
   readonly limits: Limits['queue'];
+  /** Told of every message something happened to at this node. */
+  readonly counted?: ((event: QueueEvent, messages: number) => void) | undefined;
 }
 
 /** There is no tail to tell of: any number is a hint. */

@@ -55,6 +55,7 @@ export class Disposal {
       await this.#outbox.sendOne(target, { ...outgoing, batch }).finally(() => loaded?.release());
     }
     await this.remove(document, held);
+    this.#context.counted?.('dead_lettered', 1);
   }
 
   /** Dead-letters, as it is, what was found in the storage queue and is none of ours. */
@@ -77,6 +78,7 @@ export class Disposal {
     });
     await queues.delete(document.queue, found.receipt);
     this.#depths.removed(document.queue, 1);
+    this.#context.counted?.('dead_lettered', 1);
   }
 
   /** The message first, then its body. Errors: StorageError; `receipt_lost`: somebody else has it, or it is gone. */
@@ -100,6 +102,7 @@ export class Disposal {
     const visibilityTimeoutMs = when === 'at-once' ? 0 : RETURN_AFTER_MS;
     try {
       await queues.update(document.queue, receipt, { visibilityTimeoutMs, body });
+      this.#context.counted?.('returned', 1);
       if (when === 'at-once') announce(this.#context, document.queueId);
     } catch (error) {
       if (!isStorageError(error)) throw error;

@@ -77,6 +77,8 @@ export class Outbox {
       throw error;
     }
     const messageIds = outgoing.slice(0, room.fits).map(({ id }) => id);
+    this.#context.counted?.('enqueued', room.fits);
+    if (room.fits < messages.length) this.#context.counted?.('discarded', messages.length - room.fits);
     return { messageIds, discarded: messages.length - room.fits };
   }
 

@@ -171,6 +171,7 @@ export class Queues {
   /** The message is done with. Errors of this and the next four: QueueError `lock_lost`, `storage_unavailable`, `outcome_unknown`. */
   async acknowledge(document: QueueDocument, lockId: string): Promise<void> {
     await told(this.#locks.acknowledge(document, lockId), SETTLE_UNKNOWN);
+    this.#context.counted?.('acknowledged', 1);
     await this.#settled(document, lockId);
   }
 
@@ -245,6 +246,7 @@ export class Queues {
       const id = await this.#locks.give(document, taken);
       const lock = { id, until: taken.until };
       await place?.lock(await this.#locks.read(document, id));
+      this.#context.counted?.('delivered', 1);
       return deliveryOf(taken, lock, async () => {
         taken.release();
         await this.#disposal.giveBack(document, taken, 'at-once');
@@ -261,6 +263,7 @@ export class Queues {
   async #remove(document: QueueDocument, taken: Taken): Promise<boolean> {
     try {
       await this.#disposal.remove(document, taken);
+      this.#context.counted?.('delivered', 1);
       return true;
     } catch (error) {
       if (isStorageError(error, 'outcome_unknown')) return true;

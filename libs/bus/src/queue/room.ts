@@ -74,6 +74,7 @@ export class Room {
       } catch (error) {
         if (!isStorageError(error, 'receipt_lost')) throw error;
       }
+      this.#context.counted?.('discarded', 1);
       depth.changed({ messages: -1, bytes: -valueBytes(message) });
       await this.#bodies.remove(document.container, bodyIdOf(message.body));
     }

@@ -74,6 +74,7 @@ export class Screening {
     const deliveries = document.policy.maxDequeueRetries + 1;
     if (document.policy.poisonMessageDrop) {
       await this.#disposal.remove(document, held);
+      this.#context.counted?.('dropped', 1);
       this.#context.logger.info(
         { queue: document.name, id: held.envelope.id, deliveries },
         'a message was dropped: it was delivered too often',
@@ -89,6 +90,7 @@ export class Screening {
     const { expiresAt } = held.envelope;
     if (expiresAt !== undefined && expiresAt <= this.#context.runtime.now()) {
       await this.#disposal.remove(document, held);
+      this.#context.counted?.('expired', 1);
       return true;
     }
     // Only what somebody has had before can have been given up.

@@ -11,7 +11,7 @@ import { durationMs } from './parameters.ts';
 
 /** `POST /{name}` of a queue: every message of the body is enqueued, at the tail. */
 export async function enqueue(request: RoleRequest<QueueDocument>): Promise<void> {
-  const { context, exchange, target, document } = request;
+  const { exchange, target, document } = request;
   if (document.deadLetterOf !== undefined) throw methodNotAllowed('POST', ['OPTIONS']);
   const incoming = readHeaders(request);
   if (incoming.expectedSequenceNumber !== undefined)
@@ -24,8 +24,6 @@ export async function enqueue(request: RoleRequest<QueueDocument>): Promise<void
   await withMessages(request, document.policy.maxMessageSize, async (messages, bytes) => {
     const producer = incoming.format === 'batch' ? decodeBatchHeader(bytes).producer : incoming.producer;
     const { messageIds, discarded } = await put(request, messages, { ...times, producer });
-    const { metrics } = context.options;
-    metrics.publishedMessages.inc(messageIds.length);
     exchange.res.setHeader('Location', `/${target.name}/-/head`);
     const more = discarded === 0 ? {} : { discarded };
     sendJson(
