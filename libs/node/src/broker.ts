@@ -36,7 +36,7 @@ import type { DispatchingOptions } from './dispatching.ts';
 import { Forwarder } from './forwarder.ts';
 import { LeaderView } from './leader-view.ts';
 import { announceNames, heedNames, Names } from './names/names.ts';
-import { type ObservedCall, observeStorage, type StorageObserver } from './observed-storage.ts';
+import { isSilent, type ObservedCall, observeStorage, type StorageObserver } from './observed-storage.ts';
 import type { Peers } from './peers.ts';
 import { QueueDuty } from './queue-duty.ts';
 import { Readers } from './readers.ts';
@@ -112,8 +112,7 @@ export class Broker implements NodePorts {
     this.#observer = observed.observer;
     this.relay = new Relay({ runtime, settings: config.limits.relay });
     this.#catalog = new Catalog(this.#storage, runtime);
-    const limits = config.limits.queue;
-    this.#queueDuty = new QueueDuty({ ...options, storage: this.#storage, catalog: this.#catalog, limits });
+    this.#queueDuty = new QueueDuty({ ...options, storage: this.#storage, catalog: this.#catalog });
     this.queues = this.#queueDuty.queues;
     this.names = new Names(this.#catalog, () => this.#term?.names.authority);
     this.#readers = new Readers({
@@ -387,12 +386,8 @@ export class Broker implements NodePorts {
     if (state.leader !== null) this.#view.learn(state.leader);
   }
 
-  /** One call that failed says little: nothing may have been answered for a while, and something must have been asked. */
   #storageIsSilent(): boolean {
-    const { lastAnswerAt, lastSilenceAt, oldestPendingAt } = this.#observer;
-    const now = this.#options.runtime.monotonic();
-    const hanging = oldestPendingAt !== undefined && now - oldestPendingAt > DOUBT_MS;
-    return (lastSilenceAt > lastAnswerAt || hanging) && now - lastAnswerAt > DOUBT_MS;
+    return isSilent(this.#observer, this.#options.runtime.monotonic(), DOUBT_MS);
   }
 
   #role(): string {

@@ -50,6 +50,16 @@ export function observeStorage(
   };
 }
 
+/** One call that failed says little: nothing may have been answered for a while, and something must have been asked. */
+export function isSilent(
+  { lastAnswerAt, lastSilenceAt, oldestPendingAt }: StorageObserver,
+  now: number,
+  doubtMs: number,
+): boolean {
+  const hanging = oldestPendingAt !== undefined && now - oldestPendingAt > doubtMs;
+  return (lastSilenceAt > lastAnswerAt || hanging) && now - lastAnswerAt > doubtMs;
+}
+
 class Watch implements StorageObserver {
   lastAnswerAt = Number.NEGATIVE_INFINITY;
   lastSilenceAt = Number.NEGATIVE_INFINITY;

@@ -13,7 +13,7 @@ export interface QueueDutyOptions {
   readonly wakeup: Wakeup;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'queueMessages'>;
-  readonly limits: Limits['queue'];
+  readonly config: { readonly limits: Pick<Limits, 'queue'> };
   /** Pause between two rounds over all queues, milliseconds. */
   readonly everyMs?: number;
 }
@@ -29,14 +29,14 @@ export class QueueDuty {
   #timer: Timer | undefined;
 
   constructor(options: QueueDutyOptions) {
-    const { storage, runtime, wakeup, logger, metrics, limits } = options;
+    const { storage, runtime, wakeup, logger, metrics, config } = options;
     this.#options = options;
     this.queues = new Queues({
       ...storage,
       runtime,
       wakeup,
       logger,
-      limits,
+      limits: config.limits.queue,
       counted: (event, messages) => metrics.queueMessages.inc({ event }, messages),
     });
   }

@@ -3,7 +3,7 @@ import type { Runtime } from '@message-vault/runtime';
 import { type DocumentStore, isStorageError } from '@message-vault/storage';
 
 /** The document that holds it, base64 of 32 bytes in JSON. Whoever reads it can make up locks, no more. */
-export const SECRET_PATH = 'queue-secret';
+const SECRET_PATH = 'queue-secret';
 const SECRET_BYTES = 32;
 
 /** The secret all nodes sign lock ids with. Made by whoever needs it first; never changes. */

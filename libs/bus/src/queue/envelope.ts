@@ -28,10 +28,10 @@ const MAGIC = 0x3151564d;
 const VERSION = 1;
 const FLAG_STORED = 1;
 const CRC_FROM = 12;
-export const ENVELOPE_HEADER_BYTES = 56;
+const ENVELOPE_HEADER_BYTES = 56;
 const MAX_COUNT = 0xffff;
 /** Longest reason of a dead letter that is kept, bytes; what is longer is cut. */
-export const MAX_REASON_BYTES = 1024;
+const MAX_REASON_BYTES = 1024;
 
 export interface DeadLetterNote {
   readonly reason: string;

@@ -5,7 +5,7 @@ import type { QueueContext } from './context.ts';
 import { QueueError } from './errors.ts';
 
 /** Where it is written down: `queue-readers/<queue id>`. */
-export const READERS_PREFIX = 'queue-readers/';
+const READERS_PREFIX = 'queue-readers/';
 
 const schema = z.strictObject({
   version: z.literal(1),
