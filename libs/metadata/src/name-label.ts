@@ -26,7 +26,7 @@ export interface NameSummary {
 }
 
 /** What stands for a name nothing is known of. */
-export const NO_ROLE: NameSummary = {
+const NO_ROLE: NameSummary = {
   role: 'none',
   discoverability: 'managers',
   authorization: 'required',

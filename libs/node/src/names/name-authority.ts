@@ -4,7 +4,6 @@ import {
   deadLetterName,
   deadLetterOwner,
   epochOf,
-  fixedDifferences,
   type NameDocument,
   PolicyError,
   type RemovedName,
@@ -18,7 +17,8 @@ import type { ChangesFeed } from './changes-feed.ts';
 import { contentsIdOf, contentsOf, identityOf } from './identity.ts';
 import { NameLocks } from './name-locks.ts';
 import type { StoredName } from './name-store.ts';
-import { asStored, createContents, newDocument } from './new-documents.ts';
+import { createContents, newDocument } from './new-documents.ts';
+import { changed } from './policy-change.ts';
 import { Trash } from './trash.ts';
 
 export interface NameAuthorityOptions {
@@ -293,27 +293,4 @@ export class NameAuthority {
 
 function taken(detail: string): HttpProblem {
   return new HttpProblem('name_taken', detail);
-}
-
-function changed(document: NameDocument, next: RolePolicy, epoch: number): NameDocument {
-  const fixed = fixedDifferences(document, next);
-  if (fixed.length > 0) {
-    const what = fixed.join(', ');
-    throw new HttpProblem(
-      'not_changeable',
-      `${what} can not change once the role is assigned: remove the role and assign it anew`,
-    );
-  }
-  return asStored(withPolicy(document, next, epoch));
-}
-
-function withPolicy(document: NameDocument, next: RolePolicy, epoch: number): NameDocument {
-  const stamped = { changedByEpoch: epoch };
-  if (document.role === 'stream' && next.role === 'stream') return { ...document, ...next, ...stamped };
-  if (document.role === 'queue' && next.role === 'queue') return { ...document, ...next, ...stamped };
-  if (document.role === 'router' && next.role === 'router') return { ...document, ...next, ...stamped };
-  if (document.role === 'metadata' && next.role === 'metadata') return { ...document, ...next, ...stamped };
-  if (document.role === 'connection-point' && next.role === 'connection-point')
-    return { ...document, ...next, ...stamped };
-  throw new HttpProblem('not_changeable', 'the role can not change: remove it and assign another');
 }
