@@ -35,7 +35,7 @@ import type { NodeConfig } from './config.ts';
 import type { DispatchingOptions } from './dispatching.ts';
 import { Forwarder } from './forwarder.ts';
 import { LeaderView } from './leader-view.ts';
-import { announceNames, heedNames, Names } from './names/names.ts';
+import { announceNames, dropStreamsThatGo, heedNames, Names } from './names/names.ts';
 import { isSilent, type ObservedCall, observeStorage, type StorageObserver } from './observed-storage.ts';
 import type { Peers } from './peers.ts';
 import { QueueDuty } from './queue-duty.ts';
@@ -122,7 +122,7 @@ export class Broker implements NodePorts {
       limits: config.limits.read,
     });
     heedNames(options.wakeup, this.#catalog);
-    this.#catalog.subscribe({ gone: (document) => this.#drop(document) });
+    dropStreamsThatGo(this.#catalog, () => [this.#term?.writers, this.#readers]);
     this.#view = new LeaderView({ documents: this.#storage.documents, runtime, maxAgeMs: LEADER_MAX_AGE_MS });
     this.#forwarder = new Forwarder({
       peers,
@@ -273,13 +273,6 @@ export class Broker implements NodePorts {
       pages.listSegments(document.container),
     ]);
     return { ...grant, segments };
-  }
-
-  /** The name has lost its role: whoever writes or reads its stream is told so instead of waiting for more. */
-  #drop(document: NameDocument): void {
-    if (!('streamId' in document)) return;
-    this.#term?.writers.drop(document.streamId);
-    this.#readers.drop(document.streamId);
   }
 
   #dispatching(): DispatchingOptions {

@@ -17,6 +17,19 @@ export function heedNames(wakeup: Wakeup, catalog: Catalog): () => void {
   return wakeup.subscribe(NAMES_CHANNEL, () => catalog.freshness.hint());
 }
 
+/** When a name has lost its role, whoever writes or reads its stream is told so instead of waiting for more. */
+export function dropStreamsThatGo(
+  catalog: Catalog,
+  holders: () => readonly ({ drop(streamId: string): void } | undefined)[],
+): void {
+  catalog.subscribe({
+    gone: (document) => {
+      if (!('streamId' in document)) return;
+      for (const holder of holders()) holder?.drop(document.streamId);
+    },
+  });
+}
+
 /** Names as HTTP sees them: read anywhere, changed where this node leads. */
 export class Names implements NamesPort {
   readonly #catalog: Catalog;
