@@ -1,14 +1,18 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { EXIT, exitCodeOf } from '../src/exit.ts';
 import { createProgram } from '../src/main.ts';
 import { commands } from '../src/registry.ts';
 
+function allOf(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allOf)];
+}
+
 /** What the command line is refused with, and what Commander said of it. */
 async function refusal(args: readonly string[]): Promise<{ code: number | undefined; said: string }> {
   const said: string[] = [];
   const program = createProgram();
-  for (const command of [program, ...program.commands]) {
+  for (const command of allOf(program)) {
     command.configureOutput({ writeErr: (text) => said.push(text), writeOut: (text) => said.push(text) });
   }
   try {
@@ -32,6 +36,22 @@ describe('wrong usage is refused before anything is done', () => {
     ['publish x --batch-bytes many', 'size'],
     ['publish x --format xml', 'Allowed choices'],
     ['names --url localhost', '--url'],
+    ['receive x --ack --lock', 'give one of them'],
+    ['receive x --limit 0', 'at least 1'],
+    ['receive x --concurrency 0', '1 to 64'],
+    ['receive x --follow --output json', 'ndjson'],
+    ['receive x --wait soon', 'duration'],
+    ['listen x --output json', 'ndjson'],
+    ['subscribe x', '--to'],
+    ['subscribe x --to y --expires tomorrow', '+7d'],
+    ['subscriptions x --pause a --resume b', 'one of'],
+    ['relay x --to localhost:3000', 'http'],
+    ['redrive x --limit many', 'whole number'],
+    ['names set x --role nonsense', 'Allowed choices'],
+    ['names set x --lock-duration soon', 'duration'],
+    ['names set x --max-message-size big', 'size'],
+    ['names set x --poison-message-drop maybe', 'true or false'],
+    ['publish x --delay soon', 'duration'],
     ['nonsense', 'unknown command'],
     ['cluster takeover', 'too many arguments'],
   ];
@@ -47,7 +67,7 @@ describe('wrong usage is refused before anything is done', () => {
 test('every command of the registry is there, speaks JSON, and is described', () => {
   const program = createProgram();
   expect(program.commands).toHaveLength(commands.length);
-  for (const command of program.commands) {
+  for (const command of allOf(program).slice(1)) {
     expect(command.description(), command.name()).not.toBe('');
     expect(
       command.options.map(({ long }) => long),
