@@ -3,10 +3,10 @@
  *
  *   offset  size  field
  *        0     4  magic "MVQ1"
- *        4     1  version, 1
- *        5     1  flags: 1 the body is in the body store
- *        6     2  receives that brought the message to nobody and don't count as deliveries
- *        8     4  CRC-32 of everything after it
+ *        4     4  CRC-32 of everything after it
+ *        8     1  version, 1
+ *        9     1  flags: 1 the body is in the body store
+ *       10     2  receives that brought the message to nobody and don't count as deliveries
  *       12    16  message id, a UUID
  *       28     8  enqueued at, milliseconds since 1970
  *       36     8  expires at, likewise; 0: never
@@ -27,7 +27,7 @@ import { EnvelopeError } from './errors.ts';
 const MAGIC = 0x3151564d;
 const VERSION = 1;
 const FLAG_STORED = 1;
-const CRC_FROM = 12;
+const CRC_FROM = 8;
 const ENVELOPE_HEADER_BYTES = 56;
 const MAX_COUNT = 0xffff;
 /** Longest reason of a dead letter that is kept, bytes; what is longer is cut. */
@@ -69,16 +69,16 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
   const inline = stored ? Buffer.alloc(0) : body.batch;
   const bytes = Buffer.concat([Buffer.alloc(ENVELOPE_HEADER_BYTES), ...texts, inline]);
   bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt8(VERSION, 4);
-  bytes.writeUInt8(stored ? FLAG_STORED : 0, 5);
-  bytes.writeUInt16LE(Math.min(envelope.uncounted, MAX_COUNT), 6);
+  bytes.writeUInt8(VERSION, 8);
+  bytes.writeUInt8(stored ? FLAG_STORED : 0, 9);
+  bytes.writeUInt16LE(Math.min(envelope.uncounted, MAX_COUNT), 10);
   bytes.write(envelope.id.replaceAll('-', ''), 12, 'hex');
   writeTime(bytes, 28, envelope.enqueuedAt);
   writeTime(bytes, 36, envelope.expiresAt ?? 0);
   bytes.writeUInt16LE(Math.min(envelope.redrives, MAX_COUNT), 44);
   texts.forEach((text, index) => void bytes.writeUInt16LE(text.length, 46 + 2 * index));
   bytes.writeUInt32LE(stored ? body.byteLength : inline.byteLength, 52);
-  bytes.writeUInt32LE(crc32(bytes.subarray(CRC_FROM)), 8);
+  bytes.writeUInt32LE(crc32(bytes.subarray(CRC_FROM)), 4);
   return bytes;
 }
 
@@ -91,7 +91,7 @@ export function decodeEnvelope(raw: Uint8Array): Envelope {
   for (const length of lengths) ends.push((ends.at(-1) ?? ENVELOPE_HEADER_BYTES) + length);
   const [reasonEnd = 0, sourceEnd = 0, idEnd = 0] = ends;
   const byteLength = bytes.readUInt32LE(52);
-  const stored = (bytes.readUInt8(5) & FLAG_STORED) !== 0;
+  const stored = (bytes.readUInt8(9) & FLAG_STORED) !== 0;
   if (bytes.length !== idEnd + (stored ? 0 : byteLength))
     throw new EnvelopeError('its lengths do not add up');
   const reason = bytes.toString('utf8', ENVELOPE_HEADER_BYTES, reasonEnd);
@@ -100,7 +100,7 @@ export function decodeEnvelope(raw: Uint8Array): Envelope {
     id: readId(bytes),
     enqueuedAt: readTime(bytes, 28),
     expiresAt: readTime(bytes, 36) || undefined,
-    uncounted: bytes.readUInt16LE(6),
+    uncounted: bytes.readUInt16LE(10),
     redrives: bytes.readUInt16LE(44),
     deadLetter: reason === '' ? undefined : { reason, source },
     body: stored
@@ -112,11 +112,11 @@ export function decodeEnvelope(raw: Uint8Array): Envelope {
 function check(bytes: Buffer): void {
   if (bytes.length < ENVELOPE_HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC)
     throw new EnvelopeError('it does not begin as an envelope');
-  if (bytes.readUInt8(4) !== VERSION)
-    throw new EnvelopeError(`it has version ${bytes.readUInt8(4)}, expected ${VERSION}`);
-  if ((bytes.readUInt8(5) & ~FLAG_STORED) !== 0) throw new EnvelopeError('it has flags nobody knows');
-  if (crc32(bytes.subarray(CRC_FROM)) !== bytes.readUInt32LE(8))
+  if (crc32(bytes.subarray(CRC_FROM)) !== bytes.readUInt32LE(4))
     throw new EnvelopeError('it does not match its CRC');
+  const [version = 0, flags = 0] = bytes.subarray(8, 10);
+  if (version !== VERSION) throw new EnvelopeError(`it has version ${version}, expected ${VERSION}`);
+  if ((flags & ~FLAG_STORED) !== 0) throw new EnvelopeError('it has flags nobody knows');
 }
 
 function textsOf({ deadLetter }: Pick<Envelope, 'deadLetter'>): [reason: Buffer, source: Buffer] {
