@@ -45,6 +45,8 @@ const PASSING = ['outcome_unknown', 'unavailable', 'throttled'] as const;
 export class ClaimedDocument<Body extends { epoch: number }> {
   /** Called before every save: puts into the body what is known elsewhere. */
   beforeSave: (() => void) | undefined;
+  /** Called after every save that went well. */
+  afterSave: (() => void) | undefined;
   /** Changed in place, then `touch` or `durable` is called. */
   readonly body: Body;
   readonly #options: ClaimOptions<Body>;
@@ -150,6 +152,7 @@ export class ClaimedDocument<Body extends { epoch: number }> {
         const bytes = codec.encode(this.body);
         const { etag } = await documents.put(path, bytes, { ifMatch: this.#etag }, { signal });
         this.#etag = etag;
+        this.afterSave?.();
         return;
       } catch (error) {
         signal.throwIfAborted();

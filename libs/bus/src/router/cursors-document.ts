@@ -14,6 +14,13 @@ const producerSchema = z.strictObject({
 
 const cursorSchema = positionSchema.extend({ producer: producerSchema.optional() });
 
+/** These offsets, and the first `count` messages of the share not done and below `below`. */
+const doubtSchema = z.strictObject({
+  offsets: z.array(z.int().nonnegative()),
+  count: z.int().nonnegative(),
+  below: z.int().nonnegative(),
+});
+
 /** A part of the router's stream that is one member's to deliver (distribution `one`). */
 const shareSchema = z.strictObject({
   member: z.uuid(),
@@ -24,6 +31,8 @@ const shareSchema = z.strictObject({
   filter: z.string().optional(),
   /** The member has left: what the share still holds goes to others. */
   left: z.boolean(),
+  /** Of one that has left: what an earlier leader may have delivered. Nobody else may be given it. */
+  doubt: doubtSchema.optional(),
 });
 
 /** From this offset on, up to the next era's, messages belong to these shares, each to the one a hash picks. */
@@ -44,8 +53,11 @@ const moveSchema = z.strictObject({
 });
 
 const memberSchema = z.strictObject({
-  /** Subscriptions are in the state document; connected listeners only here. */
-  listener: z.boolean(),
+  /**
+   * `listener`: known only here; what it has acknowledged is saved before it is told so. `push`: a webhook or queue, which
+   * may have taken what is not saved. `exact`: a stream or router, which knows what it has.
+   */
+  kind: z.enum(['listener', 'push', 'exact']),
   /** Producer epoch and next place of what is moved to it. */
   moves: producerSchema,
 });
@@ -72,6 +84,7 @@ export type ProducerPlace = z.infer<typeof producerSchema>;
 export type Cursor = z.infer<typeof cursorSchema>;
 export type Share = z.infer<typeof shareSchema>;
 export type Era = z.infer<typeof eraSchema>;
+export type Doubt = z.infer<typeof doubtSchema>;
 export type Move = z.infer<typeof moveSchema>;
 export type Member = z.infer<typeof memberSchema>;
 export type OneState = z.infer<typeof oneSchema>;

@@ -1,6 +1,6 @@
 import type { ReadMessage } from '@message-vault/log';
 import { backOffMs } from './back-off.ts';
-import type { Cursor } from './cursors-document.ts';
+import type { Cursor, Doubt } from './cursors-document.ts';
 import type { DeliveryResult } from './delivery.ts';
 import type { IntakeBatch, IntakeChunk } from './intake.ts';
 import { readIntake } from './intake-reading.ts';
@@ -26,6 +26,11 @@ export interface MessagePumpOptions {
   readonly done?: readonly number[];
   /** Messages between the first one not done and the last one read, at most. */
   readonly maxSpan?: number;
+  /**
+   * Nothing is tried that lies more than so many messages behind the saved cursor: the next leader then knows which ones
+   * may have been delivered. At the start those are doubtful, if they lie below `below`.
+   */
+  readonly doubt?: { readonly count: number; readonly below: number };
   /** A try has failed: true when somebody else takes the message over, now or in a moment. */
   readonly takenOver?: (entry: Entry, reason: string) => boolean;
   /** A message was dealt with, whether the cursor moved or not. */
@@ -49,6 +54,9 @@ export class MessagePump implements Pump {
   readonly #options: MessagePumpOptions;
   readonly #window: Window;
   readonly #done: Set<number>;
+  /** Messages the cursor had passed when it was saved: at the last save that went well, and at the one under way. */
+  #saved = 0;
+  #saving = 0;
   #fresh: Entry[] = [];
   readonly #due: Entry[] = [];
   readonly #backingOff = new Set<Entry>();
@@ -79,7 +87,36 @@ export class MessagePump implements Pump {
   }
 
   doneBeyond(): number[] {
-    return this.#window.doneBeyond();
+    // What was done before this pump began is not in the window until it is read.
+    return [...this.#window.doneBeyond(), ...this.#done];
+  }
+
+  /** What an earlier leader may have delivered and is not dealt with. */
+  doubtLeft(): Doubt {
+    const { doubt, target } = this.#options;
+    const attempted = target.maxAttempts() === undefined;
+    return {
+      offsets: this.#window.undoneOffsets((entry) => entry.doubtful || (attempted && entry.attempts > 0)),
+      count: Math.max(0, (doubt?.count ?? 0) - this.#window.added),
+      below: doubt?.below ?? 0,
+    };
+  }
+
+  /** The cursor as it is now is being saved … */
+  saving(): void {
+    this.#saving = this.#window.passed;
+  }
+
+  /** … and has been. */
+  saved(): void {
+    const waits = this.#isAtDoubtsEnd();
+    this.#saved = this.#saving;
+    if (waits) this.#advance();
+  }
+
+  #isAtDoubtsEnd(): boolean {
+    const { doubt } = this.#options;
+    return doubt !== undefined && this.#window.added - this.#saved >= doubt.count;
   }
 
   kick(): void {
@@ -143,7 +180,10 @@ export class MessagePump implements Pump {
       const age = context.ports.runtime.now() - message.timestamp;
       if (age > context.policy().bufferTimeoutMs) entry.givenUp ??= 'the message has waited too long';
       if (entry.givenUp !== undefined) return await this.#giveUp(entry, message, entry.givenUp);
-      await this.#settle(entry, message, await target.deliver(message, entry.attempts + 1));
+      // Reading it may have taken longer than this leader leads.
+      const leads = context.ports.leadership.isLeading();
+      if (leads) await this.#settle(entry, message, await target.deliver(message, entry.attempts + 1));
+      else this.#due.unshift(entry);
     } catch (error) {
       this.#failed(entry, reasonOf(error), undefined);
     }
@@ -240,6 +280,10 @@ export class MessagePump implements Pump {
 
   #wantsMore(): boolean {
     const { maxSpan = MAX_SPAN, target } = this.#options;
+    if (this.#isAtDoubtsEnd()) {
+      if (this.#window.passed > this.#saved) this.#options.context.saved().catch(() => {});
+      return false;
+    }
     if (this.#stopped || this.#reading || this.#fresh.length >= Math.max(1, target.concurrency)) return false;
     return this.#window.undone < MAX_UNDONE && this.#window.span < maxSpan;
   }
@@ -292,12 +336,14 @@ export class MessagePump implements Pump {
     for (const message of batch.messages()) {
       if (message.offset < this.#window.next.offset) continue;
       if (message.offset >= limit) return false;
-      if (this.#window.undone >= MAX_UNDONE || this.#window.span >= maxSpan) return false;
+      if (this.#window.undone >= MAX_UNDONE || this.#window.span >= maxSpan || this.#isAtDoubtsEnd())
+        return false;
       if (!context.accepts(message)) {
         this.#window.passTo({ offset: message.offset + 1, sequenceNumber: message.sequenceNumber + 1 });
         continue;
       }
-      const entry = this.#window.add(message);
+      const { count, below } = this.#options.doubt ?? { count: 0, below: 0 };
+      const entry = this.#window.add(message, this.#window.added < count && message.offset < below);
       if (this.#done.delete(message.offset)) this.#window.finish(entry);
       else this.#fresh.push(entry);
     }

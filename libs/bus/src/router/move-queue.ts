@@ -100,6 +100,8 @@ export class MoveQueue {
       const age = context.ports.runtime.now() - message.timestamp;
       if (age > context.policy().bufferTimeoutMs)
         return await this.#giveUp(move, message, 'the message has waited too long');
+      // Reading it may have taken longer than this leader leads.
+      if (!context.ports.leadership.isLeading()) return;
       const result = await target.deliver(message, move);
       if (result.outcome === 'delivered') return this.#done(move);
       if (result.outcome === 'refused') return await this.#giveUp(move, message, result.reason);

@@ -13,7 +13,13 @@ import type { Entry } from './window.ts';
 
 /** How a member is reached. */
 export type MemberTarget =
-  | { readonly kind: 'messages'; readonly target: MessageTarget; readonly listener?: OneListener }
+  | {
+      readonly kind: 'messages';
+      readonly target: MessageTarget;
+      readonly listener?: OneListener;
+      /** What is answered to may not be saved, see MessagePump. */
+      readonly doubt?: { readonly count: number; readonly below: number };
+    }
   | { readonly kind: 'batches'; readonly target: BatchTarget };
 
 export interface OneMemberOptions {
@@ -48,7 +54,7 @@ export class OneMember {
     this.id = id;
     this.shareId = shareId;
     this.listener = reached.kind === 'messages' ? reached.listener : undefined;
-    this.#messages = reached.kind === 'messages' ? this.#messagePump(reached.target) : undefined;
+    this.#messages = reached.kind === 'messages' ? this.#messagePump(reached) : undefined;
     this.pump = this.#messages ?? this.#batchPump(reached);
     this.moves = new MoveQueue({
       member: id,
@@ -68,6 +74,12 @@ export class OneMember {
     if (share === undefined) return;
     share.cursor = { ...this.pump.cursor };
     share.done = this.#messages?.doneBeyond() ?? [];
+    this.#messages?.saving();
+  }
+
+  /** What was put down last is saved. */
+  saved(): void {
+    this.#messages?.saved();
   }
 
   kick(): void {
@@ -81,13 +93,17 @@ export class OneMember {
     this.listener?.drop();
     await stopped;
     this.save();
+    const share = this.#share();
+    const { reached } = this.#options;
+    if (share === undefined || reached.kind !== 'messages' || reached.doubt === undefined) return;
+    share.doubt = this.#messages?.doubtLeft();
   }
 
   #share(): Share | undefined {
     return this.#options.one.shares[this.shareId];
   }
 
-  #messagePump(target: MessageTarget): MessagePump {
+  #messagePump({ target, doubt }: Extract<MemberTarget, { kind: 'messages' }>): MessagePump {
     const { one, shareId, context, maxSpan, takenOver, dealtWith } = this.#options;
     const share = this.#share();
     const moved = one.moves.filter((move) => move.share === shareId).map(({ offset }) => offset);
@@ -97,6 +113,7 @@ export class OneMember {
       start: share?.cursor ?? { offset: 0, sequenceNumber: 0 },
       done: [...(share?.done ?? []), ...moved],
       maxSpan,
+      ...(doubt === undefined ? {} : { doubt }),
       takenOver,
       finished: ({ offset }) => dealtWith(offset),
     });

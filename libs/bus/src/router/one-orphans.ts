@@ -11,8 +11,12 @@ export interface OrphansOptions {
   owns(shareId: string, message: ReadMessage): boolean;
   /** Writes down who gets the message; undefined when nobody is there who wants it. */
   assign(message: ReadMessage, share: string): Move | undefined;
+  /** An earlier leader may have handed it on. */
+  isDoubtful(move: Move): boolean;
   /** Gives a move another member to go to; false when nobody is there who wants it. */
   redirect(message: ReadMessage, move: Move): boolean;
+  /** The message may have been delivered to a member that is gone: nobody else is to have it. */
+  deadLetter(message: ReadMessage, member: string): Promise<void>;
   /** Hands moves to whom they go to: they are saved. */
   start(moves: readonly Move[]): void;
 }
@@ -91,6 +95,7 @@ export class Orphans {
       // Whom it is for may have come back meanwhile.
       if (!this.#stranded().includes(move)) continue;
       if (message === undefined) move.done = true;
+      else if (this.#options.isDoubtful(move)) await this.#giveUp(message, move.to, () => (move.done = true));
       else if (redirect(message, move)) redirected.push(move);
     }
     if (redirected.length === 0) return;
@@ -116,6 +121,11 @@ export class Orphans {
     const moves: Move[] = [];
     for (const { message, after } of messages) {
       if (moves.length >= PER_SAVE || this.#stopped) break;
+      if (this.#isInDoubt(next, message)) {
+        await this.#giveUp(message, next.share.member, () => settleDoubt(next.share, message.offset));
+        next.share.cursor = { ...next.share.cursor, ...after };
+        continue;
+      }
       const move = this.#assign(next.id, next.share, message);
       if (move === 'nobody') return await this.#hand(moves);
       if (move !== undefined) moves.push(move);
@@ -127,6 +137,22 @@ export class Orphans {
     start(moves);
   }
 
+  #isInDoubt({ id, share }: { id: string; share: Share }, message: ReadMessage): boolean {
+    const { doubt } = share;
+    if (doubt === undefined || this.#isSeenTo(share, message.offset)) return false;
+    const counted = doubt.count > 0 && message.offset < doubt.below;
+    return (counted || doubt.offsets.includes(message.offset)) && this.#options.owns(id, message);
+  }
+
+  async #giveUp(message: ReadMessage, member: string, done: () => void): Promise<void> {
+    await this.#options.deadLetter(message, member);
+    done();
+  }
+
+  #isSeenTo(share: Share, offset: number): boolean {
+    return share.done.includes(offset) || this.#options.one.moves.some((move) => move.offset === offset);
+  }
+
   async #hand(moves: readonly Move[]): Promise<void> {
     if (moves.length === 0) return;
     await this.#options.host.cursors.durable();
@@ -135,9 +161,8 @@ export class Orphans {
 
   /** Undefined for what is not this share's, or is seen to already. */
   #assign(id: string, share: Share, message: ReadMessage): Move | 'nobody' | undefined {
-    const { one, owns, assign } = this.#options;
-    const { offset } = message;
-    if (share.done.includes(offset) || one.moves.some((move) => move.offset === offset)) return undefined;
+    const { owns, assign } = this.#options;
+    if (this.#isSeenTo(share, message.offset)) return undefined;
     if (!owns(id, message)) return undefined;
     return assign(message, id) ?? 'nobody';
   }
@@ -168,4 +193,12 @@ export class Orphans {
     }
     return messages;
   }
+}
+
+/** The message was seen to: one that was counted is counted no more. */
+function settleDoubt(share: Share, offset: number): void {
+  const { doubt } = share;
+  if (doubt === undefined) return;
+  if (doubt.offsets.includes(offset)) doubt.offsets = doubt.offsets.filter((each) => each !== offset);
+  else doubt.count -= 1;
 }

@@ -8,7 +8,7 @@
  */
 import { invariant } from '@message-vault/runtime';
 import type { Filterable } from '../filter/evaluate.ts';
-import type { Era, Move, OneState, Share } from './cursors-document.ts';
+import type { Era, Member, Move, OneState, Share } from './cursors-document.ts';
 import type { StreamPlace } from './position.ts';
 import { chooseOne } from './rendezvous.ts';
 
@@ -39,7 +39,7 @@ export function shareOf(one: OneState, member: string): string | undefined {
  */
 export function join(
   one: OneState,
-  member: { id: string; listener: boolean; filter: string | undefined },
+  member: { id: string; kind: Member['kind']; filter: string | undefined },
   at: StreamPlace,
 ): string {
   invariant(shareOf(one, member.id) === undefined, 'a member has one share at a time');
@@ -55,7 +55,7 @@ export function join(
     left: false,
     ...(member.filter === undefined ? {} : { filter: member.filter }),
   };
-  one.members[member.id] ??= { listener: member.listener, moves: { epoch: 0, sequence: 0 } };
+  one.members[member.id] ??= { kind: member.kind, moves: { epoch: 0, sequence: 0 } };
   beginEra(one, from, [...currentShares(one), id]);
   return id;
 }

@@ -1,6 +1,6 @@
 import { type Filter, parseFilter } from '../filter/filter.ts';
 import { backOffMs } from './back-off.ts';
-import type { Move, OneState, Share } from './cursors-document.ts';
+import type { Member, Move, OneState, Share } from './cursors-document.ts';
 import type { Distribution, DistributionHost } from './distribution.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import { OneListener } from './one-listener.ts';
@@ -31,6 +31,8 @@ import type { Entry } from './window.ts';
 /** Offsets put down as done out of order, all members together: they are part of one document. */
 const MAX_DONE = 16_384;
 const MAX_SPAN = 1024;
+/** Messages a webhook or queue may have taken of which that is not saved. */
+const DOUBT_COUNT = 128;
 /** How long a listener that went may stay away before what it holds goes to others. */
 const LISTENER_GRACE_MS = 10_000;
 /** How long a member that failed again and again is left out at first, and at most. */
@@ -54,17 +56,33 @@ export class OneDistribution implements Distribution {
   /** Nothing at or beyond it is decided while it is being saved who is there from it on. */
   #limit = Number.POSITIVE_INFINITY;
   #stopped = false;
+  /** Only what lies before it can have been tried by an earlier leader. */
+  readonly #claimedAt: StreamPlace;
+  /** Moves an earlier leader may have made. */
+  readonly #doubtful = new WeakSet<Move>();
 
   constructor(host: DistributionHost) {
     this.#host = host;
     host.cursors.body.one ??= emptyOne();
     this.#one = host.cursors.body.one;
     host.cursors.beforeSave = () => this.#save();
+    host.cursors.afterSave = () => {
+      for (const member of this.#members.values()) member.saved();
+    };
+    this.#claimedAt = host.tail();
+    for (const move of this.#one.moves) {
+      if (this.#one.members[move.to]?.kind === 'push') this.#doubtful.add(move);
+    }
     this.#orphans = new Orphans({
       host,
       one: this.#one,
       owns: (shareId, message) => this.#owner(message) === shareId,
       assign: (message, share) => this.#move(message, { share, not: undefined, attempts: 0 }),
+      deadLetter: (message, member) =>
+        host
+          .contextFor(member, noPump)
+          .deadLetter(message, 'it may have been delivered to a subscriber that is gone'),
+      isDoubtful: (move) => this.#doubtful.has(move),
       redirect: (message, move) => this.#redirect(message, move, undefined),
       start: (moves) => this.#startMoves(moves),
     });
@@ -85,8 +103,8 @@ export class OneDistribution implements Distribution {
       const subscription = active.get(member);
       if (subscription !== undefined)
         this.#begin(member, shareId, (context) => this.#reach(subscription, context));
-      else if (this.#one.members[member]?.listener === true) this.#beginListener(member, shareId);
-      else await this.#depart(member);
+      else if (this.#one.members[member]?.kind === 'listener') this.#beginListener(member, shareId);
+      else await this.#departUnseen(member, shareId);
     }
     for (const subscription of active.values()) await this.add(subscription);
     this.#orphans.kick();
@@ -96,8 +114,10 @@ export class OneDistribution implements Distribution {
     const { id, filter } = subscription;
     return this.#change(async () => {
       if (this.#members.has(id)) return;
-      const shareId = await this.#arrive({ id, listener: false, filter });
-      this.#begin(id, shareId, (context) => this.#reach(subscription, context));
+      const { target } = subscription;
+      const kind = target.kind === 'webhook' || target.role === 'queue' ? 'push' : 'exact';
+      const shareId = await this.#arrive({ id, kind, filter });
+      this.#begin(id, shareId, (context) => this.#reach(subscription, context, 0));
     });
   }
 
@@ -117,7 +137,7 @@ export class OneDistribution implements Distribution {
       if (known !== undefined && share?.filter === listener.filter) return;
       if (known !== undefined) await this.#depart(listener.id);
       const { id, filter } = listener;
-      this.#beginListener(id, await this.#arrive({ id, listener: true, filter }));
+      this.#beginListener(id, await this.#arrive({ id, kind: 'listener', filter }));
     });
     return this.#connect(listener);
   }
@@ -185,7 +205,8 @@ export class OneDistribution implements Distribution {
 
   /** Where nothing is decided yet. */
   #undecided(): StreamPlace {
-    let furthest: StreamPlace = this.#one.eras.at(-1)?.from ?? { offset: 0, sequenceNumber: 0 };
+    // Who led before may have decided up to where the stream ended when this leader took over.
+    let furthest: StreamPlace = this.#claimedAt;
     for (const { pump } of this.#members.values()) {
       if (pump.next.offset > furthest.offset) furthest = pump.next;
     }
@@ -205,12 +226,20 @@ export class OneDistribution implements Distribution {
     this.kick();
   }
 
-  async #arrive(member: { id: string; listener: boolean; filter: string | undefined }): Promise<string> {
+  async #arrive(member: { id: string; kind: Member['kind']; filter: string | undefined }): Promise<string> {
     let shareId = '';
     await this.#replan((at) => {
       shareId = join(this.#one, member, at);
     });
     return shareId;
+  }
+
+  /** A member that went while an earlier leader led: what that one had in hand may have been delivered. */
+  async #departUnseen(id: string, shareId: string): Promise<void> {
+    const share = this.#one.shares[shareId];
+    if (share !== undefined && this.#one.members[id]?.kind === 'push')
+      share.doubt = { offsets: [], count: DOUBT_COUNT, below: this.#claimedAt.offset };
+    await this.#depart(id);
   }
 
   /** What it had goes to others once that is saved, not before. */
@@ -265,17 +294,23 @@ export class OneDistribution implements Distribution {
     this.#awaitReturn(id);
   }
 
-  #reach(subscription: Subscription, context: PumpContext): MemberTarget {
+  /** Below `doubtBelow` an earlier leader may have been at work for this share. */
+  #reach(
+    subscription: Subscription,
+    context: PumpContext,
+    doubtBelow = this.#claimedAt.offset,
+  ): MemberTarget {
     const { ports } = this.#host;
     const { id, target } = subscription;
+    const doubt = { count: DOUBT_COUNT, below: doubtBelow };
     if (target.kind === 'webhook') {
       const subscriber = (): WebhookSubscriber => {
         const now = this.#host.subscription(id)?.target;
         return now?.kind === 'webhook' ? now : target;
       };
-      return { kind: 'messages', target: webhookTarget(context, subscriber) };
+      return { kind: 'messages', target: webhookTarget(context, subscriber), doubt };
     }
-    if (target.role === 'queue') return { kind: 'messages', target: queueTarget(ports, target) };
+    if (target.role === 'queue') return { kind: 'messages', target: queueTarget(ports, target), doubt };
     return { kind: 'batches', target: streamTarget(ports, target) };
   }
 
@@ -335,7 +370,8 @@ export class OneDistribution implements Distribution {
   };
 
   /** A member could not take one of its own messages: another gets it, as soon as that is saved. */
-  #takenOver(id: string, share: string, { attempts, message }: Entry): boolean {
+  #takenOver(id: string, share: string, { attempts, message, doubtful }: Entry): boolean {
+    if (doubtful || this.#isQueue(id)) return false;
     const most = this.#host.maxAttempts();
     if (attempts >= most || this.#stopped || message === undefined) return false;
     const move = this.#move(message, { share, not: id, attempts });
@@ -348,10 +384,17 @@ export class OneDistribution implements Distribution {
   /** Nor one that was moved to it. */
   #moveOn(id: string, move: Move, message: Candidate): boolean {
     if (move.attempts >= this.#host.maxAttempts() || this.#stopped) return false;
+    if (this.#doubtful.has(move) || this.#isQueue(id)) return false;
     if (!this.#redirect(message, move, id)) return false;
     this.#startMoves([move], true);
     this.#suspendIfFailing(id);
     return true;
+  }
+
+  /** An error of storage does not say that the message is not there: it stays the queue's. */
+  #isQueue(id: string): boolean {
+    const target = this.#host.subscription(id)?.target;
+    return target?.kind === 'name' && target.role === 'queue';
   }
 
   #redirect(message: Candidate, move: Move, not: string | undefined): boolean {
@@ -432,6 +475,15 @@ export class OneDistribution implements Distribution {
     prune(this.#one);
   }
 }
+
+/** For what is given up on behalf of somebody who is gone. */
+const noPump = {
+  accepts: () => false,
+  acceptsAll: false,
+  readTo: () => 0,
+  moved: () => {},
+  ended: () => {},
+};
 
 function nextEpoch({ cursor }: Share): { epoch: number; sequence: number } {
   return { epoch: (cursor.producer?.epoch ?? 0) + 1, sequence: 0 };

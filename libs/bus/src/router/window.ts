@@ -11,6 +11,8 @@ export interface Entry {
   readonly bytes: number;
   /** Tries so far. */
   attempts: number;
+  /** An earlier leader may have delivered it. */
+  readonly doubtful: boolean;
   /** Why it goes to the dead letters instead of the subscriber. */
   givenUp: string | undefined;
   done: boolean;
@@ -23,6 +25,7 @@ export class Window {
   #head = 0;
   #next: StreamPlace;
   #undone = 0;
+  #added = 0;
 
   constructor(start: StreamPlace) {
     this.#next = start;
@@ -39,6 +42,16 @@ export class Window {
     return first === undefined ? this.#next : { offset: first.offset, sequenceNumber: first.sequenceNumber };
   }
 
+  /** Messages added so far. */
+  get added(): number {
+    return this.#added;
+  }
+
+  /** Of those, how many the cursor has passed. */
+  get passed(): number {
+    return this.#added - this.span;
+  }
+
   get undone(): number {
     return this.#undone;
   }
@@ -48,7 +61,7 @@ export class Window {
     return this.#entries.length - this.#head;
   }
 
-  add(message: ReadMessage): Entry {
+  add(message: ReadMessage, doubtful = false): Entry {
     const { offset, sequenceNumber } = message;
     const bytes = message.value.byteLength;
     const entry: Entry = {
@@ -57,10 +70,12 @@ export class Window {
       bytes,
       message,
       attempts: 0,
+      doubtful,
       givenUp: undefined,
       done: false,
     };
     this.#entries.push(entry);
+    this.#added += 1;
     this.#undone += 1;
     this.#next = { offset: offset + 1, sequenceNumber: sequenceNumber + 1 };
     return entry;
@@ -85,6 +100,14 @@ export class Window {
       this.#head = 0;
     }
     return moved;
+  }
+
+  /** Those not done for which `is` holds. */
+  undoneOffsets(is: (entry: Entry) => boolean): number[] {
+    return this.#entries
+      .slice(this.#head)
+      .filter((entry) => !entry.done && is(entry))
+      .map(({ offset }) => offset);
   }
 
   /** Offsets beyond the cursor that are done. */

@@ -32,3 +32,12 @@ describe.each<Ending>(['frozen', 'cut_off', 'answers_lost'])('a leader that goes
     expect(bad).toEqual([]);
   }, 240_000);
 });
+
+it('a storm of failing, late and repeated storage calls loses nothing either, nor does it bring anything twice', async () => {
+  const bad: string[] = [];
+  for (let seed = 1; seed <= 150; seed += 1) {
+    const problems = problemsOf(await failover(60, 'in_a_storm', seed));
+    if (problems.length > 0) bad.push(`seed ${seed}: ${problems.slice(0, 3).join('; ')}`);
+  }
+  expect(bad).toEqual([]);
+}, 240_000);

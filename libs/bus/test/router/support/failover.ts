@@ -5,12 +5,15 @@ import {
   type RouterDocument,
   type StreamDocument,
 } from '@message-vault/metadata';
-import type { Fault, StorageCall } from '@message-vault/storage';
+import { type Fault, randomFaults, type StorageCall } from '@message-vault/storage';
 import { TestListener } from './listener.ts';
 import { type Leader, text, World } from './world.ts';
 
-/** How the first leader goes: with its calls arriving late, or never, or each with a lost answer before that. */
-export type Ending = 'frozen' | 'cut_off' | 'answers_lost';
+/**
+ * How the first leader goes: its calls arrive late, or never, or their answers are lost. In a storm it leads on for a while,
+ * with a storage that does all that at random.
+ */
+export type Ending = 'frozen' | 'cut_off' | 'answers_lost' | 'in_a_storm';
 
 export interface Outcome {
   readonly world: World;
@@ -28,6 +31,7 @@ export interface Outcome {
 }
 
 const ROUNDS = 6;
+const STORM_ROUNDS = 60;
 const LATE_MS = 25_000;
 
 interface Names {
@@ -40,7 +44,7 @@ interface Names {
 
 /**
  * Two leaders, the second one begins after the first one has gone at its `at`th call: a router `all` hands on to a stream,
- * a queue and a router `one`, that gives to a stream, a webhook and two listeners, of which one comes back.
+ * a queue and a router `one`, that gives to a stream, a webhook and two listeners, of which one comes back. Webhooks fail now and then, and one of them leaves.
  */
 export async function failover(at: number, ending: Ending, seed = 1): Promise<Outcome> {
   const world = new World(seed);
@@ -49,24 +53,43 @@ export async function failover(at: number, ending: Ending, seed = 1): Promise<Ou
   const run = { acknowledged: [] as string[], sent: 0 };
   let first: Leader | undefined;
   let calls = 0;
+  const storm = randomFaults(world.runtime, {
+    refuse: 0.05,
+    throttle: 0.05,
+    loseAnswer: 0.05,
+    landLater: 0.03,
+    repeat: 0.03,
+    delay: 0.1,
+    maxMs: 3000,
+  });
   const fault = (call: StorageCall): Fault | undefined => {
     calls += 1;
     if (calls <= at) return undefined;
+    if (ending === 'in_a_storm') return storm(call);
     if (first !== undefined) first.leadership.leading = false;
     return faultOf(ending, call);
   };
-  world.webhooks.set('https://a.test', ({ message }) => {
-    took.push(Buffer.from(message.value).toString());
-    return { outcome: 'delivered' };
-  });
+  const alsoTook: string[] = [];
+  for (const [url, into] of [
+    ['https://a.test', took],
+    ['https://b.test', alsoTook],
+  ] as const) {
+    world.webhooks.set(url, ({ message }) => {
+      if (world.runtime.random() < 0.2) return { outcome: 'retry', reason: 'HTTP 500' };
+      into.push(Buffer.from(message.value).toString());
+      return { outcome: 'delivered' };
+    });
+  }
   first = world.leader({ fault });
   await quietly(world, subscribeAll(first, names));
   const stays = new TestListener(world.uuid());
   const goes = new TestListener(world.uuid());
   await quietly(world, Promise.all([attach(first, names.one, stays), attach(first, names.one, goes)]));
-  for (let round = 0; round < ROUNDS; round += 1) {
+  const rounds = ending === 'in_a_storm' ? STORM_ROUNDS : ROUNDS;
+  for (let round = 0; round < rounds; round += 1) {
     publish(first, names.all, run);
     await world.settle(170);
+    if (round === rounds >> 1) await quietly(world, unsubscribe(first, names.one, 'https://b.test'));
   }
   await world.settle(1000);
   first.leadership.leading = false;
@@ -92,6 +115,7 @@ export async function failover(at: number, ending: Ending, seed = 1): Promise<Ou
     members: {
       stream: await values(names.work),
       webhook: took,
+      leaves: alsoTook,
       stays: [...stays.kept, ...back.kept],
       goes: goes.kept,
     },
@@ -128,6 +152,7 @@ async function subscribeAll({ dispatcher }: Leader, names: Names): Promise<void>
     [names.all, { name: 'app/one' }],
     [names.one, { name: 'app/work' }],
     [names.one, { webhook: 'https://a.test' }],
+    [names.one, { webhook: 'https://b.test' }],
   ];
   for (const [router, target] of wanted) {
     const there = (await dispatcher.work(router)).views();
@@ -136,6 +161,13 @@ async function subscribeAll({ dispatcher }: Leader, names: Names): Promise<void>
       target,
       from: router === names.all ? { at: 'earliest' } : undefined,
     });
+  }
+}
+
+async function unsubscribe({ dispatcher }: Leader, router: RouterDocument, webhook: string): Promise<void> {
+  const work = await dispatcher.work(router);
+  for (const { id, target } of work.views()) {
+    if ('webhook' in target && target.webhook === webhook) await work.unsubscribe(id);
   }
 }
 
