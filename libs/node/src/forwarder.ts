@@ -1,6 +1,6 @@
 import { type ForwardAnswer, ForwardError, type ForwardRequest, RELAYED } from '@message-vault/http';
 import type { LeaderDocument } from '@message-vault/metadata';
-import type { Runtime } from '@message-vault/runtime';
+import { type Runtime, sleep } from '@message-vault/runtime';
 import type { LeaderView } from './leader-view.ts';
 import type { Peers } from './peers.ts';
 
@@ -20,6 +20,10 @@ export interface ForwarderOptions {
 
 /** Longest time to look for the leader before what is known has to do. */
 const LOOK_WITHIN_MS = 1000;
+/** How often it is looked, while an answer does not come, whether somebody else leads by now. */
+const WATCH_EVERY_MS = 500;
+/** A leader that hands over still answers what it had taken in; so long it may take once its successor is known. */
+const LAST_WORDS_MS = 1000;
 /** The largest problem document of another node that is looked into. */
 const MAX_PROBLEM_BYTES = 64 * 1024;
 
@@ -46,7 +50,7 @@ export class Forwarder {
   }
 
   async #forward(request: ForwardRequest): Promise<ForwardAnswer> {
-    const { peers, runtime } = this.#options;
+    const { runtime } = this.#options;
     const deadline = runtime.monotonic() + this.#options.holdMs;
     let leader = await this.#options.view.latest(LOOK_WITHIN_MS);
     for (;;) {
@@ -55,7 +59,7 @@ export class Forwarder {
         leader = await this.#next((leader?.epoch ?? 1) - 1, deadline, request, undefined);
       }
       try {
-        const answer = await peers.forward(leader.url, request);
+        const answer = await this.#send(leader, request);
         const refused = await refusal(answer, request);
         if (refused.byFormerLeader) leader = await this.#next(leader.epoch, deadline, request, undefined);
         else return refused.answer;
@@ -65,6 +69,37 @@ export class Forwarder {
         leader = await this.#next(leader.epoch, deadline, request, error);
       }
     }
+  }
+
+  /**
+   * Waits for the leader's answer, but not for that of one that has been replaced: it may be frozen, and what it took in
+   * before that is stored or never will be. The outcome is unknown then, as when a connection breaks.
+   */
+  async #send(leader: LeaderDocument, request: ForwardRequest): Promise<ForwardAnswer> {
+    const answered = new AbortController();
+    const replaced = new AbortController();
+    void this.#hasSuccessor(leader.epoch, answered.signal).then((yes) => {
+      if (yes) replaced.abort(new Error(`the leader at ${leader.url} has been replaced`));
+    });
+    const signal = AbortSignal.any([request.signal, replaced.signal]);
+    try {
+      return await this.#options.peers.forward(leader.url, { ...request, signal });
+    } finally {
+      answered.abort();
+    }
+  }
+
+  /** True some time after another leader than that of `epoch` is known, false as soon as there is an answer. */
+  async #hasSuccessor(epoch: number, answered: AbortSignal): Promise<boolean> {
+    const { runtime, view } = this.#options;
+    const pause = (delayMs: number) => sleep(runtime, delayMs, answered).catch(() => {});
+    let known: LeaderDocument | null = null;
+    while (!answered.aborted && (known?.epoch ?? 0) <= epoch) {
+      await pause(WATCH_EVERY_MS);
+      if (!answered.aborted) known = await view.latest(LOOK_WITHIN_MS, WATCH_EVERY_MS);
+    }
+    await pause(LAST_WORDS_MS);
+    return !answered.aborted;
   }
 
   /** The records name this node, and it does not lead: nothing may be sent in a circle. */

@@ -28,7 +28,7 @@ const refused = (code: string): ForwardAnswer => ({
 
 /** A forwarder of the node `http://reader`, over a storage in which leaders can be put. */
 function forwarding(
-  nodes: Record<string, () => ForwardAnswer | ForwardError>,
+  nodes: Record<string, (sent: ForwardRequest) => ForwardAnswer | ForwardError | Promise<ForwardAnswer>>,
   leadsItself: () => boolean = () => false,
 ) {
   const runtime = new VirtualRuntime();
@@ -43,9 +43,9 @@ function forwarding(
     holdMs: 5000,
     counted: (outcome) => outcomes.push(outcome),
     peers: {
-      async forward(url) {
+      async forward(url, sent) {
         tried.push(url);
-        const answer = nodes[url]?.() ?? new ForwardError('leader_unreachable', 'refused');
+        const answer = (await nodes[url]?.(sent)) ?? new ForwardError('leader_unreachable', 'refused');
         if (answer instanceof ForwardError) throw answer;
         return answer;
       },
@@ -134,6 +134,42 @@ test('a request that was sent and not answered is never sent again', async () =>
   runtime.setTimer(300, () => void lead(storage, 'http://b', 2));
   await expect(runtime.run(forwarder.forward(request))).rejects.toMatchObject({ code: 'outcome_unknown' });
   expect(tried).toEqual(['http://a']);
+});
+
+/** A frozen process: its answer does not come. */
+function frozen({ signal }: ForwardRequest): Promise<ForwardAnswer> {
+  return new Promise((_, reject) => {
+    const lost = (): void => reject(new ForwardError('outcome_unknown', String(signal.reason)));
+    if (signal.aborted) lost();
+    signal.addEventListener('abort', lost, { once: true });
+  });
+}
+
+test('a request to a frozen leader is given up once there is another one, and not sent to that', async () => {
+  const { runtime, storage, forwarder, tried, outcomes } = forwarding({
+    'http://a': frozen,
+    'http://b': stored,
+  });
+  await lead(storage, 'http://a', 1);
+  runtime.setTimer(3000, () => void lead(storage, 'http://b', 2));
+  await expect(runtime.run(forwarder.forward(request))).rejects.toMatchObject({ code: 'outcome_unknown' });
+  expect(runtime.monotonic()).toBeGreaterThan(3000);
+  expect(runtime.monotonic()).toBeLessThan(6000);
+  expect(tried).toEqual(['http://a']);
+  expect(outcomes).toEqual(['outcome_unknown']);
+});
+
+test('a slow leader is waited for as long as there is no other, and a moment longer', async () => {
+  const { runtime, storage, forwarder } = forwarding({
+    'http://a': async ({ signal }) => {
+      await sleep(runtime, 20_000, signal);
+      return stored();
+    },
+  });
+  await lead(storage, 'http://a', 1);
+  runtime.setTimer(19_500, () => void lead(storage, 'http://b', 2));
+  expect((await runtime.run(forwarder.forward(request))).status).toBe(201);
+  expect(runtime.monotonic()).toBe(20_000);
 });
 
 test('a body that can be sent only once is not tried a second time', async () => {
