@@ -55,7 +55,8 @@ describe('the name document', () => {
 
   it.each([
     ['a name that is none', { ...nameDocument, name: '../a' }],
-    ['an unknown role', { ...nameDocument, role: 'queue' }],
+    ['an unknown role', { ...nameDocument, role: 'topic' }],
+    ['the role of another document', { ...nameDocument, role: 'queue' }],
     ['a stream id that is no UUID', { ...nameDocument, streamId: 'x' }],
     ['a container that could be another one', { ...nameDocument, container: 'mv-sys' }],
     ['a field too many', { ...nameDocument, owner: 'me' }],

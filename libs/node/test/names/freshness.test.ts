@@ -1,8 +1,11 @@
 import { parsePolicy } from '@message-vault/metadata';
 import { VirtualRuntime } from '@message-vault/runtime/testing';
 import { type Fault, faultyStorage, memoryStorage } from '@message-vault/storage';
+import { silentLogger } from '@message-vault/telemetry';
+import { inProcessWakeup } from '@message-vault/wakeup';
 import { expect, test } from 'vitest';
 import { Catalog } from '../../src/catalog.ts';
+import { announceNames, heedNames } from '../../src/names/names.ts';
 import { nameAuthority } from '../support/name-authority.ts';
 
 const limited = (maxQueueLength: number) => parsePolicy({ role: 'queue', maxQueueLength });
@@ -72,16 +75,20 @@ test('a removal is noticed likewise, and those who read the name are told', asyn
   expect(gone).toEqual(['work']);
 });
 
-test('it is in force at once when a wake-up says so', async () => {
-  const { runtime, leader, other, policy } = twoNodes();
+test('it is in force at once where wake-ups reach', async () => {
+  const { runtime, other, policy, inner } = twoNodes();
+  const wakeup = inProcessWakeup({ logger: silentLogger });
+  heedNames(wakeup, other);
+  const announced = (): void => announceNames(wakeup);
+  const leader = nameAuthority(inner, { runtime, announced }).authority;
   await runtime.run(leader.assign('work', limited(1)));
   await policy();
-  await runtime.advance(5000);
-  await policy();
-  await runtime.run(leader.change('work', () => limited(2)));
-  other.freshness.hint();
-  await runtime.advance(20);
-  expect(await policy()).toMatchObject({ maxQueueLength: 2 });
+  for (let change = 2; change < 10; change += 1) {
+    await runtime.run(leader.change('work', () => limited(change)));
+    expect(await policy()).toMatchObject({ maxQueueLength: change });
+  }
+  await runtime.run(leader.remove('work', () => undefined));
+  expect(await policy()).toBeUndefined();
 });
 
 test('a node that uses a thousand names asks for one document a second, and none when it uses none', async () => {

@@ -1,6 +1,17 @@
 import { faultyStorage, memoryStorage } from '@message-vault/storage';
 import { describe, expect, it, vi } from 'vitest';
-import { assign, change, ENTRY, json, POLICY, problemOf, remove, vault } from '../support/vault.ts';
+import {
+  assign,
+  change,
+  ENTRY,
+  json,
+  node,
+  POLICY,
+  problemOf,
+  remove,
+  runningNode,
+  vault,
+} from '../support/vault.ts';
 
 interface Messages {
   readonly messages: unknown[];
@@ -276,6 +287,29 @@ describe('removing a role', () => {
     lose = 1;
     expect((await remove(leader, 'work')).status).toBe(204);
     expect((await assign(leader, 'work', { role: 'stream' })).status).toBe(201);
+  });
+});
+
+describe('a change of leaders', () => {
+  it('leaves policies as they are, and the next leader changes them', async () => {
+    const storage = memoryStorage();
+    const first = await runningNode('master', storage);
+    const next = await node('slave', storage);
+    const made = await assign(first.url, 'work', { role: 'queue', maxQueueLength: 1 });
+    const etag = made.headers.get('etag') ?? '';
+    expect(await json(fetch(`${next}/work/-/policy`))).toMatchObject({ maxQueueLength: 1 });
+    await first.stop();
+    await vi.waitUntil(
+      async () => (await fetch(`${next}/-/health/live`)).headers.get('vault-role') === 'leading',
+      {
+        timeout: 25_000,
+      },
+    );
+    expect(await json(fetch(`${next}/work/-/policy`))).toMatchObject({ role: 'queue', maxQueueLength: 1 });
+    expect((await change(next, 'work', { maxQueueLength: 2 }, { 'if-match': etag })).status).toBe(200);
+    expect(await json(fetch(`${next}/work/-/policy`))).toMatchObject({ maxQueueLength: 2 });
+    expect((await remove(next, 'work')).status).toBe(204);
+    expect((await assign(next, 'work', { role: 'stream' })).status).toBe(201);
   });
 });
 

@@ -9,7 +9,11 @@ import { NameAuthority } from '../../src/names/name-authority.ts';
 /** What a leader knows and does about names, without anything else of a node. */
 export function nameAuthority(
   storage: Storage,
-  { epoch = 1, runtime = new VirtualRuntime({ seed: epoch }) }: { epoch?: number; runtime?: Runtime } = {},
+  {
+    epoch = 1,
+    runtime = new VirtualRuntime({ seed: epoch }),
+    announced = () => undefined,
+  }: { epoch?: number; runtime?: Runtime; announced?: () => void } = {},
 ) {
   const losses: string[] = [];
   const leadership: Leadership = {
@@ -22,7 +26,6 @@ export function nameAuthority(
     catalog.freshness.learn(changes);
     catalog.freshness.writing = true;
   });
-  const announced = (): void => undefined;
   const authority = new NameAuthority({ storage, runtime, leadership, catalog, feed, announced });
   return { authority, catalog, feed, leadership, losses, runtime, storage };
 }

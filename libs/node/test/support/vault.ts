@@ -1,7 +1,7 @@
 import { memoryStorage, type Storage } from '@message-vault/storage';
 import { silentLogger } from '@message-vault/telemetry';
 import { onTestFinished, vi } from 'vitest';
-import { createNode } from '../../src/index.ts';
+import { createNode, type VaultNode } from '../../src/index.ts';
 
 export const POLICY = { 'content-type': 'application/vnd.message-vault.policy+json' };
 export const ENTRY = { 'content-type': 'application/atom+xml;type=entry' };
@@ -15,11 +15,15 @@ export async function vault(storage: Storage = memoryStorage()) {
 
 /** Base URL of a node that is ready; it is stopped when the test ends. */
 export async function node(app: 'master' | 'slave' | 'reader', storage: Storage): Promise<string> {
+  return (await runningNode(app, storage)).url;
+}
+
+export async function runningNode(app: 'master' | 'slave' | 'reader', storage: Storage): Promise<VaultNode> {
   const config = { app, nodeId: app, port: 0, storage: 'memory', logLevel: 'silent' } as const;
   const running = await createNode(config, { storage, logger: silentLogger });
   onTestFinished(() => running.stop());
   await vi.waitUntil(() => running.notReady() === undefined, { timeout: 20_000 });
-  return running.url;
+  return running;
 }
 
 export function assign(url: string, name: string, policy: unknown): Promise<Response> {
