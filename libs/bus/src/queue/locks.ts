@@ -189,15 +189,18 @@ export class Locks {
 
   /** False when the receipt is not good any more. */
   async #done(standing: Standing, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<boolean> {
+    let unknown: unknown;
     for (let tries = 1; ; tries += 1) {
       try {
         await call(standing);
         return true;
       } catch (error) {
         // Refused after an unknown outcome and within its time: nobody else can have replaced or used up the receipt.
-        if (isStorageError(error, 'receipt_lost')) return tries > 1 && !this.#isOver(standing);
-        const unknown = isStorageError(error, 'outcome_unknown');
-        if (!unknown || tries === TRIES || this.#isOver(standing)) throw error;
+        if (isStorageError(error, 'receipt_lost')) return unknown !== undefined && !this.#isOver(standing);
+        // What is refused now may have been done before.
+        if (!isStorageError(error, 'outcome_unknown')) throw unknown ?? error;
+        unknown = error;
+        if (tries === TRIES || this.#isOver(standing)) throw error;
       }
     }
   }
