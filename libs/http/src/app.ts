@@ -81,6 +81,9 @@ function createBoundedServer({ limits: { http } }: HttpOptions, listener: Reques
     maxHeaderSize: http.maxHeaderBytes,
     headersTimeout: http.headersTimeoutMs,
     keepAliveTimeout: http.keepAliveTimeoutMs,
+    // An answer may be silent for hours (a relayed event stream): the kernel finds out whether its client is there.
+    keepAlive: true,
+    keepAliveInitialDelay: http.keepAliveTimeoutMs,
     connectionsCheckingInterval: CHECK_EVERY_MS,
     // Bodies have limits of their own, and answers that last are no fault.
     requestTimeout: 0,

@@ -32,11 +32,6 @@ export class BodyReceiver implements AsyncIterable<Uint8Array> {
     return this.#heldBytes;
   }
 
-  /** Whether the body came to its end. */
-  get complete(): boolean {
-    return this.#ended;
-  }
-
   /** Throws RelayProtocolError for what there was no credit for, or comes after the end. */
   push(bytes: Uint8Array): void {
     if (this.#ended) throw new RelayProtocolError('out_of_order', 'data after the end of a body');

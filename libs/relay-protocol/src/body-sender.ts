@@ -15,16 +15,10 @@ export class BodySender {
   #credit = WINDOW_BYTES;
   #stopped = false;
   #news = Promise.withResolvers<void>();
-  #sentBytes = 0;
 
   constructor(link: Link, stream: number) {
     this.#link = link;
     this.#stream = stream;
-  }
-
-  /** Bytes of the body that have gone out. */
-  get sentBytes(): number {
-    return this.#sentBytes;
   }
 
   /** Throws RelayProtocolError when there would be more credit than the window is large. */
@@ -63,7 +57,6 @@ export class BodySender {
     }
     if (this.#stopped) return false;
     this.#credit -= cost;
-    this.#sentBytes += bytes.length;
     this.#link.send(encodeFrame({ type: 'data', stream: this.#stream, bytes }));
     return true;
   }

@@ -1,5 +1,3 @@
-export { BodyReceiver } from './body-receiver.ts';
-export { BodySender } from './body-sender.ts';
 export { RelayProtocolError, type RelayProtocolErrorCode } from './errors.ts';
 export { type CancelCode, decodeFrame, encodeFrame, type Frame } from './frames.ts';
 export type { AnswerHead, HeaderList, RequestHead } from './heads.ts';

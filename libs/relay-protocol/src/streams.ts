@@ -47,13 +47,6 @@ export class Streams {
     return this.#open.size;
   }
 
-  /** Bytes received that nobody has taken yet. */
-  get heldBytes(): number {
-    let held = 0;
-    for (const { stream } of this.#open.values()) held += stream.incoming.heldBytes;
-    return held;
-  }
-
   /** Throws RelayProtocolError unless numbers only grow. */
   open(id: number, observer: StreamObserver): RelayStream {
     if (id <= this.#highest) throw new RelayProtocolError('out_of_order', `stream ${id} was used before`);

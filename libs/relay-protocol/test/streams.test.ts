@@ -64,7 +64,7 @@ describe('a body between two ends', () => {
     for await (const piece of into.incoming) pieces.push(piece);
     expect(await sending).toBe(true);
     expect(Buffer.concat(pieces).equals(sent)).toBe(true);
-    expect(out.outgoing.sentBytes).toBe(sent.length);
+    expect(hub.sentBytes).toBe(sent.length);
   });
 
   it('stops at the window when nobody reads it, and takes no more from its source than one piece', async () => {

@@ -39,11 +39,6 @@ export class ListenerSession implements AttachedListener {
     return this.#calls.size;
   }
 
-  /** Bytes of answers that nobody has taken yet. */
-  get heldBytes(): number {
-    return this.#streams.heldBytes;
-  }
-
   get takesRequests(): boolean {
     return !this.#detached && !this.#going && this.#lastStream < MAX_STREAM;
   }

@@ -57,11 +57,6 @@ export class Relay {
     return this.#requests;
   }
 
-  /** Bytes of answers held for those who asked. */
-  get heldBytes(): number {
-    return this.#sessions().reduce((held, session) => held + session.heldBytes, 0);
-  }
-
   /** Throws RelayError `not_leader`, `too_many_listeners` when there is no room for one more. */
   checkRoom(name: string): void {
     const { maxListeners, maxListenersPerName } = this.#settings;

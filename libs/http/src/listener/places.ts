@@ -9,10 +9,6 @@ export class Places {
     this.#max = max;
   }
 
-  get taken(): number {
-    return this.#taken;
-  }
-
   /** Answers how to give the place back, once. Throws HttpProblem `busy`. */
   take(): () => void {
     if (this.#taken >= this.#max)

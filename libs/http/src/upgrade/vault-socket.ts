@@ -85,11 +85,6 @@ export class VaultSocket {
     return this.#ws.readyState === this.#ws.OPEN;
   }
 
-  /** Bytes that wait to go out. */
-  get bufferedBytes(): number {
-    return this.#ws.bufferedAmount;
-  }
-
   get hasRoom(): boolean {
     return !this.isOpen || this.#ws.bufferedAmount <= this.#limits.maxBufferedBytes;
   }
