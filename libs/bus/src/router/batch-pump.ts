@@ -52,6 +52,7 @@ export class BatchPump implements Pump {
   #confirmed: BatchCursor;
   #next: StreamPlace;
   #sequence: number;
+  #reached: number;
   #ready: IntakeBatch[] = [];
   #sent: Sent[] = [];
   #bytes = 0;
@@ -68,6 +69,7 @@ export class BatchPump implements Pump {
     this.#confirmed = { offset, sequenceNumber, producer };
     this.#next = { offset, sequenceNumber };
     this.#sequence = producer.sequence;
+    this.#reached = offset;
   }
 
   get cursor(): BatchCursor {
@@ -76,6 +78,11 @@ export class BatchPump implements Pump {
 
   get next(): StreamPlace {
     return this.#next;
+  }
+
+  /** Nothing at or beyond it was ever sent: between it and the cursor there may be what is not confirmed. */
+  get reached(): number {
+    return this.#reached;
   }
 
   get failing(): boolean {
@@ -130,6 +137,7 @@ export class BatchPump implements Pump {
     };
     this.#sent.push(sent);
     this.#next = batch.next;
+    this.#reached = Math.max(this.#reached, batch.next.offset);
     if (outgoing !== undefined) void this.#append(sent, outgoing);
     else this.#skip(sent);
     return true;

@@ -9,6 +9,8 @@ export interface MoveTarget {
   readonly concurrency: number;
   readonly ordered: boolean;
   maxAttempts(): number | undefined;
+  /** Where order matters: whether all that come before it are done. Others are not far: they are being saved. */
+  isNext(move: Move): boolean;
   deliver(message: ReadMessage, move: Move): Promise<DeliveryResult | { readonly outcome: 'full' }>;
 }
 
@@ -41,7 +43,7 @@ export class MoveQueue {
   add(move: Move, afterMs = 0): void {
     if (this.#stopped || this.#known.has(move)) return;
     this.#known.add(move);
-    if (afterMs > 0) {
+    if (afterMs > 0 && !this.#options.target.ordered) {
       this.#later(move, afterMs);
       return;
     }
@@ -74,8 +76,9 @@ export class MoveQueue {
       // One that waits for its next try holds up those behind it, where order matters.
       if (target.ordered && this.#backingOff.size > 0) return;
       if (!context.ports.leadership.isLeading()) return;
-      const move = this.#waiting.shift();
-      if (move === undefined) return;
+      const move = this.#waiting[0];
+      if (move === undefined || !target.isNext(move)) return;
+      this.#waiting.shift();
       this.#inFlight += 1;
       void this.#try(move).finally(() => {
         this.#inFlight -= 1;

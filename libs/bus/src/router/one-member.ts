@@ -47,6 +47,7 @@ export class OneMember {
   readonly listener: OneListener | undefined;
   readonly #options: OneMemberOptions;
   readonly #messages: MessagePump | undefined;
+  readonly #batches: BatchPump | undefined;
 
   constructor(options: OneMemberOptions) {
     const { id, shareId, reached, context } = options;
@@ -55,7 +56,8 @@ export class OneMember {
     this.shareId = shareId;
     this.listener = reached.kind === 'messages' ? reached.listener : undefined;
     this.#messages = reached.kind === 'messages' ? this.#messagePump(reached) : undefined;
-    this.pump = this.#messages ?? this.#batchPump(reached);
+    this.#batches = this.#messages === undefined ? this.#batchPump(reached) : undefined;
+    this.pump = this.#messages ?? this.#batches ?? this.#batchPump(reached);
     this.moves = new MoveQueue({
       member: id,
       context,
@@ -95,8 +97,11 @@ export class OneMember {
     this.save();
     const share = this.#share();
     const { reached } = this.#options;
-    if (share === undefined || reached.kind !== 'messages' || reached.doubt === undefined) return;
-    share.doubt = this.#messages?.doubtLeft();
+    if (share === undefined) return;
+    if (reached.kind === 'messages' && reached.doubt !== undefined) share.doubt = this.#messages?.doubtLeft();
+    // What was sent and not confirmed may be there, or may yet come to be.
+    if (this.#batches !== undefined && this.#batches.reached > this.#batches.cursor.offset)
+      share.doubt = { offsets: [], count: Number.MAX_SAFE_INTEGER, below: this.#batches.reached };
   }
 
   #share(): Share | undefined {
@@ -127,14 +132,18 @@ export class OneMember {
   }
 
   #moveTarget(reached: MemberTarget): MoveTarget {
+    const { id, one } = this.#options;
     if (reached.kind === 'batches') {
       const deliver = (message: ReadMessage, move: Move) => this.#appendMove(reached.target, message, move);
-      return { concurrency: 1, ordered: true, maxAttempts: () => undefined, deliver };
+      const isNext = ({ place }: Move): boolean =>
+        !one.moves.some((move) => move.to === id && !move.done && move.place < place);
+      return { concurrency: 1, ordered: true, maxAttempts: () => undefined, isNext, deliver };
     }
     const { target } = reached;
     return {
       concurrency: target.concurrency,
       ordered: false,
+      isNext: () => true,
       maxAttempts: () => target.maxAttempts(),
       deliver: (message, move) => target.deliver(message, move.attempts + 1),
     };
