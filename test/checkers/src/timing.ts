@@ -42,6 +42,10 @@ export interface WriteGap {
   longestMs: number | undefined;
 }
 
+/** Queues take messages without a leader, and so without a gap: what they accept is left out. */
+const isPlaced = (event: HistoryEvent): boolean =>
+  event.kind === 'ack' || (event.kind === 'accepted' && event.sequenceNumber !== undefined);
+
 /** Collects the times of acknowledgements and marks; the events may come in any order. */
 export class WriteGaps {
   readonly #acks = float64(0);
@@ -49,7 +53,7 @@ export class WriteGaps {
   #count = 0;
 
   add(event: HistoryEvent): void {
-    if (event.kind === 'ack' || event.kind === 'accepted') this.#acks.set(this.#count++, event.at);
+    if (isPlaced(event)) this.#acks.set(this.#count++, event.at);
     else if (event.kind === 'mark') this.#marks.push({ name: event.name, at: event.at });
   }
 

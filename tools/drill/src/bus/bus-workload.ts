@@ -21,7 +21,7 @@ const SINKS = 3;
 const LISTENERS = 2;
 /** More than fits into a message of a storage queue. */
 const LARGE_BYTES = 120_000;
-const WARM_WITHIN_MS = 30_000;
+const WARM_WITHIN_MS = 60_000;
 /** As long as a message can take that is pushed to a subscriber which comes back, or is held by a consumer that does not. */
 const REST_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 200;

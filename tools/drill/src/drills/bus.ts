@@ -5,8 +5,8 @@ import { BY_ITS_PROCESS, killing, NO_GAP, none, one, rulingNode } from './parts.
 const BY_ITS_SUBSCRIBERS =
   'its subscribers have to be reached by the nodes, and its consumers are processes here';
 
-/** A message is far more work here than in a stream: it goes to four places, and is taken one by one from two of them. */
-const LOAD: Partial<Load> = { everyMs: 60, tails: 1, replayers: 0 };
+/** A message is far more work here than in a stream: some ten calls of the storage, to bring it to four places. */
+const LOAD: Partial<Load> = { everyMs: 120, tails: 1, replayers: 0 };
 
 const common = { of: 'bus', setup: {}, load: LOAD, notFromOutside: BY_ITS_PROCESS } as const;
 const afterTakeover = { until: 'takeover', thenMs: 3000 } as const;

@@ -77,7 +77,7 @@ export class Recorder {
     this.#checker.add(event);
     this.#gaps.add(event);
     this.#deliveries.add(event);
-    if (event.kind === 'ack' || event.kind === 'accepted') this.#acks.push(event.at);
+    if (event.kind === 'ack' || isFromLeader(event)) this.#acks.push(event.at);
     else if (event.kind === 'mark') this.#marks.push({ at: event.at, name: event.name });
     else if (event.kind === 'fail' || event.kind === 'unknown') {
       this.#failures.push({ at: event.at, code: event.code });
@@ -90,3 +90,7 @@ export class Recorder {
     return { verdict: this.#checker.finish(), gaps: this.#gaps.finish() };
   }
 }
+
+/** Queues take messages at any node, whoever leads: that says nothing of how long a change of the leader took. */
+const isFromLeader = (event: HistoryEvent): boolean =>
+  event.kind === 'accepted' && event.sequenceNumber !== undefined;
