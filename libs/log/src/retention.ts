@@ -14,7 +14,7 @@ import { isUnwritten } from './unwritten.ts';
 
 /** How long and how much is kept. Without either nothing is ever deleted. */
 export interface RetentionPolicy {
-  /** Messages older than this may be deleted. */
+  /** Messages older than this may be deleted: by their timestamps, and by the storage's clock as well. */
   readonly retentionAgeMs?: number | undefined;
   /** Segments may be deleted that have at least this many bytes behind them. */
   readonly retentionBytes?: number | undefined;
@@ -50,7 +50,8 @@ export async function applyRetention(options: RetentionOptions): Promise<string[
   for (const [index, firstPage] of segments.entries()) {
     const next = segments[index + 1];
     if (next === undefined || firstPage >= needed || next > keptPage) break;
-    if (!(await isSpent(options, segments, next)) && !(await isGhost(options, firstPage))) break;
+    if (!(await isSpent(options, segments, { firstPage, next })) && !(await isGhost(options, firstPage)))
+      break;
     await pages.deleteSegment(segmentRef(stream, firstPage), { signal });
     deleted.push(segmentName(firstPage));
   }
@@ -76,11 +77,11 @@ async function holdsCheckpoint(options: RetentionOptions, firstPage: number): Pr
   return false;
 }
 
-/** Whether the policy lets go of the segment before the one that starts at `next`. */
+/** Whether the policy lets go of the segment that starts at `firstPage`, before the one that starts at `next`. */
 async function isSpent(
   options: RetentionOptions,
   segments: readonly number[],
-  next: number,
+  { firstPage, next }: { firstPage: number; next: number },
 ): Promise<boolean> {
   const { policy, nowMs } = options;
   const newest = segments.at(-1) ?? next;
@@ -89,7 +90,26 @@ async function isSpent(
   if (policy.retentionAgeMs === undefined) return false;
   // Timestamps never decrease: the first of the next segment is not below any of this one.
   const header = await headerAt(options, next, next);
-  return header !== undefined && header.timestamp < nowMs - policy.retentionAgeMs;
+  if (header === undefined || header.timestamp >= nowMs - policy.retentionAgeMs) return false;
+  return await isUnchangedFor(options, firstPage, policy.retentionAgeMs);
+}
+
+/**
+ * Whether the storage's own clock, too, says that the segment is so old. The wall clock of one node may be years ahead, and
+ * nothing it makes it delete comes back.
+ */
+async function isUnchangedFor(
+  { pages, stream, signal }: RetentionOptions,
+  firstPage: number,
+  ageMs: number,
+): Promise<boolean> {
+  try {
+    return (await pages.segmentProperties(segmentRef(stream, firstPage), { signal })).unchangedMs >= ageMs;
+  } catch (error) {
+    // Retention of another leader has been here.
+    if (isStorageError(error, 'not_found')) return false;
+    throw error;
+  }
 }
 
 async function isGhost({ pages, stream, signal }: RetentionOptions, firstPage: number): Promise<boolean> {

@@ -376,7 +376,7 @@ async function endlessPages(world: ReaderWorld, commitBytes: number, count: numb
       const end = Math.min(offset + length, total);
       return end > offset ? [{ offset, length: end - offset }] : [];
     },
-    segmentProperties: async () => ({ etag: '"1"', sizeBytes: 2 * total, epoch: 1 }),
+    segmentProperties: async () => ({ etag: '"1"', sizeBytes: 2 * total, epoch: 1, unchangedMs: 0 }),
   };
 }
 

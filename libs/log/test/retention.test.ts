@@ -50,6 +50,22 @@ describe('retention', () => {
     expect(await applyRetention({ ...options, keepFrom: encodeOffset(at(19), 0) })).toHaveLength(1);
   });
 
+  it('by age deletes nothing because one node believes that it is years later', async () => {
+    const world = new WriterWorld();
+    await publish(world, await world.open(1, { settings }), 0, 200);
+    const policy = { retentionAgeMs: 155 * 60_000 };
+    expect(await retain(world, policy, world.runtime.now() + 1000 * day)).toHaveLength(4);
+    expect(await retain(world, policy, world.runtime.now() + 1000 * day)).toEqual([]);
+  });
+
+  it('by age keeps what is young by its timestamps, though the storage has not seen it change for long', async () => {
+    const world = new WriterWorld();
+    await publish(world, await world.open(1, { settings }), 0, 200);
+    await world.runtime.advance(10 * day);
+    const clockSetBack = world.runtime.now() - 10 * day;
+    expect(await retain(world, { retentionAgeMs: day }, clockSetBack)).toEqual([]);
+  });
+
   it('by bytes deletes what has at least so many bytes behind it', async () => {
     const world = new WriterWorld();
     const writer = await world.open(1, { settings });
@@ -84,7 +100,8 @@ describe('retention', () => {
     const old = await world.open(1, { settings: { segmentCommits: 2 } });
     for (let n = 0; n < 130; n += 1) await world.run(old.append(batchOf(`v${n}`)));
     const writer = await world.open(2, { settings: { segmentCommits: 2 } });
-    await retain(world, { retentionAgeMs: 1 }, world.runtime.now() + 1000 * day);
+    await world.runtime.advance(1000 * day);
+    expect((await retain(world, { retentionAgeMs: 1 })).length).toBeGreaterThan(30);
     const next = await world.open(3, { settings: { segmentCommits: 2 } });
     expect(next.tail).toEqual(writer.tail);
     expect(next.tail.nextSequenceNumber).toBe(130);

@@ -31,6 +31,8 @@ export interface SegmentProperties {
   readonly sizeBytes: number;
   /** The epoch of the newest leader that fenced the segment. */
   readonly epoch: number;
+  /** How long ago it last changed, by the storage's own clock alone, which may tell whole seconds only. A fence is a change. */
+  readonly unchangedMs: number;
 }
 
 export interface CallOptions {

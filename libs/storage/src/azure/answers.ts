@@ -25,6 +25,12 @@ export function numberOf(answer: HttpAnswer, header: string): number {
   return value;
 }
 
+/** Since the last change of what was asked about, by the storage's clock; 0 where it does not tell both times. */
+export function unchangedMsOf({ headers }: HttpAnswer): number {
+  const sinceMs = Date.parse(String(headers.date)) - Date.parse(String(headers['last-modified']));
+  return Number.isNaN(sinceMs) ? 0 : Math.max(0, sinceMs);
+}
+
 /** For `catch`: swallows a StorageError of `code`, which means that what was asked for is so already. */
 export function unlessCode(code: StorageErrorCode): (error: unknown) => void {
   return (error) => {

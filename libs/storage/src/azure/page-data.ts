@@ -8,7 +8,7 @@ import type {
 } from '../ports.ts';
 import { checkBlobName, checkContainer, checkEpoch, checkPages, checkRange, checkWrite } from '../rules.ts';
 import type { Access } from './access.ts';
-import { etagOf, expectStatus, numberOf } from './answers.ts';
+import { etagOf, expectStatus, numberOf, unchangedMsOf } from './answers.ts';
 import { blobPath, sendDirect, smallAnswer } from './direct.ts';
 import type { HttpAnswer } from './http-pool.ts';
 import type { Tries } from './tries.ts';
@@ -56,6 +56,7 @@ export function azurePageData(access: Access, tries: Tries): PageData {
       etag: etagOf(answer.headers.etag, 'unavailable'),
       sizeBytes: numberOf(answer, 'content-length'),
       epoch: numberOf(answer, 'x-ms-blob-sequence-number'),
+      unchangedMs: unchangedMsOf(answer),
     };
   }
 

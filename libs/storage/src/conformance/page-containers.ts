@@ -24,7 +24,9 @@ export function containerConformance(make: () => PageStore): void {
     it('a segment begins sparse, all unwritten, with the epoch it was given', async () => {
       const segment = await freshSegment(make(), { epoch: 7, sizeBytes: 1024 ** 3 });
       const properties = await segment.store.segmentProperties(segment.ref);
-      expect(properties).toEqual({ etag: segment.etag, sizeBytes: 1024 ** 3, epoch: 7 });
+      expect(properties).toMatchObject({ etag: segment.etag, sizeBytes: 1024 ** 3, epoch: 7 });
+      expect(properties.unchangedMs).toBeGreaterThanOrEqual(0);
+      expect(properties.unchangedMs).toBeLessThan(60_000);
       expect(await segment.store.writtenRanges(segment.ref, { offset: 0, length: 1024 ** 3 })).toEqual([]);
       expect(await bytesAt(segment, 1024 ** 3 - page, page)).toEqual(pagesOf(0));
     });
@@ -33,7 +35,7 @@ export function containerConformance(make: () => PageStore): void {
       const { store, ref, etag } = await freshSegment(make(), { epoch: 3 });
       const written = await store.writePages(ref, 0, pagesOf(9), { epoch: 3, etag });
       expect(await codeOf(store.createSegment(ref, { sizeBytes: page, epoch: 0 }))).toBe('already_exists');
-      expect(await store.segmentProperties(ref)).toEqual({
+      expect(await store.segmentProperties(ref)).toMatchObject({
         ...written,
         sizeBytes: 64 * 1024 * 1024,
         epoch: 3,

@@ -7,6 +7,8 @@ export interface PageBlob {
   readonly extents: Extents;
   epoch: number;
   etag: string;
+  /** Monotonic milliseconds. */
+  changedAt: number;
 }
 
 export interface BlockBlob {

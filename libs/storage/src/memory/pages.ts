@@ -1,3 +1,4 @@
+import type { Runtime } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
 import type { ByteRange, PageStore, SegmentRef, WriteConditions } from '../ports.ts';
 import { checkBlobName, checkEpoch, checkPages, checkRange, checkSegmentSize, checkWrite } from '../rules.ts';
@@ -6,7 +7,11 @@ import type { MemoryContainers, PageBlob } from './containers.ts';
 import { Extents } from './extents.ts';
 
 /** Page blobs in this process's memory, with the conditions of Azure's. `nextEtag` gives versions never given before. */
-export function memoryPages(containers: MemoryContainers, nextEtag: () => string): PageStore {
+export function memoryPages(
+  containers: MemoryContainers,
+  nextEtag: () => string,
+  runtime: Runtime,
+): PageStore {
   function blobOf({ container, segment }: SegmentRef): PageBlob {
     checkBlobName(segment);
     const blob = containers.get(container).segments.get(segment);
@@ -42,6 +47,7 @@ export function memoryPages(containers: MemoryContainers, nextEtag: () => string
 
   function changed(blob: PageBlob): { etag: string } {
     blob.etag = nextEtag();
+    blob.changedAt = runtime.monotonic();
     return { etag: blob.etag };
   }
 
@@ -57,7 +63,8 @@ export function memoryPages(containers: MemoryContainers, nextEtag: () => string
         if (blobs.has(ref.segment)) {
           throw new StorageError('already_exists', `segment ${ref.container}/${ref.segment} is there`);
         }
-        const blob: PageBlob = { sizeBytes, epoch, etag: nextEtag(), extents: new Extents() };
+        const changedAt = runtime.monotonic();
+        const blob: PageBlob = { sizeBytes, epoch, etag: nextEtag(), changedAt, extents: new Extents() };
         blobs.set(ref.segment, blob);
         return { etag: blob.etag };
       }),
@@ -97,8 +104,8 @@ export function memoryPages(containers: MemoryContainers, nextEtag: () => string
       }),
     segmentProperties: (ref, options) =>
       answerRepeatable(options, () => {
-        const { etag, sizeBytes, epoch } = blobOf(ref);
-        return { etag, sizeBytes, epoch };
+        const { etag, sizeBytes, epoch, changedAt } = blobOf(ref);
+        return { etag, sizeBytes, epoch, unchangedMs: runtime.monotonic() - changedAt };
       }),
     listSegments: (container, options) =>
       answerRepeatable(options, () => [...containers.get(container).segments.keys()].sort()),

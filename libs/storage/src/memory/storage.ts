@@ -20,7 +20,7 @@ export function memoryStorage(options: { runtime?: Runtime } = {}): Storage {
   const runtime = options.runtime ?? systemRuntime;
   const containers = new MemoryContainers();
   return {
-    pages: memoryPages(containers, nextEtag),
+    pages: memoryPages(containers, nextEtag, runtime),
     leases: memoryLeases(runtime),
     documents: memoryDocuments(nextEtag),
     queues: memoryQueues(runtime),
