@@ -102,6 +102,31 @@ test('a name that is no router is told of at once', async () => {
   await expect(listen(() => {})).rejects.toMatchObject({ code: 'rejected' });
 });
 
+test('of one to one no more is asked for than is worked on; the rest is for others meanwhile', async () => {
+  for (const [distribution, more, window] of [
+    ['one', {}, '1'],
+    ['one', { concurrency: 8 }, '8'],
+    ['one', { window: 32 }, '32'],
+    ['all', {}, '256'],
+  ] as const) {
+    const { peer, stop, listen } = await setUp();
+    peer.stats = { ...peer.stats, distribution };
+    await listen(() => {}, { ...more, onConnected: () => stop.abort() });
+    expect(peer.connects.map((url) => new URL(url, peer.url).searchParams.get('window'))).toEqual([window]);
+  }
+});
+
+test('it ends when another takes its place, or the name is no router any more', async () => {
+  for (const [code, meaning] of [
+    [4409, 'conflict'],
+    [4404, 'not_found'],
+  ] as const) {
+    const { peer, listen } = await setUp();
+    peer.onConnect = (socket) => socket.close(code);
+    await expect(listen(() => {})).rejects.toMatchObject({ code: meaning });
+  }
+});
+
 test('a message whose handler runs while the connection is lost is not handled twice', async () => {
   const { peer, stop, listen } = await setUp();
   peer.onConnect = (socket) => socket.send(frame(1));

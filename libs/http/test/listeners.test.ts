@@ -112,6 +112,17 @@ describe('a listener by WebSocket', () => {
     expect(hand.only.offerAll('x')).toBe(1);
   });
 
+  it('may ask for fewer messages ahead, not for more', async () => {
+    const { hand, url } = await startHandRouter({ listener: { maxUnacknowledged: 3 } });
+    await connectClient(url, '?window=2');
+    expect(hand.only.offerAll('x')).toBe(2);
+    const refused = await openSocket(`${url}/jobs?window=0`, PROTOCOL);
+    expect(isRefusal(refused) && refused.body).toMatchObject({ code: 'bad_parameter' });
+    const other = await startHandRouter({ listener: { maxUnacknowledged: 3 } });
+    await connectClient(other.url, '?window=1000');
+    expect(other.hand.only.offerAll('x')).toBe(3);
+  });
+
   it('is given no more bytes than it may leave unacknowledged, but one message whatever its size', async () => {
     const { hand, url } = await startHandRouter({ listener: { maxUnacknowledgedBytes: 10_000 } });
     await connectClient(url);

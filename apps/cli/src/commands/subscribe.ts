@@ -46,7 +46,7 @@ export const subscribeCommand: CommandModule = {
   },
 };
 
-export function parseTarget(text: string): SubscriptionTarget {
+function parseTarget(text: string): SubscriptionTarget {
   return /^https?:\/\//i.test(text) ? { webhook: text } : { name: text };
 }
 

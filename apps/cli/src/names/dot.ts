@@ -1,7 +1,7 @@
 import type { Subscription } from '@message-vault/client';
 import { targetText } from '../subscription-text.ts';
+import type { KnownName } from './known-name.ts';
 import { depthText } from './stats-text.ts';
-import type { KnownName } from './tree.ts';
 
 const SHAPES: Readonly<Record<string, string>> = {
   stream: 'cds',

@@ -1,28 +1,13 @@
-import {
-  isVaultClientError,
-  type NameEntry,
-  type NameStats,
-  type Subscription,
-  type VaultClient,
-} from '@message-vault/client';
+import { isVaultClientError, type NameEntry, type VaultClient } from '@message-vault/client';
 import type { CommandContext, CommonOptions } from '../context.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { subscriptionJson } from '../subscription-text.ts';
 import { compositionDot } from './dot.ts';
+import type { KnownName } from './known-name.ts';
 import { depthText } from './stats-text.ts';
 
 export interface TreeOptions {
   readonly dot?: true;
-}
-
-/** A name that has a role, and what there is to be told of it. */
-export interface KnownName {
-  readonly name: string;
-  readonly role: string;
-  /** Undefined for roles that hold nothing, and where a node could not tell. */
-  readonly stats: NameStats | undefined;
-  /** Of a router. */
-  readonly subscriptions: readonly Subscription[];
 }
 
 interface Branch {

@@ -34,6 +34,11 @@ export interface ListenerOptions extends CallOptions {
   readonly from?: ReadFrom | undefined;
   /** Messages handled at the same time, 1 to 1,000. Default 1: one after the other, in order. */
   readonly concurrency?: number | undefined;
+  /**
+   * Messages the node gives ahead of acknowledgements, 1 to 256. Default: 256; of routers that distribute to one, as many
+   * as are handled at the same time, because a message that waits here for too long is given to somebody else as well.
+   */
+  readonly window?: number | undefined;
   /** Told whenever it is connected: from then on messages come. */
   readonly onConnected?: ((listener: { readonly id: string; readonly url: string }) => void) | undefined;
   /** Told when the handler has failed. Default: a warning of the process. */
@@ -42,11 +47,15 @@ export interface ListenerOptions extends CallOptions {
 
 const PROTOCOL = 'message-vault.v1';
 const MAX_CONCURRENCY = 1000;
+const MAX_WINDOW = 256;
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 /** Far more than a node hands out ahead of acknowledgements. */
 const MAX_WAITING = 100_000;
 const HANDSHAKE_TIMEOUT_MS = 5000;
 const RECONNECT = { initialMs: 50, maxMs: 2000 };
+/** What a node closes with: docs/listeners.md. */
+const NAME_GONE = 4404;
+const REPLACED = 4409;
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 export function listen(
@@ -56,6 +65,7 @@ export function listen(
   options: ListenerOptions,
 ): Promise<void> {
   wholeNumber('concurrency', options.concurrency ?? 1, 1, MAX_CONCURRENCY);
+  wholeNumber('window', options.window ?? 1, 1, MAX_WINDOW);
   checkFunction('onProblem', options.onProblem);
   checkFunction('onConnected', options.onConnected);
   if (options.id !== undefined && !UUID.test(options.id))
@@ -178,7 +188,9 @@ class Listener {
   }
 
   #connect(url: string, onOpen: (socket: Socket) => void): Promise<SocketEnd> {
-    const query = new URLSearchParams({ listener: this.#id });
+    const { concurrency = 1, window = this.#resumes ? MAX_WINDOW : Math.min(concurrency, MAX_WINDOW) } =
+      this.#options;
+    const query = new URLSearchParams({ listener: this.#id, window: String(window) });
     if (this.#options.filter !== undefined) query.set('filter', this.#options.filter);
     const from = (this.#resumes ? this.#inbox.resumeAt?.toString() : undefined) ?? this.#from;
     if (from !== undefined) query.set('from', from);
@@ -230,10 +242,9 @@ class Listener {
 
 /** Why a node let go of a listener, and whether it is worth coming back. */
 function endOf(name: string, code: number, reason: string): VaultClientError {
-  if (reason.includes('replaced'))
+  if (code === REPLACED)
     return new VaultClientError('conflict', `${name}: another listener has connected with the same id`);
-  if (reason.includes('router_gone'))
-    return new VaultClientError('not_found', `${name} is no router any more`);
+  if (code === NAME_GONE) return new VaultClientError('not_found', `${name} is no router any more`);
   return new VaultClientError(
     'unavailable',
     `the connection ended (${code}${reason === '' ? '' : `: ${reason}`})`,

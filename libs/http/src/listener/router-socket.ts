@@ -5,7 +5,7 @@ import { isObject } from '../json.ts';
 import { messageJson } from '../read/render.ts';
 import type { SocketRequest, SocketService } from '../upgrade/service.ts';
 import { CLOSE, type VaultSocket } from '../upgrade/vault-socket.ts';
-import { wantedListening } from './wanted.ts';
+import { type WantedListening, wantedListening, wantedWindow } from './wanted.ts';
 
 /** Acknowledgements are a few dozen bytes. */
 const MAX_MESSAGE_BYTES = 4096;
@@ -33,9 +33,10 @@ export const routerSocketService: SocketService<RouterDocument> = {
   async prepare(request) {
     const { context, document, target } = request;
     const wanted = wantedListening(document, target.query);
+    const window = wantedWindow(target.query, context.options.limits.listener.maxUnacknowledged);
     const release = context.listeners.take();
     try {
-      const listener = new RouterSocket(request, wanted, release);
+      const listener = new RouterSocket(request, { ...wanted, window }, release);
       listener.attached(await context.ports.routers.attach(document, listener));
       return { serve: (socket) => listener.serve(socket), abandon: () => listener.leave() };
     } catch (error) {
@@ -66,13 +67,14 @@ class RouterSocket implements RouterListener {
 
   constructor(
     { context }: SocketRequest,
-    wanted: Pick<RouterListener, 'id' | 'filter' | 'from'>,
+    wanted: WantedListening & { readonly window: number },
     release: () => void,
   ) {
     this.id = wanted.id;
     this.filter = wanted.filter;
     this.from = wanted.from;
-    this.#limits = context.options.limits.listener;
+    const { maxUnacknowledgedBytes } = context.options.limits.listener;
+    this.#limits = { maxUnacknowledged: wanted.window, maxUnacknowledgedBytes };
     this.#release = release;
   }
 

@@ -35,3 +35,11 @@ export function wantedListening(
   const place = lastEventId === undefined || lastEventId === '' ? asked : lastEventId;
   return { id: id.toLowerCase(), filter, from: place === undefined ? undefined : parsePosition(place) };
 }
+
+/**
+ * How many messages a listener wants ahead of its acknowledgements. One that works on them for long wants few: time runs
+ * for those that wait as well. Throws HttpProblem `bad_parameter`.
+ */
+export function wantedWindow(queryText: string, max: number): number {
+  return new Query(queryText).bound('window', max) ?? max;
+}
