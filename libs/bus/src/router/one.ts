@@ -1,56 +1,46 @@
-import { type Filter, parseFilter } from '../filter/filter.ts';
+import { parseFilter } from '../filter/filter.ts';
 import { backOffMs } from './back-off.ts';
 import type { Member, Move, OneState, Share } from './cursors-document.ts';
 import type { Distribution, DistributionHost } from './distribution.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
+import { Acknowledgements, connectListener, refuseListener } from './one-attachment.ts';
+import { OneChoice } from './one-choice.ts';
 import { OneListener } from './one-listener.ts';
 import { type MemberTarget, OneMember } from './one-member.ts';
 import { Orphans } from './one-orphans.ts';
 import {
-  addMove,
   type Candidate,
   currentShares,
   emptyOne,
   endOf,
   join,
   leave,
-  nextMember,
-  ownerOf,
   prune,
-  redirect,
   renumberMoves,
   shareOf,
-  type Wants,
 } from './one-plan.ts';
+import { DOUBT_COUNT, reach } from './one-reach.ts';
 import type { StreamPlace } from './position.ts';
 import type { Pump, PumpContext } from './pump.ts';
-import type { Subscription, WebhookSubscriber } from './state-document.ts';
-import { queueTarget, streamTarget, webhookTarget } from './targets.ts';
+import type { Subscription } from './state-document.ts';
+import { Suspensions } from './suspensions.ts';
 import type { Entry } from './window.ts';
 
 /** Offsets put down as done out of order, all members together: they are part of one document. */
 const MAX_DONE = 16_384;
 const MAX_SPAN = 1024;
-/** Messages a webhook or queue may have taken of which that is not saved. */
-const DOUBT_COUNT = 128;
 /** How long a listener that went may stay away before what it holds goes to others. */
 const LISTENER_GRACE_MS = 10_000;
-/** How long a member that failed again and again is left out at first, and at most. */
-const FORGIVEN_MS = 900_000;
-const SUSPEND_BACK_OFF = { firstMs: 10_000, maxMs: 300_000, maxAskedMs: 300_000 };
 
 /** Each message goes to exactly one of the members, see one-plan.ts. */
 export class OneDistribution implements Distribution {
   readonly #host: DistributionHost;
   readonly #one: OneState;
   readonly #members = new Map<string, OneMember>();
-  readonly #filters = new Map<string, Filter>();
-  readonly #owners = new WeakMap<object, string>();
+  readonly #choice: OneChoice;
   readonly #orphans: Orphans;
-  /** Offsets listeners have acknowledged and wait to hear is saved. */
-  readonly #acknowledged = new Map<number, RouterListener>();
-  /** Members left out for a while, with how often in a row and how they were last. */
-  readonly #suspensions = new Map<string, { times: number; at: number; pump: Pump }>();
+  readonly #acknowledgements = new Acknowledgements();
+  readonly #suspensions: Suspensions;
   /** Members come and go one after the other. */
   #changes: Promise<void> = Promise.resolve();
   /** Nothing at or beyond it is decided while it is being saved who is there from it on. */
@@ -65,10 +55,12 @@ export class OneDistribution implements Distribution {
     this.#host = host;
     host.cursors.body.one ??= emptyOne();
     this.#one = host.cursors.body.one;
+    this.#choice = new OneChoice(this.#one);
     host.cursors.beforeSave = () => this.#save();
     host.cursors.afterSave = () => {
       for (const member of this.#members.values()) member.saved();
     };
+    this.#suspensions = new Suspensions(host.ports.runtime);
     this.#claimedAt = host.tail();
     for (const move of this.#one.moves) {
       if (this.#one.members[move.to]?.kind === 'push') this.#doubtful.add(move);
@@ -76,14 +68,14 @@ export class OneDistribution implements Distribution {
     this.#orphans = new Orphans({
       host,
       one: this.#one,
-      owns: (shareId, message) => this.#owner(message) === shareId,
-      assign: (message, share) => this.#move(message, { share, not: undefined, attempts: 0 }),
+      owns: (shareId, message) => this.#choice.owner(message) === shareId,
+      assign: (message, share) => this.#choice.move(message, { share, not: undefined, attempts: 0 }),
       deadLetter: (message, member) =>
         host
           .contextFor(member, noPump)
           .deadLetter(message, 'it may have been delivered to a subscriber that is gone'),
       isDoubtful: (move) => this.#doubtful.has(move),
-      redirect: (message, move) => this.#redirect(message, move, undefined),
+      redirect: (message, move) => this.#choice.redirect(message, move, undefined),
       start: (moves) => this.#startMoves(moves),
     });
   }
@@ -102,7 +94,9 @@ export class OneDistribution implements Distribution {
       if (member === undefined) continue;
       const subscription = active.get(member);
       if (subscription !== undefined)
-        this.#begin(member, shareId, (context) => this.#reach(subscription, context));
+        this.#begin(member, shareId, (context) =>
+          reach(this.#host, subscription, { context, doubtBelow: this.#claimedAt.offset }),
+        );
       else if (this.#one.members[member]?.kind === 'listener') this.#beginListener(member, shareId);
       else await this.#departUnseen(member, shareId);
     }
@@ -117,13 +111,13 @@ export class OneDistribution implements Distribution {
       const { target } = subscription;
       const kind = target.kind === 'webhook' || target.role === 'queue' ? 'push' : 'exact';
       const shareId = await this.#arrive({ id, kind, filter });
-      this.#begin(id, shareId, (context) => this.#reach(subscription, context, 0));
+      this.#begin(id, shareId, (context) => reach(this.#host, subscription, { context, doubtBelow: 0 }));
     });
   }
 
   remove(subscriptionId: string): Promise<void> {
     this.#host.alarms.clear(rejoinKey(subscriptionId));
-    this.#suspensions.delete(subscriptionId);
+    this.#suspensions.forget(subscriptionId);
     return this.#change(() => this.#depart(subscriptionId));
   }
 
@@ -148,7 +142,7 @@ export class OneDistribution implements Distribution {
   }
 
   pump(subscriptionId: string): Pump | undefined {
-    return this.#members.get(subscriptionId)?.pump ?? this.#suspensions.get(subscriptionId)?.pump;
+    return this.#members.get(subscriptionId)?.pump ?? this.#suspensions.pump(subscriptionId);
   }
 
   cursor(subscriptionId: string): StreamPlace | undefined {
@@ -168,7 +162,9 @@ export class OneDistribution implements Distribution {
       const subscription = this.#host.subscription(subscriptionId);
       this.#members.delete(subscriptionId);
       if (subscription !== undefined)
-        this.#begin(subscriptionId, member.shareId, (context) => this.#reach(subscription, context));
+        this.#begin(subscriptionId, member.shareId, (context) =>
+          reach(this.#host, subscription, { context, doubtBelow: this.#claimedAt.offset }),
+        );
     });
   }
 
@@ -255,7 +251,7 @@ export class OneDistribution implements Distribution {
 
   #begin(id: string, shareId: string, reach: (context: PumpContext) => MemberTarget): void {
     const context = this.#host.contextFor(id, {
-      accepts: (message) => this.#owner(message) === shareId,
+      accepts: (message) => this.#choice.owner(message) === shareId,
       acceptsAll: false,
       readTo: () => Math.min(this.#host.tail().offset, this.#limit),
       moved: () => this.#host.cursors.touch(),
@@ -294,56 +290,17 @@ export class OneDistribution implements Distribution {
     this.#awaitReturn(id);
   }
 
-  /** Below `doubtBelow` an earlier leader may have been at work for this share. */
-  #reach(
-    subscription: Subscription,
-    context: PumpContext,
-    doubtBelow = this.#claimedAt.offset,
-  ): MemberTarget {
-    const { ports } = this.#host;
-    const { id, target } = subscription;
-    const doubt = { count: DOUBT_COUNT, below: doubtBelow };
-    if (target.kind === 'webhook') {
-      const subscriber = (): WebhookSubscriber => {
-        const now = this.#host.subscription(id)?.target;
-        return now?.kind === 'webhook' ? now : target;
-      };
-      return { kind: 'messages', target: webhookTarget(context, subscriber), doubt };
-    }
-    if (target.role === 'queue') return { kind: 'messages', target: queueTarget(ports, target), doubt };
-    return { kind: 'batches', target: streamTarget(ports, target) };
-  }
-
   #connect(listener: RouterListener): Attachment {
     const member = this.#members.get(listener.id);
     const target = member?.listener;
-    if (target === undefined) {
-      listener.ended('not_leader');
-      return { acknowledge: () => {}, room: () => {}, detach: () => {} };
-    }
-    target.disconnect('replaced');
-    target.connect(listener);
-    // Nothing is offered before whoever attaches has the attachment in hand.
-    this.#host.alarms.set(target, 0, () => {
-      target.offerAgain();
-      member?.kick();
+    if (member === undefined || target === undefined) return refuseListener(listener);
+    return connectListener(listener, {
+      member,
+      target,
+      alarms: this.#host.alarms,
+      acknowledgements: this.#acknowledgements,
+      gone: () => this.#awaitReturn(listener.id),
     });
-    return {
-      acknowledge: (offset) => {
-        if (target.listener !== listener) return;
-        this.#acknowledged.set(offset, listener);
-        if (!target.acknowledge(offset)) this.#acknowledged.delete(offset);
-      },
-      room: () => {
-        target.offerAgain();
-        member?.kick();
-      },
-      detach: () => {
-        if (target.listener !== listener) return;
-        target.disconnect();
-        this.#awaitReturn(listener.id);
-      },
-    };
   }
 
   #awaitReturn(id: string): void {
@@ -353,28 +310,12 @@ export class OneDistribution implements Distribution {
     });
   }
 
-  #owner(message: Candidate): string | undefined {
-    const known = this.#owners.get(message);
-    if (known !== undefined) return known;
-    const owner = ownerOf(this.#one, message, this.#wants);
-    if (owner !== undefined) this.#owners.set(message, owner);
-    return owner;
-  }
-
-  readonly #wants: Wants = ({ filter: text }, message) => {
-    if (text === undefined) return true;
-    const known = this.#filters.get(text);
-    const filter = known ?? parseFilter(text);
-    if (known === undefined) this.#filters.set(text, filter);
-    return filter.matches(message);
-  };
-
   /** A member could not take one of its own messages: another gets it, as soon as that is saved. */
   #takenOver(id: string, share: string, { attempts, message, doubtful }: Entry): boolean {
     if (doubtful || this.#isQueue(id)) return false;
     const most = this.#host.maxAttempts();
     if (attempts >= most || this.#stopped || message === undefined) return false;
-    const move = this.#move(message, { share, not: id, attempts });
+    const move = this.#choice.move(message, { share, not: id, attempts });
     if (move === undefined) return false;
     this.#startMoves([move], true);
     this.#suspendIfFailing(id);
@@ -385,7 +326,7 @@ export class OneDistribution implements Distribution {
   #moveOn(id: string, move: Move, message: Candidate): boolean {
     if (move.attempts >= this.#host.maxAttempts() || this.#stopped) return false;
     if (this.#doubtful.has(move) || this.#isQueue(id)) return false;
-    if (!this.#redirect(message, move, id)) return false;
+    if (!this.#choice.redirect(message, move, id)) return false;
     this.#startMoves([move], true);
     this.#suspendIfFailing(id);
     return true;
@@ -395,22 +336,6 @@ export class OneDistribution implements Distribution {
   #isQueue(id: string): boolean {
     const target = this.#host.subscription(id)?.target;
     return target?.kind === 'name' && target.role === 'queue';
-  }
-
-  #redirect(message: Candidate, move: Move, not: string | undefined): boolean {
-    const { attempts } = move;
-    const to = nextMember(this.#one, message, { wants: this.#wants, not, attempts });
-    if (to !== undefined) redirect(this.#one, move, to);
-    return to !== undefined;
-  }
-
-  #move(
-    message: Candidate,
-    { share, not, attempts }: { share: string; not: string | undefined; attempts: number },
-  ): Move | undefined {
-    const to = nextMember(this.#one, message, { wants: this.#wants, not, attempts });
-    if (to === undefined) return undefined;
-    return addMove(this.#one, message, { share, to, attempts });
   }
 
   /** Gives moves to whom they go to, once they are saved. With `unsaved` that has yet to be done. */
@@ -432,18 +357,14 @@ export class OneDistribution implements Distribution {
   #suspendIfFailing(id: string): void {
     const member = this.#members.get(id);
     if (member === undefined || !member.pump.failing || currentShares(this.#one).length < 2) return;
-    const { alarms, ports } = this.#host;
-    const before = this.#suspensions.get(id);
-    const at = ports.runtime.monotonic();
-    const times = before !== undefined && at - before.at < FORGIVEN_MS ? before.times + 1 : 1;
-    this.#suspensions.set(id, { times, at, pump: member.pump });
+    const { alarms } = this.#host;
+    const afterMs = this.#suspensions.add(id, member.pump);
     void this.#change(async () => {
       if (!this.#members.has(id) || currentShares(this.#one).length < 2) return;
       member.listener?.disconnect('too_slow');
       await this.#depart(id);
       const subscription = this.#host.subscription(id);
       if (subscription === undefined || this.#stopped) return;
-      const afterMs = backOffMs(times, ports.runtime.random(), { settings: SUSPEND_BACK_OFF });
       alarms.set(rejoinKey(id), afterMs, () => {
         const now = this.#host.subscription(id);
         if (now?.state === 'active') void this.add(now).catch(() => {});
@@ -453,8 +374,7 @@ export class OneDistribution implements Distribution {
 
   #dealtWith(offset: number): void {
     this.#orphans.kick();
-    const listener = this.#acknowledged.get(offset);
-    this.#acknowledged.delete(offset);
+    const listener = this.#acknowledgements.take(offset);
     if (listener === undefined) {
       this.#host.cursors.touch();
       return;
