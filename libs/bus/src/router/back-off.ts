@@ -8,7 +8,7 @@ export interface BackOffSettings {
   readonly maxAskedMs: number;
 }
 
-export const defaultBackOff: BackOffSettings = Object.freeze({
+const defaultBackOff: BackOffSettings = Object.freeze({
   firstMs: 500,
   maxMs: 60_000,
   maxAskedMs: 3_600_000,

@@ -10,20 +10,8 @@ import { Host, SimProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import { Front } from './front.ts';
 import type { HintExchange } from './hints.ts';
+import type { NodeSetup } from './node-setup.ts';
 import { simulatedPeers } from './peers.ts';
-
-export interface NodeSetup {
-  readonly name: string;
-  readonly app: NodeConfig['app'];
-  readonly url: string;
-  readonly peers: readonly string[];
-  readonly witnesses: readonly string[];
-  readonly limits: Partial<NodeConfig['limits']['writer']>;
-  /** How long the storage adapter waits. */
-  readonly storageTimeoutMs: number;
-  /** Of the machine's clock: 1 is right, 1.01 is 1 % fast. */
-  readonly clockRate: number;
-}
 
 /** What the nodes of one cluster share, and whom they tell of themselves. */
 export interface NodeSurroundings {

@@ -1,7 +1,7 @@
 import { SeededRandom } from '@message-vault/runtime/testing';
 import type { Fault } from '../faults/fault.ts';
 import { planFaults, stormyHints, stormyNetwork, stormyStorage } from '../faults/plan.ts';
-import type { NodeSetup } from '../node/node.ts';
+import type { NodeSetup } from '../node/node-setup.ts';
 import type { ConsumerSetup } from '../workload/consumer.ts';
 import type { ClientTuning, ProducerSetup } from '../workload/producer.ts';
 import { calm, type Weather } from '../world/weather.ts';
