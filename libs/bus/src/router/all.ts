@@ -1,7 +1,8 @@
 import { type Filter, parseFilter } from '../filter/filter.ts';
 import { BatchPump } from './batch-pump.ts';
-import type { Cursor } from './cursors-document.ts';
+import type { Cursor, Gap } from './cursors-document.ts';
 import type { Distribution, DistributionHost } from './distribution.ts';
+import { isIn, withGap } from './gaps.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import { ListenerTarget } from './listener-target.ts';
 import { MessagePump } from './message-pump.ts';
@@ -23,6 +24,9 @@ export class AllDistribution implements Distribution {
   /** Pumps on their way out: a subscription is served by one at a time. */
   readonly #leaving = new Map<string, Promise<void>>();
   readonly #listeners = new Map<string, Connected>();
+  /** Offsets from which on what is discarded is not saved yet, by subscription; and the latest change of that. */
+  readonly #unsaved = new Map<string, number>();
+  readonly #lastChange = new Map<string, object>();
   #stopped = false;
 
   constructor(host: DistributionHost) {
@@ -55,6 +59,7 @@ export class AllDistribution implements Distribution {
     // Messages in flight still move the cursor; the last word is that it is gone.
     void stopped.then(() => {
       delete cursors.body.cursors[subscriptionId];
+      delete cursors.body.discarded?.[subscriptionId];
       cursors.touch();
     });
   }
@@ -84,6 +89,33 @@ export class AllDistribution implements Distribution {
     if (subscription?.state === 'active') await this.add(subscription);
   }
 
+  gaps(subscriptionId: string): readonly Gap[] {
+    return this.#host.cursors.body.discarded?.[subscriptionId] ?? [];
+  }
+
+  /** It is read up to the gap only until that is saved: the next leader is to leave out the same. */
+  discard(subscriptionId: string, gap: Gap): boolean {
+    const { body } = this.#host.cursors;
+    const cursor = this.cursor(subscriptionId);
+    body.discarded ??= {};
+    body.discarded[subscriptionId] = withGap(this.gaps(subscriptionId), gap, cursor?.offset ?? 0);
+    this.#unsaved.set(
+      subscriptionId,
+      Math.min(gap.from.offset, this.#unsaved.get(subscriptionId) ?? gap.from.offset),
+    );
+    const change = {};
+    this.#lastChange.set(subscriptionId, change);
+    void this.#host.cursors.durable().then(
+      () => {
+        if (this.#lastChange.get(subscriptionId) !== change) return;
+        this.#unsaved.delete(subscriptionId);
+        this.#pumps.get(subscriptionId)?.kick();
+      },
+      () => {},
+    );
+    return true;
+  }
+
   neededFrom(): number {
     const { cursors, tail } = this.#host;
     return Object.values(cursors.body.cursors).reduce(
@@ -106,7 +138,7 @@ export class AllDistribution implements Distribution {
     const target = new ListenerTarget({ listener, alarms });
     const context = this.#host.contextFor(listener.id, {
       accepts: (message) => filter?.matches(message) ?? true,
-      acceptsAll: filter === undefined,
+      acceptsAll: () => filter === undefined,
       readTo: () => this.#host.tail().offset,
       moved: () => {},
       ended: () => {},
@@ -148,9 +180,9 @@ export class AllDistribution implements Distribution {
     const { id, filter: text, start } = subscription;
     const filter = text === undefined ? undefined : parseFilter(text);
     const context = this.#host.contextFor(id, {
-      accepts: (message) => filter?.matches(message) ?? true,
-      acceptsAll: filter === undefined,
-      readTo: () => this.#host.tail().offset,
+      accepts: (message) => !isIn(this.gaps(id), message.offset) && (filter?.matches(message) ?? true),
+      acceptsAll: () => filter === undefined && this.gaps(id).length === 0,
+      readTo: () => Math.min(this.#host.tail().offset, this.#unsaved.get(id) ?? Number.POSITIVE_INFINITY),
       moved: () => {
         cursors.body.cursors[id] = pump.cursor;
         cursors.touch();

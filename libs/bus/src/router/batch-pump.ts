@@ -148,7 +148,7 @@ export class BatchPump implements Pump {
     const { context, producerId } = this.#options;
     const producer = { id: producerId, ...place };
     const from = this.#next.offset;
-    if (context.acceptsAll && batch.start.offset >= from) return withProducer(batch.bytes, producer);
+    if (context.acceptsAll() && batch.start.offset >= from) return withProducer(batch.bytes, producer);
     const messages = batch.messages();
     const wanted = messages.filter((message) => message.offset >= from && context.accepts(message));
     if (wanted.length === 0) return undefined;

@@ -62,6 +62,9 @@ const memberSchema = z.strictObject({
   moves: producerSchema,
 });
 
+/** What lies from `from` on and before `to`. */
+const gapSchema = z.strictObject({ from: positionSchema, to: positionSchema });
+
 const oneSchema = z.strictObject({
   nextShare: z.int().nonnegative(),
   eras: z.array(eraSchema),
@@ -76,10 +79,13 @@ const cursorsSchema = z.strictObject({
   epoch: z.int().nonnegative(),
   /** Distribution `all`: by subscription. */
   cursors: z.record(z.string(), cursorSchema),
+  /** Likewise: what the policy let nobody have, in order, as far as the cursor has not passed it. */
+  discarded: z.record(z.string(), z.array(gapSchema)).optional(),
   /** Distribution `one`. */
   one: oneSchema.optional(),
 });
 
+export type Gap = z.infer<typeof gapSchema>;
 export type ProducerPlace = z.infer<typeof producerSchema>;
 export type Cursor = z.infer<typeof cursorSchema>;
 export type Share = z.infer<typeof shareSchema>;

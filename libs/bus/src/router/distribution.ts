@@ -1,6 +1,6 @@
 import type { Alarms } from './alarms.ts';
 import type { ClaimedDocument } from './claimed-document.ts';
-import type { RouterCursors } from './cursors-document.ts';
+import type { Gap, RouterCursors } from './cursors-document.ts';
 import type { Intake } from './intake.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import type { DispatcherPorts } from './ports.ts';
@@ -46,6 +46,10 @@ export interface Distribution {
   readonly listeners: number;
   /** Leaves out everything before `to` that this subscription has not had. */
   jump(subscriptionId: string, to: StreamPlace): Promise<void>;
+  /** Lets this subscription not have what lies in a gap at the end of the stream. False when it can't. */
+  discard(subscriptionId: string, gap: Gap): boolean;
+  /** What it will not have of what it has not had. */
+  gaps(subscriptionId: string): readonly Gap[];
   /** Nothing before this offset is needed any more. */
   neededFrom(): number;
   /** Resolves when nothing is in flight. */

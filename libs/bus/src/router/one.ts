@@ -1,6 +1,6 @@
 import { parseFilter } from '../filter/filter.ts';
 import { backOffMs } from './back-off.ts';
-import type { Member, Move, OneState, Share } from './cursors-document.ts';
+import type { Gap, Member, Move, OneState, Share } from './cursors-document.ts';
 import type { Distribution, DistributionHost } from './distribution.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import { Acknowledgements, connectListener, refuseListener } from './one-attachment.ts';
@@ -168,6 +168,15 @@ export class OneDistribution implements Distribution {
     });
   }
 
+  /** What comes in is nobody's in particular yet. */
+  discard(): boolean {
+    return false;
+  }
+
+  gaps(): readonly Gap[] {
+    return [];
+  }
+
   neededFrom(): number {
     const one = this.#one;
     let least = this.#host.tail().offset;
@@ -252,7 +261,7 @@ export class OneDistribution implements Distribution {
   #begin(id: string, shareId: string, reach: (context: PumpContext) => MemberTarget): void {
     const context = this.#host.contextFor(id, {
       accepts: (message) => this.#choice.owner(message) === shareId,
-      acceptsAll: false,
+      acceptsAll: () => false,
       readTo: () => Math.min(this.#host.tail().offset, this.#limit),
       moved: () => this.#host.cursors.touch(),
       ended: (reason) => this.#host.ended(id, reason),
@@ -399,7 +408,7 @@ export class OneDistribution implements Distribution {
 /** For what is given up on behalf of somebody who is gone. */
 const noPump = {
   accepts: () => false,
-  acceptsAll: false,
+  acceptsAll: () => false,
   readTo: () => 0,
   moved: () => {},
   ended: () => {},

@@ -21,17 +21,35 @@ export class Overflows {
     this.#distribution = options.distribution;
   }
 
-  look(policy: RouterPolicy, subscriptions: readonly Subscription[]): void {
+  /** The stream has grown from `before`. */
+  look(policy: RouterPolicy, subscriptions: readonly Subscription[], before: StreamPlace): void {
     const { maxQueueLength, maxQueueCapacityBytes, overflow } = policy;
     if (overflow === 'reject' || (maxQueueLength === undefined && maxQueueCapacityBytes === undefined))
       return;
     for (const { id, state } of subscriptions) {
       if (state === 'ended' || this.#jumping.has(id)) continue;
       const cursor = this.#distribution.cursor(id);
-      if (cursor === undefined || !isOver(backlogOf(cursor, this.#host.tail()), policy)) continue;
+      const gaps = this.#distribution.gaps(id);
+      if (cursor === undefined || !isOver(backlogOf(cursor, this.#host.tail(), gaps), policy)) continue;
+      if (overflow === 'discard-incoming' && this.#discardIncoming(id, policy, { cursor, before })) continue;
       this.#jumping.add(id);
       void this.#discard(id, policy, cursor).finally(() => this.#jumping.delete(id));
     }
+  }
+
+  /** Takes of what has come in what there was room for. */
+  #discardIncoming(
+    id: string,
+    { maxQueueLength }: RouterPolicy,
+    { cursor, before }: { cursor: StreamPlace; before: StreamPlace },
+  ): boolean {
+    const waiting = backlogOf(cursor, before, this.#distribution.gaps(id)).messages;
+    const room = Math.max(0, (maxQueueLength ?? waiting) - waiting);
+    const from = {
+      offset: before.offset + room,
+      sequenceNumber: before.sequenceNumber + room,
+    };
+    return this.#distribution.discard(id, { from, to: this.#host.tail() });
   }
 
   async #discard(id: string, policy: RouterPolicy, cursor: StreamPlace): Promise<void> {

@@ -22,7 +22,7 @@ export interface PumpContext {
   /** Whether the message is for this subscriber at all. Must give the same answer whenever it is asked. */
   accepts(message: ReadMessage): boolean;
   /** `accepts` is true for every message: batches need not be opened. */
-  readonly acceptsAll: boolean;
+  acceptsAll(): boolean;
   /** Nothing at or beyond this offset is read (yet). */
   readTo(): number;
   /** `cursor` has changed: to be saved some time. */

@@ -87,8 +87,9 @@ export class RouterWork {
   /** The stream has grown. */
   grown({ offset, nextSequenceNumber }: Tail): void {
     if (offset <= this.#tail.offset) return;
+    const before = this.#tail;
     this.#tail = { offset, sequenceNumber: nextSequenceNumber };
-    this.#overflows.look(this.#document.policy, this.#options.state.body.subscriptions);
+    this.#overflows.look(this.#document.policy, this.#options.state.body.subscriptions, before);
     this.#distribution.kick();
   }
 
