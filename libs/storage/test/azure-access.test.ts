@@ -135,6 +135,25 @@ describe('azure: access by account key', () => {
     await Promise.all([early.close(), granted.close()]);
   });
 
+  it.each([
+    ['two days behind', -48 * 3_600_000],
+    ['an hour behind', -3_600_000],
+    ['two days ahead', 48 * 3_600_000],
+  ])('lets a node in whose clock is %s, after one refusal at most', async (_, offMs) => {
+    const runtime = { ...systemRuntime, now: () => Date.now() + offMs };
+    const wrong = azureStorage({ connectionString: azurite.connectionString, runtime });
+    for (const call of [
+      () => wrong.documents.get('leader'),
+      () => wrong.leases.ensure('some-lease'),
+      () => wrong.pages.createContainer(freshName('mv-wrong-clock')),
+      () => wrong.queues.createQueue(freshName('mv-wrong-clock')),
+    ]) {
+      await call().catch((error: unknown) => expect(error).toMatchObject({ code: 'unauthorized' }));
+      await call();
+    }
+    await wrong.close();
+  });
+
   it('grants no longer than a week and no shorter than a second', async () => {
     const week = 7 * 24 * 3_600_000;
     expect(await codeOf(grantOf(owner, 'mv-any', week + 1))).toBe('invalid_request');
@@ -261,6 +280,35 @@ describe('azure: access by token', () => {
     const storage = azureStorage({ accountUrl: azurite.blobUrl, credential, maxTries: 1 });
     expect(await codeOf(storage.documents.get('leader'))).toBe('unavailable');
     expect(await storage.documents.get('leader')).toBeUndefined();
+    await storage.close();
+  });
+
+  it('that is refused is not used again, and a new one asked for once in a while', async () => {
+    let asked = 0;
+    const credential = {
+      getToken: async () => {
+        asked++;
+        return { ...token(), ...(asked === 1 && { token: 'revoked' }) };
+      },
+    };
+    const storage = azureStorage({ accountUrl: azurite.blobUrl, credential });
+    expect(await codeOf(storage.documents.get('leader'))).toBe('unauthorized');
+    expect(await storage.documents.get('leader')).toBeUndefined();
+    expect(asked).toBe(2);
+    await storage.close();
+  });
+
+  it('that never comes keeps nobody beyond the time the call has', async () => {
+    const credential = { getToken: () => new Promise<never>(() => {}) };
+    const timeouts = { readTimeoutMs: 30, writeTimeoutMs: 30, maxTries: 1 };
+    const storage = azureStorage({ accountUrl: azurite.blobUrl, credential, ...timeouts });
+    expect(await codeOf(storage.documents.get('leader'))).toBe('unavailable');
+    const conditions = { epoch: 1, etag: '"0x1"' };
+    expect(
+      await codeOf(
+        storage.pages.writePages({ container: 'mv-any', segment: '0' }, 0, pagesOf(1), conditions),
+      ),
+    ).toBe('outcome_unknown');
     await storage.close();
   });
 

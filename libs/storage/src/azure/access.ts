@@ -28,9 +28,9 @@ export interface Access extends Endpoint {
 }
 
 /** Writes, reads, removes and lists page blobs and block blobs. */
-const blobScope = { services: 'b', resourceTypes: 'co', permissions: 'rwdl' } as const;
+const blobScope = { services: 'b', resourceTypes: 'co', permissions: 'rwdlc' } as const;
 /** Sends, receives, peeks at, updates and deletes messages. Azurite takes the last two for calls about the queue. */
-const queueScope = { services: 'q', resourceTypes: 'co', permissions: 'rapu' } as const;
+const queueScope = { services: 'q', resourceTypes: 'co', permissions: 'rapuwdc' } as const;
 
 /** Errors: `invalid_request` for what is not a connection string or URL. */
 export function openAccess(how: AzureAccess, settings: AzureSettings): Access {
@@ -74,9 +74,9 @@ function keyAccess(
       : endpointAt(queueUrl, settings, byOwnSas(credential, queueScope, settings.runtime));
   return {
     ...blobs,
-    container: containersOf(blobService(blobs, credential)),
+    container: containersOf(blobService(blobs)),
     signer: { kind: 'key', credential },
-    queues: queues && queueAccess(queues, credential),
+    queues: queues && queueAccess(queues),
   };
 }
 
@@ -98,14 +98,13 @@ function tokenAccess(
 }
 
 function sasAccess({ blobUrl, queueUrl }: ServiceUrls, query: string, settings: AzureSettings): Access {
-  const anonymous = new AnonymousCredential();
   const blobs = endpointAt(blobUrl, settings, bySas(query));
   const queues = queueUrl === undefined ? undefined : endpointAt(queueUrl, settings, bySas(query));
   return {
     ...blobs,
-    container: containersOf(blobService(blobs, anonymous, `?${query}`)),
+    container: containersOf(blobService(blobs)),
     signer: undefined,
-    queues: queues && queueAccess(queues, anonymous, `?${query}`),
+    queues: queues && queueAccess(queues),
   };
 }
 
@@ -120,14 +119,13 @@ function containerAccess(containerSasUrl: string, settings: AzureSettings): Acce
   );
 }
 
-function blobService(
-  { pool, accountUrl }: Endpoint,
-  credential: Parameters<typeof newPipeline>[0],
-  query = '',
-): BlobServiceClient {
+/** `credential`: of the calls made through the SDK; without one they are authorized as all others are. */
+function blobService(endpoint: Endpoint, credential?: Parameters<typeof newPipeline>[0]): BlobServiceClient {
+  const httpClient = sdkHttpClient(endpoint, { authorizes: credential === undefined });
   // Retries are ours: the SDK's own would send a write a second time.
-  const options = { retryOptions: { maxTries: 1 }, httpClient: sdkHttpClient(pool) };
-  return new BlobServiceClient(`${accountUrl}${query}`, newPipeline(credential, options));
+  const options = { retryOptions: { maxTries: 1 }, httpClient };
+  const pipeline = newPipeline(credential ?? new AnonymousCredential(), options);
+  return new BlobServiceClient(endpoint.accountUrl, pipeline);
 }
 
 function containersOf(service: BlobServiceClient): (name: string) => ContainerClient {

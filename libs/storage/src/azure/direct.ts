@@ -1,4 +1,4 @@
-import { apiVersion, type Endpoint } from './endpoint.ts';
+import { apiVersion, authorizationFor, type Endpoint, heed } from './endpoint.ts';
 import type { HttpAnswer, HttpRequest } from './http-pool.ts';
 
 export interface DirectRequest {
@@ -21,10 +21,11 @@ export async function sendDirect(
   request: DirectRequest,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const { query, headers } = await endpoint.authorize();
+  const authorization = await authorizationFor(endpoint, signal);
+  const { query, headers } = authorization;
   const path = `${endpoint.basePath}/${request.path}`;
   const queries = [request.query, query].filter((part) => part !== undefined && part !== '');
-  return endpoint.pool.send(
+  const answer = await endpoint.pool.send(
     {
       method: request.method,
       path: queries.length === 0 ? path : `${path}?${queries.join('&')}`,
@@ -34,6 +35,8 @@ export async function sendDirect(
     },
     signal,
   );
+  heed(endpoint, authorization, answer);
+  return answer;
 }
 
 export function blobPath(container: string, blob: string): string {

@@ -5,7 +5,7 @@ import {
 } from '@azure/storage-blob';
 import type { Runtime } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
-import { type HttpPool, httpPool } from './http-pool.ts';
+import { type HttpAnswer, type HttpPool, httpPool } from './http-pool.ts';
 import type { AzureSettings } from './settings.ts';
 import type { BearerTokens } from './tokens.ts';
 
@@ -15,7 +15,12 @@ export interface Authorization {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export type Authorize = () => Authorization | Promise<Authorization>;
+/** Gives what authorizes requests, and hears of it when that did not convince. */
+export interface Authorizer {
+  current(): Authorization | Promise<Authorization>;
+  /** The storage, whose time it is by its own word (milliseconds, NaN when it does not say), refused a request that carried it. */
+  refused(authorization: Authorization, storageTimeMs: number): void;
+}
 
 /** One service of a storage account, for requests made without the SDK. */
 export interface Endpoint {
@@ -24,7 +29,7 @@ export interface Endpoint {
   readonly accountUrl: string;
   /** Path of that URL: empty, or the account's name where it is not in the host's. */
   readonly basePath: string;
-  readonly authorize: Authorize;
+  readonly authorizer: Authorizer;
 }
 
 /** API version of the requests made without the SDK, and of the SAS they carry. */
@@ -39,31 +44,53 @@ const none = { query: '', headers: {} } as const;
 export function endpointAt(
   accountUrl: string,
   { maxConnections }: AzureSettings,
-  authorize: Authorize,
+  authorizer: Authorizer,
 ): Endpoint {
   const { origin, pathname } = parseUrl(accountUrl);
   return {
     pool: httpPool(origin, { maxConnections }),
     accountUrl,
     basePath: pathname.replace(/\/+$/, ''),
-    authorize,
+    authorizer,
   };
 }
 
-/** Authorizes by the SAS that was given, whatever it is good for. */
-export function bySas(query: string): Authorize {
-  const authorization = { ...none, query };
-  return () => authorization;
+/** What authorizes a request, as long as somebody waits for it. Rejects with the signal's reason: nothing was sent then. */
+export function authorizationFor({ authorizer }: Endpoint, signal: AbortSignal): Promise<Authorization> {
+  const current = authorizer.current();
+  if (!(current instanceof Promise)) return Promise.resolve(current);
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    current.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
-export function byToken(tokens: BearerTokens, runtime: Runtime): Authorize {
-  return async () => ({
-    query: '',
-    headers: {
-      authorization: `Bearer ${await tokens.current()}`,
-      'x-ms-date': new Date(runtime.now()).toUTCString(),
-    },
-  });
+/** Lets go of an authorization that was refused: a key, a role or the time may have changed since it was made. */
+export function heed({ authorizer }: Endpoint, authorization: Authorization, answer: HttpAnswer): void {
+  if (answer.status !== 401 && answer.status !== 403) return;
+  authorizer.refused(authorization, Date.parse(String(answer.headers.date)));
+}
+
+/** Authorizes by the SAS that was given, whatever it is good for. */
+export function bySas(query: string): Authorizer {
+  const authorization = { ...none, query };
+  return { current: () => authorization, refused: () => {} };
+}
+
+export function byToken(tokens: BearerTokens, runtime: Runtime): Authorizer {
+  const headerOf = (token: string): string => `Bearer ${token}`;
+  return {
+    current: async () => ({
+      query: '',
+      headers: {
+        authorization: headerOf(await tokens.current()),
+        'x-ms-date': new Date(runtime.now()).toUTCString(),
+      },
+    }),
+    refused: ({ headers }) => tokens.refused((token) => headerOf(token) === headers.authorization),
+  };
 }
 
 /** What a SAS of our own is for, in the letters of Azure's "Create an account SAS". */
@@ -75,28 +102,39 @@ export interface SasScope {
 
 /**
  * A SAS signed with the account's key, for requests made without the SDK: signing each of them would cost more than all
- * the rest of the request. Its age is taken on the monotonic clock, so a wall clock that is set does not make it stale.
+ * the rest of the request. Its age is taken on the monotonic clock, so a wall clock that is set does not make it stale. It
+ * has no beginning, and its end is counted from the storage's time once that has refused one: a wall clock that is
+ * wrong by more than the quarter of an hour that signed requests are allowed does no harm.
  */
 export function byOwnSas(
   credential: StorageSharedKeyCredential,
   { services, resourceTypes, permissions }: SasScope,
   runtime: Runtime,
-): Authorize {
+): Authorizer {
   let current: Authorization = none;
   let renewAt = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (runtime.monotonic() >= renewAt) {
-      const values = {
-        version: apiVersion,
-        expiresOn: new Date(runtime.now() + ownSas.validForMs),
-        permissions: AccountSASPermissions.parse(permissions),
-        services,
-        resourceTypes,
-      };
-      current = { ...none, query: generateAccountSASQueryParameters(values, credential).toString() };
-      renewAt = runtime.monotonic() + ownSas.renewAfterMs;
-    }
-    return current;
+  /** How far the storage's clock is ahead of ours. */
+  let aheadMs = 0;
+  return {
+    current() {
+      if (runtime.monotonic() >= renewAt) {
+        const values = {
+          version: apiVersion,
+          expiresOn: new Date(runtime.now() + aheadMs + ownSas.validForMs),
+          permissions: AccountSASPermissions.parse(permissions),
+          services,
+          resourceTypes,
+        };
+        current = { ...none, query: generateAccountSASQueryParameters(values, credential).toString() };
+        renewAt = runtime.monotonic() + ownSas.renewAfterMs;
+      }
+      return current;
+    },
+    refused(authorization, storageTimeMs) {
+      if (authorization !== current) return;
+      if (!Number.isNaN(storageTimeMs)) aheadMs = storageTimeMs - runtime.now();
+      renewAt = Number.NEGATIVE_INFINITY;
+    },
   };
 }
 

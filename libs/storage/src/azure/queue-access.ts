@@ -1,4 +1,4 @@
-import { newPipeline, type QueueClient, QueueServiceClient } from '@azure/storage-queue';
+import { AnonymousCredential, newPipeline, type QueueClient, QueueServiceClient } from '@azure/storage-queue';
 import type { Endpoint } from './endpoint.ts';
 import { sdkHttpClient } from './sdk-client.ts';
 
@@ -8,14 +8,12 @@ export interface QueueAccess extends Endpoint {
   queue(name: string): QueueClient;
 }
 
-/** `query`: the SAS, where that is what authorizes, with its question mark. */
-export function queueAccess(
-  endpoint: Endpoint,
-  credential: Parameters<typeof newPipeline>[0],
-  query = '',
-): QueueAccess {
+/** `credential`: of the calls made through the SDK; without one they are authorized as all others are. */
+export function queueAccess(endpoint: Endpoint, credential?: Parameters<typeof newPipeline>[0]): QueueAccess {
+  const httpClient = sdkHttpClient(endpoint, { authorizes: credential === undefined });
   // Retries are ours: the SDK's own would send a message a second time.
-  const options = { retryOptions: { maxTries: 1 }, httpClient: sdkHttpClient(endpoint.pool) };
-  const service = new QueueServiceClient(`${endpoint.accountUrl}${query}`, newPipeline(credential, options));
+  const options = { retryOptions: { maxTries: 1 }, httpClient };
+  const pipeline = newPipeline(credential ?? new AnonymousCredential(), options);
+  const service = new QueueServiceClient(endpoint.accountUrl, pipeline);
   return { ...endpoint, queue: (name) => service.getQueueClient(name) };
 }

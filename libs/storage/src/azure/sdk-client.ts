@@ -1,24 +1,32 @@
 import type { HttpOperationResponse, IHttpClient, WebResource } from '@azure/storage-blob';
-import type { HttpAnswer, HttpPool, HttpRequest } from './http-pool.ts';
+import { authorizationFor, type Endpoint, heed } from './endpoint.ts';
+import type { HttpAnswer, HttpRequest } from './http-pool.ts';
 
 /** Listings of 5,000 names and 10,000 page ranges stay well below. */
 const maxAnswerBytes = 32 * 1024 * 1024;
 
-/** Lets the SDK make its calls over `pool`. Each call must carry an abort signal, which is its deadline. */
-export function sdkHttpClient(pool: HttpPool): IHttpClient {
+/**
+ * Lets the SDK make its calls over the endpoint's connections. Each call must carry an abort signal, which is its deadline.
+ * `authorizes`: calls come without anything that authorizes them, and get what the endpoint has for that.
+ */
+export function sdkHttpClient(endpoint: Endpoint, { authorizes }: { authorizes: boolean }): IHttpClient {
   return {
     async sendRequest(request: WebResource): Promise<HttpOperationResponse> {
       const url = new URL(request.url);
-      const answer = await pool.send(
+      const signal = signalOf(request);
+      const authorization = authorizes ? await authorizationFor(endpoint, signal) : undefined;
+      const queries = [url.search.slice(1), authorization?.query ?? ''].filter((part) => part !== '');
+      const answer = await endpoint.pool.send(
         {
           method: methodOf(request),
-          path: url.pathname + url.search,
-          headers: request.headers.toJson(),
+          path: queries.length === 0 ? url.pathname : `${url.pathname}?${queries.join('&')}`,
+          headers: { ...request.headers.toJson(), ...authorization?.headers },
           body: bodyOf(request),
           maxAnswerBytes,
         },
-        signalOf(request),
+        signal,
       );
+      if (authorization !== undefined) heed(endpoint, authorization, answer);
       return {
         request,
         status: answer.status,
