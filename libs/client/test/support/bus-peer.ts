@@ -12,6 +12,8 @@ interface Held {
   gone: boolean;
 }
 
+const LOOK_EVERY_MS = 50;
+
 type Instead = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /** A node that speaks the queue's and the listener's part of the contract, one queue and one router under any name. */
@@ -93,6 +95,7 @@ export class BusPeer {
   }
 
   #head(method: string, timeout: number, response: ServerResponse): void {
+    if (response.destroyed) return;
     const now = Date.now();
     const next = this.messages.find(({ gone, lock }) => !gone && (lock?.until ?? 0) <= now);
     if (next === undefined) {
@@ -100,11 +103,16 @@ export class BusPeer {
         response.writeHead(204).end();
         return;
       }
-      const poll = (): void => this.#head(method, timeout, response);
-      this.#polls.push(poll);
-      response.on('close', () => {
+      const poll = (): void => {
+        clearTimeout(timer);
+        this.#head(method, timeout, response);
+      };
+      // Locks end by themselves.
+      const timer = setTimeout(() => {
         this.#polls = this.#polls.filter((each) => each !== poll);
-      });
+        poll();
+      }, LOOK_EVERY_MS);
+      this.#polls.push(poll);
       return;
     }
     next.deliveryCount += 1;
