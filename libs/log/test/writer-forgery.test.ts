@@ -4,10 +4,17 @@ import {
   type CommitHeader,
   encodeBatch,
   encodeCommit,
+  encodeOffset,
   PAGE_BYTES,
 } from '@message-vault/framing';
 import { describe, expect, it } from 'vitest';
-import type { StreamWriter } from '../src/index.ts';
+import {
+  ChunkCache,
+  iterateMessages,
+  openReader,
+  type StreamReader,
+  type StreamWriter,
+} from '../src/index.ts';
 import { forgedAfter, forgedCommit, unwrite } from './support/tail-damage.ts';
 import { batchOf, WriterWorld } from './support/writer-world.ts';
 
@@ -48,12 +55,44 @@ async function start(): Promise<{
   return { world, writer, before: await lastHeader(world), at: writer.tail.page };
 }
 
-/** A new leader comes after a tear: what is forged must be gone, and the log must go on right behind the last real commit. */
+function readerOf({ pages, runtime, stream }: WriterWorld): StreamReader {
+  return openReader({ pages, runtime, stream, cache: new ChunkCache({ maxBytes: 64 * 1024 * 1024 }) });
+}
+
+/** Everything a reader finds, however it looks for the end: walking, told where to look, or searching. */
+async function expectRead(
+  world: WriterWorld,
+  readers: readonly StreamReader[],
+  values: string[],
+): Promise<void> {
+  for (const reader of readers) {
+    for (const page of [0, 1, 60, 100, 10_000]) {
+      reader.hint(page);
+      const { commits, nextOffset } = await world.run(reader.read({ from: 0, maxBytes: 1 << 20 }));
+      const found = [...iterateMessages(commits, 0)].map(({ value }) => Buffer.from(value).toString());
+      expect(found).toEqual(values);
+      expect(await world.run(reader.resolve({ at: 'latest' }))).toBe(nextOffset);
+    }
+  }
+}
+
+/**
+ * A new leader comes after a tear: what is forged must be gone, and the log must go on right behind the last real commit.
+ * No reader believes it either, before or after.
+ */
 async function expectNotAdopted(world: WriterWorld, at: number, epoch = 2): Promise<void> {
+  const readers = [readerOf(world), readerOf(world)];
+  await expectRead(world, readers, ['a', 'b', 'c']);
+  for (let page = at + 1; page < at + 60; page += 1) {
+    const read = readerOf(world).read({ from: encodeOffset(page, 0), maxBytes: 1 });
+    expect(await world.codeOf(read)).toBe('offset_out_of_range');
+  }
   const writer = await world.open(epoch);
   expect(writer.tail.page).toBe(at);
+  await expectRead(world, [...readers, readerOf(world)], ['a', 'b', 'c']);
   await world.run(writer.append(batchOf('next')));
   expect(await world.values()).toEqual(['a', 'b', 'c', 'next']);
+  await expectRead(world, [...readers, readerOf(world)], ['a', 'b', 'c', 'next']);
 }
 
 describe('a forged commit hidden in a batch', () => {

@@ -6,7 +6,10 @@ function counted() {
   const { runtime, pass } = handClock();
   let asked = 0;
   const credential = {
-    getToken: async () => ({ token: `token ${(asked += 1)}`, expiresOnTimestamp: 3_600_000 }),
+    getToken: async () => {
+      asked += 1;
+      return { token: `token ${asked}`, expiresOnTimestamp: 3_600_000 };
+    },
   };
   return { tokens: bearerTokens(credential, runtime), pass };
 }
