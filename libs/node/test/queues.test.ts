@@ -4,24 +4,10 @@ import { memoryStorage } from '@message-vault/storage';
 import { silentLogger } from '@message-vault/telemetry';
 import { describe, expect, it, vi } from 'vitest';
 import { createNode } from '../src/index.ts';
+import { request } from './support/curl.ts';
 import { assign, node, vault } from './support/vault.ts';
 
 const page = await readFile(new URL('../../../docs/queues.md', import.meta.url), 'utf8');
-
-/** Of a `curl` line of the page: words, and single-quoted ones. */
-function request(line: string): { url: string; init: RequestInit } {
-  const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
-  const init: RequestInit & { headers: [string, string][] } = { method: 'GET', headers: [] };
-  let url = '';
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    const [name = '', value = ''] = word === '-H' ? (words.shift() ?? '').split(': ') : [];
-    if (word === '-H') init.headers.push([name, value]);
-    else if (word === '-d') Object.assign(init, { method: 'POST', body: words.shift() });
-    else if (word === '-X') init.method = words.shift() ?? '';
-    else if (word.startsWith('http')) url = word;
-  }
-  return { url, init };
-}
 
 describe('docs/queues.md', () => {
   it('has examples that work in the order they stand there, at the nodes they name', async () => {

@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { memoryStorage, type Storage } from '@message-vault/storage';
 import { silentLogger } from '@message-vault/telemetry';
 import { expect, onTestFinished, test } from 'vitest';
 import { createNode } from '../src/index.ts';
+import { request } from './support/curl.ts';
 
 const POLICY = 'application/vnd.message-vault.policy+json';
 
@@ -135,4 +137,25 @@ test('a cycle is refused with 409, direct and through three hops, and a subscrip
     status: 404,
     json: { code: 'no_such_subscription' },
   });
+});
+
+test('the examples of docs/routers.md work in the order they stand there', async () => {
+  const page = await readFile(new URL('../../../docs/routers.md', import.meta.url), 'utf8');
+  const vault = await leadingNode();
+  const lines = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
+    block.trim().split('\n'),
+  );
+  const answers: string[] = [];
+  for (const line of lines) {
+    const { url, init } = request(line);
+    const answer = await fetch(url.replace('http://127.0.0.1:7001', vault.url), init);
+    answers.push(`${answer.status} ${await answer.text()}`);
+  }
+  expect(answers.map((answer) => answer.slice(0, 10))).toEqual([
+    '201 {"role',
+    '201 {"role',
+    '201 {"id":',
+    '202 {"stre',
+    '200 paint ',
+  ]);
 });
