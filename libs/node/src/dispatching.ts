@@ -7,6 +7,7 @@ import {
   type WebhookPort,
   type WebhookSender,
 } from '@message-vault/bus';
+import { decodeBatchHeader } from '@message-vault/framing';
 import type { Leadership } from '@message-vault/log';
 import type { Runtime } from '@message-vault/runtime';
 import type { Storage } from '@message-vault/storage';
@@ -45,7 +46,11 @@ export function openDispatcher(
       documents: storage.documents,
       lookup: (name) => catalog.lookup(name),
       tail: (stream) => writers.with(streamEntry(stream), async (writer) => writer.tail),
-      append: (stream, batch) => writers.with(streamEntry(stream), (writer) => writer.append(batch)),
+      // Made of batches that were checked when they came in.
+      append: (stream, batch) =>
+        writers.with(streamEntry(stream), (writer) =>
+          writer.append(batch, { header: decodeBatchHeader(batch) }),
+        ),
       acquireReader: (stream) => readers.acquire(stream),
       queues: queuePort(queues),
       webhooks: webhookPort(options),
