@@ -4,7 +4,7 @@ import type { ClientContext } from './exchange.ts';
 import type { TransportResponse } from './transport.ts';
 
 /** Something to be done once, though it may have to be asked for several times. */
-export interface Action extends Omit<Question, 'onDoubt'> {
+export interface Action extends Question {
   /**
    * False: a second time would do more than the first. Then it ends with `outcome_unknown` when nobody knows what
    * became of an attempt. Default true.
@@ -35,6 +35,7 @@ export async function act<Answer>(
   let doubt: VaultClientError | undefined;
   const onDoubt = (error: VaultClientError): void => {
     doubt = error;
+    action.onDoubt?.(error);
     if (action.repeatable === false) throw outcomeUnknown(action, error);
   };
   try {

@@ -75,6 +75,49 @@ test('an acknowledgement whose answer was lost counts when the repeat finds the 
   expect(peer.requests.filter((request) => request.startsWith('DELETE'))).toHaveLength(2);
 });
 
+test('an acknowledgement is not taken for done when a renewal that nobody answered may be why it is refused', async () => {
+  const { peer, queue } = await setUp();
+  peer.put(job('1'));
+  const taken = await queue.receive();
+  const broken = new Set<string>();
+  peer.instead = (request) => {
+    const { method = '' } = request;
+    if (broken.has(method)) return false;
+    broken.add(method);
+    // Renewed, but the node dies before it has told anybody by what the lock is known now.
+    const held = peer.messages[0];
+    if (method === 'POST' && held !== undefined) held.lock = { id: 'renewed', until: Date.now() + 60_000 };
+    request.socket.destroy();
+    return true;
+  };
+  await expect(taken?.lock.renew()).rejects.toMatchObject({ code: 'outcome_unknown' });
+  await expect(taken?.lock.acknowledge()).rejects.toMatchObject({ code: 'outcome_unknown' });
+  expect(taken?.lock.settled).toBe(false);
+  expect(peer.acknowledged).toEqual([]);
+});
+
+test('a message is settled when a renewal under way has ended, and not beside it', async () => {
+  const { peer, client, queue } = await setUp();
+  peer.put(job('1'));
+  const taken = await queue.receive();
+  const renewing = Promise.withResolvers<() => void>();
+  peer.instead = (request, response) => {
+    if (request.method !== 'POST') return false;
+    const lockedUntil = new Date(Date.now() + 60_000).toISOString();
+    renewing.resolve(() => peer.answer(response, 200, { lockedUntil }));
+    return true;
+  };
+  const renewed = taken?.lock.renew();
+  const acknowledged = taken?.lock.acknowledge();
+  const answer = await renewing.promise;
+  // What was asked before this has been heard, too.
+  await client.name('shop/orders').stats();
+  expect(peer.requests.filter((request) => request.startsWith('DELETE'))).toEqual([]);
+  answer();
+  await Promise.all([renewed, acknowledged]);
+  expect(peer.acknowledged).toEqual(['1']);
+});
+
 test('what is taken without a lock is not taken twice for want of an answer', async () => {
   const { peer, queue } = await setUp();
   peer.put(job('1'), job('2'));

@@ -3,7 +3,7 @@ import { type Action, act } from '../act.ts';
 import { optionalInstant, parseMembers } from '../answers.ts';
 import { wholeNumber } from '../checks.ts';
 import type { Asking, Door } from '../door.ts';
-import type { VaultClientError } from '../errors.ts';
+import { isVaultClientError, type VaultClientError } from '../errors.ts';
 import type { CallOptions } from '../questions.ts';
 import type { TransportResponse } from '../transport.ts';
 import { clockOf } from './node-clock.ts';
@@ -30,6 +30,10 @@ export class MessageLock {
   #until: number;
   #deadline: number;
   #settled = false;
+  /** What is asked for is asked one after the other: a renewal changes what the nodes know the lock by. */
+  #turn: Promise<unknown> = Promise.resolve();
+  /** A renewal nobody answered may have changed that, or still do. */
+  #renewalInDoubt = false;
 
   /** `until`: milliseconds since 1970, on the node's clock; `deadline`: the same on this process' monotonic clock. */
   constructor(door: Door, queue: string, lock: { id: string; until: number; deadline: number }) {
@@ -79,9 +83,24 @@ export class MessageLock {
   }
 
   /** The lock is good for a whole lock duration from now on. */
-  async renew(options: CallOptions = {}): Promise<void> {
+  renew(options: CallOptions = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      try {
+        await this.#renew(options);
+      } catch (error) {
+        // Given up by its caller, for one: it may be on its way.
+        if (!isVaultClientError(error, 'lock_lost')) this.#renewalInDoubt = true;
+        throw error;
+      }
+    });
+  }
+
+  async #renew(options: CallOptions): Promise<void> {
     const { runtime } = this.#door.context;
-    const action = { method: 'POST', path: this.#path() } as const;
+    const onDoubt = (): void => {
+      this.#renewalInDoubt = true;
+    };
+    const action = { method: 'POST', path: this.#path(), onDoubt } as const;
     const askedAt = runtime.monotonic();
     await this.#act('renew', action, options, (response) => {
       const until = optionalInstant(parseMembers(response), 'lockedUntil');
@@ -91,22 +110,31 @@ export class MessageLock {
     });
   }
 
-  async #settle(
+  #settle(
     verb: string,
     action: Pick<Action, 'method' | 'path' | 'headers' | 'body'>,
     options: CallOptions,
   ): Promise<void> {
-    const inTime = (): boolean => this.remainingMs > 0;
-    // As long as nobody else can have the message, a lock that is gone was settled by the attempt before.
+    // As long as nobody else can have the message, a lock that is gone was settled by the attempt before: unless it is
+    // gone for a renewal that nobody heard of.
+    const isCertain = (): boolean => this.remainingMs > 0 && !this.#renewalInDoubt;
     const ifDone = (refusal: VaultClientError) =>
-      refusal.code === 'lock_lost' && inTime() ? true : undefined;
-    await this.#act(verb, action, options, () => true, ifDone);
-    this.#settled = true;
+      refusal.code === 'lock_lost' && isCertain() ? true : undefined;
+    return this.#inTurn(async () => {
+      await this.#act(verb, action, options, () => true, ifDone);
+      this.#settled = true;
+    });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   #act<Answer>(
     verb: string,
-    action: Pick<Action, 'method' | 'path' | 'headers' | 'body'>,
+    action: Pick<Action, 'method' | 'path' | 'headers' | 'body' | 'onDoubt'>,
     options: CallOptions,
     understand: (response: TransportResponse) => Answer,
     ifDone?: (refusal: VaultClientError) => Answer | undefined,

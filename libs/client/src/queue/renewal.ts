@@ -17,12 +17,12 @@ const MIN_PAUSE_MS = 50;
 /** Renews `lock` again and again. Its loss is known at the latest when its time is up by this process' own clock. */
 export function keepLocked(runtime: Runtime, lock: MessageLock): Renewal {
   const lost = new AbortController();
-  const stopped = new AbortController();
+  let stopped = false;
   let timer: Timer | undefined;
   let running: Promise<void> | undefined;
 
   const lose = (why: string, cause?: unknown): void => {
-    if (lost.signal.aborted || stopped.signal.aborted) return;
+    if (lost.signal.aborted || stopped) return;
     lost.abort(new VaultClientError('lock_lost', `the lock was lost: ${why}`, { cause }));
   };
   const watch = (): void => {
@@ -34,10 +34,11 @@ export function keepLocked(runtime: Runtime, lock: MessageLock): Renewal {
     const timeUp = new AbortController();
     const deadline = runtime.setTimer(Math.max(0, lock.remainingMs), () => timeUp.abort());
     try {
-      await lock.renew({ signal: AbortSignal.any([stopped.signal, timeUp.signal]) });
-      watch();
+      // Not broken off when the work ends: it would go on at the node, and get in the way of what settles the message.
+      await lock.renew({ signal: timeUp.signal });
+      if (!stopped && !lock.settled) watch();
     } catch (error) {
-      if (stopped.signal.aborted || lock.settled) return;
+      if (stopped || lock.settled) return;
       if (isVaultClientError(error, 'lock_lost'))
         lose('its time was up, or somebody settled the message', error);
       else if (lock.remainingMs <= 0) lose('it could not be renewed in time', error);
@@ -52,7 +53,7 @@ export function keepLocked(runtime: Runtime, lock: MessageLock): Renewal {
     signal: lost.signal,
     async stop() {
       timer?.cancel();
-      stopped.abort(new Error('nobody works on the message any more'));
+      stopped = true;
       await running;
       const reason: unknown = lost.signal.reason;
       return reason instanceof VaultClientError ? reason : undefined;
