@@ -126,6 +126,7 @@ describe('subscriptions', () => {
     await run('names', 'set', 's/r', '--role', 'router');
     await run('names', 'set', 's/q', '--role', 'queue');
     await run('subscribe', 's/r', '--to', 's/q', '--from', 'earliest');
+    expect((await run('subscribe', 's/r', '--to', 's/q')).stdout.toString()).toContain('is there already');
     expect((await run('subscriptions', 's/r', '--pause', 's/q')).stdout.toString()).toMatch(/s\/q +paused/);
     expect((await run('subscriptions', 's/r', '--resume', 's/q')).stdout.toString()).toMatch(/s\/q +active/);
     const [listed] = JSON.parse((await run('subscriptions', 's/r', '--json')).stdout.toString());

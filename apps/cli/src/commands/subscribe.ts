@@ -1,4 +1,4 @@
-import type { ReadFrom, SubscriptionTarget } from '@message-vault/client';
+import type { ReadFrom, RouterHandle, Subscription, SubscriptionTarget } from '@message-vault/client';
 import {
   type CommandContext,
   type CommandModule,
@@ -55,20 +55,44 @@ async function subscribe(
   name: string,
   options: SubscribeCommandOptions,
 ): Promise<number> {
-  const { to, from, filter, expires, secret } = options;
-  const subscription = await context
-    .client()
-    .router(name)
-    .subscribe(parseTarget(to), {
-      from,
-      filter,
-      secret,
-      expires: expires === undefined ? undefined : new Date(expires),
-      signal: context.signal,
-    });
-  const told = `${name} → ${targetText(subscription.target)}, subscription ${subscription.id}\n`;
-  await context.out.write(options.json ? `${JSON.stringify(subscriptionJson(subscription))}\n` : told);
-  if (!options.json && subscription.secret !== undefined)
+  const router = context.client().router(name);
+  const already = await sameAs(context, router, options);
+  const subscription = already ?? (await make(context, router, options));
+  if (options.json) {
+    await context.out.write(`${JSON.stringify(subscriptionJson(subscription))}\n`);
+    return EXIT.ok;
+  }
+  const target = targetText(subscription.target);
+  const is = already === undefined ? 'subscription' : 'is there already: subscription';
+  await context.out.write(`${name} → ${target}, ${is} ${subscription.id}\n`);
+  if (subscription.secret !== undefined)
     await context.out.write(`secret, told only now: ${subscription.secret}\n`);
   return EXIT.ok;
+}
+
+/** Said again, it is not done twice: nobody wants everything double. With another filter or place it is something else. */
+async function sameAs(
+  context: CommandContext,
+  router: RouterHandle,
+  { to, from, filter, expires, secret }: SubscribeCommandOptions,
+): Promise<Subscription | undefined> {
+  if (from !== undefined || expires !== undefined || secret !== undefined) return undefined;
+  const list = await router.subscriptions({ signal: context.signal });
+  return list.find(
+    (each) => targetText(each.target) === to && each.filter === filter && each.state !== 'ended',
+  );
+}
+
+function make(
+  { signal }: CommandContext,
+  router: RouterHandle,
+  { to, from, filter, expires, secret }: SubscribeCommandOptions,
+): Promise<Subscription> {
+  return router.subscribe(parseTarget(to), {
+    from,
+    filter,
+    secret,
+    expires: expires === undefined ? undefined : new Date(expires),
+    signal,
+  });
 }

@@ -62,7 +62,9 @@ export class RouterHandle {
   ): Promise<Subscription | undefined> {
     const { filter, signal } = options;
     const subscriptions = await this.subscriptions({ signal });
-    return subscriptions.find((each) => isDeepStrictEqual(each.target, target) && each.filter === filter);
+    const isIt = (each: Subscription): boolean =>
+      isDeepStrictEqual(each.target, target) && each.filter === filter && each.state !== 'ended';
+    return subscriptions.find(isIt);
   }
 
   #subscribe(target: SubscriptionTarget, options: SubscribeOptions): Promise<Subscription> {
