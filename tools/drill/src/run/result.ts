@@ -42,7 +42,7 @@ export interface DeliveryResult {
   readonly count: number;
   /** How often a message was given out that had been given out before, and not been given back. */
   readonly again: number;
-  /** Longest silence from the fault until it healed, and in the second before. */
+  /** Longest silence from the fault until producers stopped, and in the second before. */
   readonly gapMs: number | undefined;
   readonly quietMs: number | undefined;
 }
@@ -91,7 +91,7 @@ export function resultOf(seen: Observed): RunResult {
     failedPublishes,
     retries: Object.fromEntries(seen.retries),
     load1: loadavg()[0] ?? 0,
-    deliveries: seen.deliveries.map((delivered) => deliveryResult(delivered, fault, healed)),
+    deliveries: seen.deliveries.map((delivered) => deliveryResult(delivered, fault, at('end'))),
     timeline: timelineOf(seen, fault ?? times.acks[0] ?? 0, healed),
   };
 }
@@ -145,14 +145,16 @@ function countChanges(
 function deliveryResult(
   { place, times, again }: Delivered,
   fault = Number.POSITIVE_INFINITY,
-  healed = fault,
+  end = fault,
 ): DeliveryResult {
+  // Then producers stop, and it gets quiet by itself.
+  const until = (to: number): readonly number[] => times.filter((at) => at <= to);
   return {
     place: place.slice(place.lastIndexOf('/') + 1),
     count: times.length,
     again,
-    gapMs: longestSilence(times, fault, healed).ms,
-    quietMs: longestSilence(times, fault - BEFORE_MS, fault).ms,
+    gapMs: longestSilence(until(end), fault, end).ms,
+    quietMs: longestSilence(until(fault), fault - BEFORE_MS, fault).ms,
   };
 }
 
