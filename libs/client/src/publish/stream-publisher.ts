@@ -9,6 +9,7 @@ import { BatchNumbers, type ProducerEpochs } from './identity.ts';
 import { Linger } from './linger.ts';
 import { type Again, isAboutMessages, judge, mostMessages, type Outcome, type Refusal } from './outcome.ts';
 import { PartQueue } from './queue.ts';
+import { groupOf, headersOf } from './request.ts';
 import { Window } from './window.ts';
 
 export interface PublishSettings extends BatchSettings {
@@ -30,7 +31,6 @@ export interface StreamPublisherOptions {
   readonly scout: LeaderScout;
 }
 
-const BATCH_TYPE = { 'content-type': 'application/vnd.message-vault.batch' };
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** How often leadership is looked into while an answer is overdue. */
 const STALLED_TICK_MS = 100;
@@ -366,17 +366,6 @@ export class StreamPublisher {
     this.#linger.reset();
     this.#flushing = false;
   }
-}
-
-/** What a queue is told of a batch holds for all its messages. */
-function groupOf(query: string): symbol | undefined {
-  return query === '' ? undefined : Symbol.for(`publish ${query}`);
-}
-
-function headersOf({ expectedSequenceNumber: expected }: Batch): Readonly<Record<string, string>> {
-  return expected === undefined
-    ? BATCH_TYPE
-    : { ...BATCH_TYPE, 'expected-sequence-number': String(expected) };
 }
 
 /**
