@@ -25,3 +25,8 @@ export function reach(
   if (target.role === 'queue') return { kind: 'messages', target: queueTarget(host.ports, target), doubt };
   return { kind: 'batches', target: streamTarget(host.ports, target) };
 }
+
+/** An error of a queue's storage does not say that a message is not there: it stays the queue's. */
+export function isQueue(subscription: Subscription | undefined): boolean {
+  return subscription?.target.kind === 'name' && subscription.target.role === 'queue';
+}

@@ -5,6 +5,8 @@ import type { Distribution, DistributionHost } from './distribution.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import { Acknowledgements, connectListener, refuseListener } from './one-attachment.ts';
 import { OneChoice } from './one-choice.ts';
+import { Frontier } from './one-frontier.ts';
+import { graceKey, rejoinKey } from './one-keys.ts';
 import { OneListener } from './one-listener.ts';
 import { type MemberTarget, OneMember } from './one-member.ts';
 import { Orphans } from './one-orphans.ts';
@@ -19,7 +21,7 @@ import {
   renumberMoves,
   shareOf,
 } from './one-plan.ts';
-import { DOUBT_COUNT, reach } from './one-reach.ts';
+import { DOUBT_COUNT, isQueue, reach } from './one-reach.ts';
 import type { StreamPlace } from './position.ts';
 import type { Pump, PumpContext } from './pump.ts';
 import type { Subscription } from './state-document.ts';
@@ -43,11 +45,8 @@ export class OneDistribution implements Distribution {
   readonly #suspensions: Suspensions;
   /** Members come and go one after the other. */
   #changes: Promise<void> = Promise.resolve();
-  /** Nothing at or beyond it is decided while it is being saved who is there from it on. */
-  #limit = Number.POSITIVE_INFINITY;
   #stopped = false;
-  /** Only what lies before it can have been tried by an earlier leader. */
-  readonly #claimedAt: StreamPlace;
+  readonly #frontier: Frontier;
   /** Moves an earlier leader may have made. */
   readonly #doubtful = new WeakSet<Move>();
 
@@ -61,7 +60,12 @@ export class OneDistribution implements Distribution {
       for (const member of this.#members.values()) member.saved();
     };
     this.#suspensions = new Suspensions(host.ports.runtime);
-    this.#claimedAt = host.tail();
+    const members = this.#members;
+    this.#frontier = new Frontier({
+      claimedAt: host.tail(),
+      pumps: () => [...members.values()].map(({ pump }) => pump),
+      saved: () => this.#saved(),
+    });
     for (const move of this.#one.moves) {
       if (this.#one.members[move.to]?.kind === 'push') this.#doubtful.add(move);
     }
@@ -95,7 +99,7 @@ export class OneDistribution implements Distribution {
       const subscription = active.get(member);
       if (subscription !== undefined)
         this.#begin(member, shareId, (context) =>
-          reach(this.#host, subscription, { context, doubtBelow: this.#claimedAt.offset }),
+          reach(this.#host, subscription, { context, doubtBelow: this.#frontier.claimedAt.offset }),
         );
       else if (this.#one.members[member]?.kind === 'listener') this.#beginListener(member, shareId);
       else await this.#departUnseen(member, shareId);
@@ -163,7 +167,7 @@ export class OneDistribution implements Distribution {
       this.#members.delete(subscriptionId);
       if (subscription !== undefined)
         this.#begin(subscriptionId, member.shareId, (context) =>
-          reach(this.#host, subscription, { context, doubtBelow: this.#claimedAt.offset }),
+          reach(this.#host, subscription, { context, doubtBelow: this.#frontier.claimedAt.offset }),
         );
     });
   }
@@ -208,26 +212,8 @@ export class OneDistribution implements Distribution {
     return done;
   }
 
-  /** Where nothing is decided yet. */
-  #undecided(): StreamPlace {
-    // Who led before may have decided up to where the stream ended when this leader took over.
-    let furthest: StreamPlace = this.#claimedAt;
-    for (const { pump } of this.#members.values()) {
-      if (pump.next.offset > furthest.offset) furthest = pump.next;
-    }
-    return furthest;
-  }
-
-  /** Runs `edit` on what is saved, with nothing decided beyond the place it is about until that is durable. */
   async #replan(edit: (at: StreamPlace) => void): Promise<void> {
-    const at = this.#undecided();
-    this.#limit = at.offset;
-    try {
-      edit(at);
-      await this.#host.cursors.durable();
-    } finally {
-      this.#limit = Number.POSITIVE_INFINITY;
-    }
+    await this.#frontier.replan(edit);
     this.kick();
   }
 
@@ -243,7 +229,7 @@ export class OneDistribution implements Distribution {
   async #departUnseen(id: string, shareId: string): Promise<void> {
     const share = this.#one.shares[shareId];
     if (share !== undefined && this.#one.members[id]?.kind === 'push')
-      share.doubt = { offsets: [], count: DOUBT_COUNT, below: this.#claimedAt.offset };
+      share.doubt = { offsets: [], count: DOUBT_COUNT, below: this.#frontier.claimedAt.offset };
     await this.#depart(id);
   }
 
@@ -262,7 +248,7 @@ export class OneDistribution implements Distribution {
     const context = this.#host.contextFor(id, {
       accepts: (message) => this.#choice.owner(message) === shareId,
       acceptsAll: () => false,
-      readTo: () => Math.min(this.#host.tail().offset, this.#limit),
+      readTo: () => Math.min(this.#host.tail().offset, this.#frontier.limit),
       moved: () => this.#host.cursors.touch(),
       ended: (reason) => this.#host.ended(id, reason),
     });
@@ -321,7 +307,7 @@ export class OneDistribution implements Distribution {
 
   /** A member could not take one of its own messages: another gets it, as soon as that is saved. */
   #takenOver(id: string, share: string, { attempts, message, doubtful }: Entry): boolean {
-    if (doubtful || this.#isQueue(id)) return false;
+    if (doubtful || isQueue(this.#host.subscription(id))) return false;
     const most = this.#host.maxAttempts();
     if (attempts >= most || this.#stopped || message === undefined) return false;
     const move = this.#choice.move(message, { share, not: id, attempts });
@@ -334,17 +320,11 @@ export class OneDistribution implements Distribution {
   /** Nor one that was moved to it. */
   #moveOn(id: string, move: Move, message: Candidate): boolean {
     if (move.attempts >= this.#host.maxAttempts() || this.#stopped) return false;
-    if (this.#doubtful.has(move) || this.#isQueue(id)) return false;
+    if (this.#doubtful.has(move) || isQueue(this.#host.subscription(id))) return false;
     if (!this.#choice.redirect(message, move, id)) return false;
     this.#startMoves([move], true);
     this.#suspendIfFailing(id);
     return true;
-  }
-
-  /** An error of storage does not say that the message is not there: it stays the queue's. */
-  #isQueue(id: string): boolean {
-    const target = this.#host.subscription(id)?.target;
-    return target?.kind === 'name' && target.role === 'queue';
   }
 
   /** Gives moves to whom they go to, once they are saved. With `unsaved` that has yet to be done. */
@@ -416,12 +396,4 @@ const noPump = {
 
 function nextEpoch({ cursor }: Share): { epoch: number; sequence: number } {
   return { epoch: (cursor.producer?.epoch ?? 0) + 1, sequence: 0 };
-}
-
-function graceKey(id: string): string {
-  return `return of ${id}`;
-}
-
-function rejoinKey(id: string): string {
-  return `rejoining of ${id}`;
 }
