@@ -138,7 +138,7 @@ describe('subscriptions', () => {
 });
 
 describe('receive', () => {
-  async function filled(name: string, values: readonly string[], lockDuration = '2s'): Promise<void> {
+  async function filled(name: string, values: readonly string[], lockDuration = '5s'): Promise<void> {
     await client.name(name).assign({ role: 'queue', lockDuration });
     await client.publish(name, values);
   }
@@ -156,7 +156,7 @@ describe('receive', () => {
       expect(code).toBe(signal === 'SIGINT' ? 130 : null);
       if (signal === 'SIGINT')
         expect(stderr).toMatch(/^mvault: (\d+) messages printed, \1 messages acknowledged\n$/);
-      const second = await run('receive', name, '--ack', '-o', 'values', '--wait', '3s');
+      const second = await run('receive', name, '--ack', '-o', 'values', '--wait', '8s');
       const seen = [...linesOf(first.out), ...linesOf(second.stdout.toString())];
       expect([...new Set(seen)].sort(byNumber)).toEqual(values);
       // Ctrl-C leaves nothing in between: printed is acknowledged.
