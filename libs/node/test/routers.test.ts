@@ -71,6 +71,11 @@ async function webhook(answer: (value: string) => number): Promise<{ url: string
     req.on('data', (part: Buffer) => parts.push(part));
     req.on('end', () => {
       if (req.method === 'OPTIONS') {
+        if (req.url === '/closed') {
+          res.statusCode = 405;
+          res.end();
+          return;
+        }
         res.setHeader('WebHook-Allowed-Origin', '*');
         res.setHeader('WebHook-Allowed-Rate', '*');
         res.end();
@@ -158,4 +163,61 @@ test('the examples of docs/routers.md work in the order they stand there', async
     '202 {"stre',
     '200 paint ',
   ]);
+});
+
+test('what is wrong with a subscription is said with a code of its own, and nothing is made of it', async () => {
+  const vault = await leadingNode();
+  const refusing = await webhook(() => 500);
+  await vault.role('app/jobs', { role: 'router', maxSubscribers: 1 });
+  await vault.role('app/ref', { role: 'metadata', uri: 'https://example.com' });
+  const wrong: [status: number, code: string, target: object, more?: object][] = [
+    [400, 'bad_body', { name: 'app/x', webhook: 'https://example.com' }],
+    [400, 'bad_name', { name: 'app//x' }],
+    [400, 'bad_parameter', { name: 'app/jobs' }, { from: 'yesterday' }],
+    [400, 'bad_filter', { name: 'app/x' }, { filter: 'key =' }],
+    [400, 'bad_webhook', { webhook: 'https://user:secret@example.com' }],
+    [400, 'bad_webhook', { webhook: 'https://169.254.169.254/latest' }],
+    [400, 'bad_body', { webhook: refusing.url }, { expires: '2001-01-01T00:00:00Z' }],
+    [404, 'no_such_name', { name: 'app/nothing' }],
+    [409, 'wrong_role', { name: 'app/ref' }],
+    [409, 'webhook_refused', { webhook: refusing.url.replace('/hook', '/closed') }],
+  ];
+  for (const [status, code, target, more] of wrong) {
+    expect(await vault.subscribe('app/jobs', target, more), JSON.stringify(target)).toMatchObject({
+      status,
+      json: { code },
+    });
+  }
+  expect((await vault.call('GET', '/app/jobs/-/subscriptions')).json).toEqual({ subscriptions: [] });
+  expect(await vault.subscribe('app/jobs', { webhook: refusing.url })).toMatchObject({ status: 201 });
+  expect(await vault.subscribe('app/jobs', { webhook: refusing.url })).toMatchObject({
+    status: 409,
+    json: { code: 'too_many_subscribers' },
+  });
+});
+
+test('what a webhook refuses is among the dead letters, with the reason, and is redriven once it takes it', async () => {
+  const vault = await leadingNode();
+  let status = 400;
+  const hook = await webhook(() => status);
+  await vault.role('app/jobs', { role: 'router', pushDeliveryRetries: 0 });
+  const { json } = await vault.subscribe('app/jobs', { webhook: hook.url });
+  expect(json.secret).toMatch(/^whsec_/);
+  const path = `/app/jobs/-/subscriptions/${json.id}`;
+  const rotated = await vault.call('POST', `${path}/secret`);
+  expect(rotated.json.secret).not.toBe(json.secret);
+  expect(JSON.stringify((await vault.call('GET', path)).json)).not.toContain('whsec_');
+  await vault.publish('app/jobs', 'x');
+  const stats = async () => (await vault.call('GET', '/app/jobs/-/stats')).json;
+  await until(async () => (await stats()).deadLettered === 1);
+  expect((await vault.call('GET', '/app/jobs/dead-letter/-/head')).text).toContain('400');
+  status = 200;
+  expect((await vault.call('POST', '/app/jobs/-/redrive')).json).toEqual({ moved: 1 });
+  expect(hook.got).toEqual(['x']);
+  expect(await stats()).toMatchObject({
+    router: 'app/jobs',
+    distribution: 'all',
+    deadLettered: 0,
+    maxLag: 0,
+  });
 });
