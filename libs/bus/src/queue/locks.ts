@@ -1,4 +1,5 @@
 import type { QueueDocument } from '@message-vault/metadata';
+import { sleep } from '@message-vault/runtime';
 import { isStorageError, type MessageReceipt } from '@message-vault/storage';
 import type { Bodies } from './bodies.ts';
 import type { ClusterSecret } from './cluster-secret.ts';
@@ -33,6 +34,8 @@ interface Standing extends MessageReceipt {
 const MOVE_MS = 30_000;
 /** A call whose answer was lost is made again so often: what the storage says then tells whether it was done. */
 const TRIES = 3;
+/** Between two looks for a renewal that another call has made in storage and is about to write down. */
+const LOOK_AGAIN_AFTER_MS: readonly number[] = [20, 40, 80, 160, 320];
 
 /**
  * What consumers do with messages they hold. Nothing is kept of a lock but what its id says and, once it was renewed, a
@@ -173,18 +176,29 @@ export class Locks {
 
   /**
    * Makes `call` with a receipt that holds. Answers whether the lock was ever renewed. First with what this node knows; a
-   * receipt that is refused, or late, may have been replaced by a renewal at another node.
+   * receipt that is refused, or late, may have been replaced by a renewal.
    */
   async #whileHeld(lock: Lock, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<boolean> {
-    const known = standingOf(lock, this.#parts.renewals.remembered(lock));
-    if (this.#isOver(known) || !(await this.#done(known, call))) {
-      const renewal = await this.#parts.renewals.read(lock);
-      if (renewal === undefined || renewal.popReceipt === known.popReceipt) throw lost();
-      const newest = standingOf(lock, renewal);
-      if (this.#isOver(newest) || !(await this.#done(newest, call))) throw lost();
-      return true;
+    let standing = standingOf(lock, this.#parts.renewals.remembered(lock));
+    for (let renewals = 0; renewals <= LOOK_AGAIN_AFTER_MS.length; renewals += 1) {
+      if (!this.#isOver(standing) && (await this.#done(standing, call))) return standing.renewed;
+      standing = await this.#newer(lock, standing);
     }
-    return known.renewed;
+    throw lost();
+  }
+
+  /**
+   * What took the place of a receipt. Whoever renews has the new one from storage a moment before it is written down, so
+   * one that is refused within its time is looked after for a while: the consumer still holds the message.
+   */
+  async #newer(lock: Lock, old: Standing): Promise<Standing> {
+    for (const pauseMs of [...LOOK_AGAIN_AFTER_MS, undefined]) {
+      const renewal = await this.#parts.renewals.read(lock);
+      if (renewal !== undefined && renewal.popReceipt !== old.popReceipt) return standingOf(lock, renewal);
+      if (pauseMs === undefined || this.#isOver(old)) break;
+      await sleep(this.#context.runtime, pauseMs);
+    }
+    throw lost();
   }
 
   /** False when the receipt is not good any more. */

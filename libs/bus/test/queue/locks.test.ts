@@ -131,6 +131,22 @@ describe('a renewal', () => {
     expect((await bench.storage.documents.list('queue-locks/')).paths).toEqual([]);
   });
 
+  it('under way at one node takes the message from nobody who renews or settles it at another meanwhile', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const { runtime } = bench;
+    bench.fault = ({ operation, target }) =>
+      operation === 'documents.put' && target.startsWith('queue-locks/')
+        ? { kind: 'delay', beforeMs: 100 }
+        : undefined;
+    const renewing = [node, node, bench.node()].map((each) => each.renew(queue, held.lock.id));
+    expect(await runtime.run(Promise.all(renewing))).toHaveLength(3);
+    const last = node.renew(queue, held.lock.id);
+    await runtime.advance(1);
+    await runtime.run(bench.node().acknowledge(queue, held.lock.id));
+    await runtime.run(last);
+    expect(await node.stats(queue)).toMatchObject({ depth: 0 });
+  });
+
   it('does not help a lock that is over', async () => {
     const { bench, queue, node, held } = await oneLocked();
     await bench.runtime.advance(10_000);
