@@ -13,6 +13,7 @@ import { RouterError } from './errors.ts';
 import { knownRouters } from './known-routers.ts';
 import type { DispatcherPorts } from './ports.ts';
 import { reasonOf } from './pump.ts';
+import { RecentChunks } from './recent-chunks.ts';
 import type { SubscriptionRequest, SubscriptionView } from './requests.ts';
 import { RouterWork } from './router-work.ts';
 import { SendBudget } from './send-budget.ts';
@@ -34,6 +35,7 @@ export class Dispatcher {
   readonly #settings: DispatcherSettings;
   readonly #alarms: Alarms;
   readonly #budget: SendBudget;
+  readonly #recent: RecentChunks;
   readonly #ending = new AbortController();
   readonly #works = new Map<string, Promise<RouterWork>>();
   readonly #byStream = new Map<string, RouterWork>();
@@ -46,6 +48,7 @@ export class Dispatcher {
     this.#settings = { ...defaultDispatcherSettings, ...settings };
     this.#alarms = new Alarms(ports.runtime);
     this.#budget = new SendBudget(this.#settings.maxBytesInFlight);
+    this.#recent = new RecentChunks(this.#settings.maxRecentBytes);
     this.#found = this.#find();
     // Whoever waits for it hears of it; nobody may.
     this.#found.catch(() => {});
@@ -187,8 +190,8 @@ export class Dispatcher {
       initial: () => ({ version: 1 as const, routerId, epoch, cursors: {} }),
     });
     const tail = await this.#tail(document);
-    const { ports, alarms, budget } = { ports: this.#ports, alarms: this.#alarms, budget: this.#budget };
-    const work = new RouterWork({ document, ports, alarms, budget, signal, state, cursors, tail });
+    const shared = { ports: this.#ports, alarms: this.#alarms, budget: this.#budget, recent: this.#recent };
+    const work = new RouterWork({ ...shared, document, signal, state, cursors, tail });
     this.#byStream.set(document.streamId, work);
     await work.start();
     return work;

@@ -9,6 +9,7 @@ import { iterateMessages, type Position, type ReadMessage, type StoredCommit } f
 import type { Alarms } from './alarms.ts';
 import type { IntakeLease } from './ports.ts';
 import type { StreamPlace } from './position.ts';
+import type { RecentChunks } from './recent-chunks.ts';
 
 /** A batch as it came in, opened only when somebody wants to look into it, and then once for all subscribers. */
 export class IntakeBatch {
@@ -63,20 +64,21 @@ export interface IntakeChunk {
 /** One read: enough for a good run of batches, little enough for thousands of routers. */
 const READ_BYTES = 512 * 1024;
 /** Subscribers that are about as far ask for the same places within moments. */
-const KEPT_CHUNKS = 3;
 const KEPT_MS = 1000;
 
 /** The reading of one router's stream, shared by all its subscribers. */
 export class Intake {
   readonly #lease: IntakeLease;
   readonly #alarms: Alarms;
+  readonly #recent: RecentChunks;
   readonly #signal: AbortSignal;
   readonly #chunks = new Map<number, Promise<IntakeChunk>>();
 
-  constructor(lease: IntakeLease, alarms: Alarms, signal: AbortSignal) {
-    this.#lease = lease;
-    this.#alarms = alarms;
-    this.#signal = signal;
+  constructor(options: { lease: IntakeLease; alarms: Alarms; recent: RecentChunks; signal: AbortSignal }) {
+    this.#lease = options.lease;
+    this.#alarms = options.alarms;
+    this.#recent = options.recent;
+    this.#signal = options.signal;
   }
 
   /** What there is from `from` on. Errors: those of a StreamReader. */
@@ -85,16 +87,14 @@ export class Intake {
     if (known !== undefined) return known;
     const reading = this.#read(from);
     this.#chunks.set(from, reading);
+    const forget = (): void => this.#forget(from, reading);
     // What was not there yet, or could not be read, is asked for anew.
-    reading.then(
-      ({ nextOffset }) => nextOffset === from && this.#forget(from, reading),
-      () => this.#forget(from, reading),
-    );
-    for (const key of this.#chunks.keys()) {
-      if (this.#chunks.size <= KEPT_CHUNKS) break;
-      this.#chunks.delete(key);
-    }
-    this.#alarms.setSooner(this, KEPT_MS, () => this.#chunks.clear());
+    reading.then(({ batches, nextOffset }) => {
+      const bytes = batches.reduce((sum, batch) => sum + batch.bytes.byteLength, 0);
+      if (nextOffset === from) forget();
+      else this.#recent.add(reading, bytes, forget);
+    }, forget);
+    this.#alarms.setSooner(this, KEPT_MS, () => this.#clear());
     return reading;
   }
 
@@ -112,9 +112,14 @@ export class Intake {
   }
 
   close(): void {
-    this.#chunks.clear();
+    this.#clear();
     this.#alarms.clear(this);
     this.#lease.release();
+  }
+
+  #clear(): void {
+    for (const reading of [...this.#chunks.values()]) this.#recent.drop(reading);
+    this.#chunks.clear();
   }
 
   async #read(from: number): Promise<IntakeChunk> {

@@ -39,6 +39,8 @@ export interface MessagePumpOptions {
 
 const MAX_UNDONE = 256;
 const MAX_SPAN = 8192;
+/** Bytes of messages that wait for their first try; one may always. */
+const MAX_FRESH_BYTES = 256 * 1024;
 /** After so many failures in a row one message at a time is tried, the oldest. */
 const FAILING_AFTER = 3;
 const LOOK_AGAIN_MS = 50;
@@ -58,6 +60,7 @@ export class MessagePump implements Pump {
   #saved = 0;
   #saving = 0;
   #fresh: Entry[] = [];
+  #freshBytes = 0;
   readonly #due: Entry[] = [];
   readonly #backingOff = new Set<Entry>();
   #inFlight = 0;
@@ -158,7 +161,7 @@ export class MessagePump implements Pump {
     const bytes = entry.bytes + MESSAGE_BYTES;
     if (!budget.tryTake(bytes, this.#onRoom)) return false;
     if (this.#due[0] === entry) this.#due.shift();
-    else this.#fresh.shift();
+    else this.#freshBytes -= this.#fresh.shift()?.bytes ?? 0;
     this.#inFlight += 1;
     void this.#try(entry).finally(() => {
       this.#inFlight -= 1;
@@ -235,6 +238,8 @@ export class MessagePump implements Pump {
     if (this.#stopped || context.signal.aborted) return;
     this.#note(reason);
     this.#failures += 1;
+    // They won't have their turn soon: they are read again.
+    if (this.failing) for (const waiting of this.#fresh) waiting.message = undefined;
     entry.attempts += 1;
     if (entry.givenUp === undefined && takenOver?.(entry, reason)) {
       this.#finish(entry);
@@ -285,6 +290,7 @@ export class MessagePump implements Pump {
       return false;
     }
     if (this.#stopped || this.#reading || this.#fresh.length >= Math.max(1, target.concurrency)) return false;
+    if (this.#freshBytes >= MAX_FRESH_BYTES) return false;
     return this.#window.undone < MAX_UNDONE && this.#window.span < maxSpan;
   }
 
@@ -336,8 +342,8 @@ export class MessagePump implements Pump {
     for (const message of batch.messages()) {
       if (message.offset < this.#window.next.offset) continue;
       if (message.offset >= limit) return false;
-      if (this.#window.undone >= MAX_UNDONE || this.#window.span >= maxSpan || this.#isAtDoubtsEnd())
-        return false;
+      if (this.#window.undone >= MAX_UNDONE || this.#freshBytes >= MAX_FRESH_BYTES) return false;
+      if (this.#window.span >= maxSpan || this.#isAtDoubtsEnd()) return false;
       if (!context.accepts(message)) {
         this.#window.passTo({ offset: message.offset + 1, sequenceNumber: message.sequenceNumber + 1 });
         continue;
@@ -345,10 +351,15 @@ export class MessagePump implements Pump {
       const { count, below } = this.#options.doubt ?? { count: 0, below: 0 };
       const entry = this.#window.add(message, this.#window.added < count && message.offset < below);
       if (this.#done.delete(message.offset)) this.#window.finish(entry);
-      else this.#fresh.push(entry);
+      else this.#push(entry);
     }
     this.#window.passTo(batch.next);
     return true;
+  }
+
+  #push(entry: Entry): void {
+    this.#fresh.push(entry);
+    this.#freshBytes += entry.bytes;
   }
 
   #settleIdle(): void {

@@ -16,6 +16,7 @@ import { Overflows } from './overflows.ts';
 import type { DispatcherPorts } from './ports.ts';
 import type { StreamPlace } from './position.ts';
 import type { PumpContext } from './pump.ts';
+import type { RecentChunks } from './recent-chunks.ts';
 import { deliverOnce } from './redelivery.ts';
 import type { RouterStats, SubscriptionRequest, SubscriptionView } from './requests.ts';
 import type { SendBudget } from './send-budget.ts';
@@ -28,6 +29,7 @@ export interface RouterWorkOptions {
   readonly ports: DispatcherPorts;
   readonly alarms: Alarms;
   readonly budget: SendBudget;
+  readonly recent: RecentChunks;
   readonly signal: AbortSignal;
   readonly state: ClaimedDocument<RouterState>;
   readonly cursors: ClaimedDocument<RouterCursors>;
@@ -45,11 +47,12 @@ export class RouterWork {
   #stopped: Promise<void> | undefined;
 
   constructor(options: RouterWorkOptions) {
-    const { document, ports, alarms, signal, tail, cursors } = options;
+    const { document, ports, alarms, recent, signal, tail, cursors } = options;
     this.#options = options;
     this.#document = document;
     this.#tail = { offset: tail.offset, sequenceNumber: tail.nextSequenceNumber };
-    this.#intake = new Intake(ports.acquireReader(intakeOf(document)), alarms, signal);
+    const lease = ports.acquireReader(intakeOf(document));
+    this.#intake = new Intake({ lease, alarms, recent, signal });
     const host: DistributionHost = {
       ports,
       alarms,
