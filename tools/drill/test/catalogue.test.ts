@@ -20,6 +20,11 @@ const PROMISED = [
   'redis-down',
   'rolling-restart',
   'second-contender',
+  'bus-kill-master',
+  'bus-freeze-master',
+  'bus-handover',
+  'bus-kill-consumer',
+  'bus-dead-subscriber',
 ];
 
 describe('the list of drills', () => {

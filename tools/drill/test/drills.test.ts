@@ -56,6 +56,29 @@ it(
   WITHIN_MS,
 );
 
+it(
+  'a leader that dies while it hands on what flows through routers costs no message, and gives none to two',
+  async () => {
+    const { report, folder, drills } = await run('bus-kill-master');
+    expect(problems(drills)).toEqual([]);
+    expect(report.ok).toBe(true);
+    const [result] = drills[0]?.runs ?? [];
+    expect([result?.changes, result?.changesAfterHeal, result?.failedPublishes]).toEqual([1, 0, 0]);
+    expect(result?.messages.acked).toBeGreaterThan(100);
+    expect(result?.messages.stored).toBe(result?.messages.started);
+    expect(result?.deliveries.map(({ place }) => place).sort()).toEqual([
+      'archive',
+      'audit',
+      'hook',
+      'tasks',
+      'work',
+    ]);
+    for (const { count } of result?.deliveries ?? []) expect(count).toBeGreaterThan(50);
+    expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('delivery gap');
+  },
+  WITHIN_MS,
+);
+
 it('a drill that is given up leaves nothing running', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'mvault-drill-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { checkCounts } from '../src/report/checks.ts';
-import { type DrillReport, figuresMet, gapsOf, type Report, summarize } from '../src/report/data.ts';
+import {
+  type DrillReport,
+  deliveryFiguresMet,
+  deliveryGapsOf,
+  figuresMet,
+  gapsOf,
+  type Report,
+  summarize,
+} from '../src/report/data.ts';
 import { page } from '../src/report/page.ts';
 import { linearScale, logScale } from '../src/report/scale.ts';
 import { verdictText } from '../src/report/text.ts';
@@ -24,6 +32,12 @@ function drill(changes: Partial<DrillReport> = {}): DrillReport {
   };
 }
 
+/** Of a run with queues and routers. */
+const delivering = (...gaps: [place: string, gapMs: number][]): RunResult => ({
+  ...someResult(),
+  deliveries: gaps.map(([place, gapMs]) => ({ place, count: 100, again: 2, gapMs, quietMs: 20 })),
+});
+
 const reportOf = (...drills: DrillReport[]): Report =>
   summarize({ startedAt: new Date(0), seed: 1, against: [], drills });
 
@@ -37,6 +51,16 @@ describe('the figures of a report', () => {
     expect(figuresMet(drill({ runs: runs(1300, 1300, 800) }))).toBe(false);
     expect(figuresMet(drill({ runs: runs(800, 800, 2600) }))).toBe(false);
     expect(figuresMet(drill({ figures: undefined }))).toBeUndefined();
+  });
+
+  it('of deliveries are those of the slowest place of each run, but for what the fault is about', () => {
+    const runs = [delivering(['audit', 300], ['hook', 9000]), delivering(['audit', 200], ['work', 500])];
+    expect(deliveryGapsOf(drill({ runs }))).toMatchObject({ count: 2, min: 500, max: 9000 });
+    const bus = drill({ runs, deliveryFigures: { p99Ms: 600, butFor: ['hook'] } });
+    expect(deliveryGapsOf(bus)).toMatchObject({ count: 2, min: 300, max: 500 });
+    expect(deliveryFiguresMet(bus)).toBe(true);
+    expect(deliveryFiguresMet({ ...bus, deliveryFigures: { p99Ms: 400 } })).toBe(false);
+    expect(deliveryGapsOf(drill())).toBeUndefined();
   });
 
   it('count what the checkers found under the names people use for it', () => {
@@ -58,6 +82,15 @@ describe('the verdict on a drill', () => {
     expect(verdictText(drill())).toBe(
       'kill-master                ok       4 of 4 runs; gap p50 800 ms, p99 1,100 ms, max 1,100 ms (within p50 ≤ 1,200 ms, p99 ≤ 2,500 ms)',
     );
+  });
+
+  it('tells of deliveries where there are queues and routers', () => {
+    const bus = drill({ runs: [delivering(['audit', 300])], deliveryFigures: { p99Ms: 200 } });
+    expect(verdictText(bus)).toMatch(/; delivery gap p50 300 ms, p99 300 ms \(NOT within p99 ≤ 200 ms\)$/);
+    const html = page(reportOf(bus));
+    expect(html).toContain('audit: 100 delivered, 2 given again; longest silence 300 ms, just before 20 ms');
+    expect(html).toContain('should be p99 ≤ 200 ms');
+    expect(page(reportOf(drill()))).not.toContain('given again');
   });
 
   it('says why a drill was skipped', () => {

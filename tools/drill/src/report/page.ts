@@ -25,6 +25,7 @@ ${tiles(report)}
 ${overview(report)}
 ${report.drills.map(drillSection).join('\n')}
 <footer>Write gap: the longest time without an acknowledgement, over all producers, from the fault until it healed.
+Delivery gap: the longest time in which a queue, a stream or the subscribers of a router got nothing, from the fault until producers stopped.
 Beside this page lie the histories of the first runs, and of all that failed, as JSON lines, and the logs of the nodes.</footer>
 </main>
 </body>
