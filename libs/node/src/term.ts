@@ -95,8 +95,7 @@ function namesFor(dispatcher: Dispatcher, logger: DispatchingOptions['logger']):
       if (document.role === 'router') dispatcher.changed(document);
     },
     gone: (document) => {
-      if (document.role !== 'router') return;
-      dispatcher.removed(document).catch((error: unknown) => {
+      dispatcher.gone(document).catch((error: unknown) => {
         logger.warn({ error, router: document.name }, 'what was kept of a router that is gone stays for now');
       });
     },

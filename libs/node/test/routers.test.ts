@@ -165,6 +165,17 @@ test('the examples of docs/routers.md work in the order they stand there', async
   ]);
 });
 
+test('a subscription ends as soon as its target loses its role', async () => {
+  const vault = await leadingNode();
+  await vault.role('app/jobs', { role: 'router' });
+  await vault.role('app/log', { role: 'stream' });
+  const { json } = await vault.subscribe('app/jobs', { name: 'app/log' });
+  expect((await vault.call('DELETE', '/app/log/-/policy')).status).toBe(204);
+  const seen = async () => (await vault.call('GET', `/app/jobs/-/subscriptions/${json.id}`)).json;
+  await until(async () => (await seen()).state === 'ended');
+  expect((await seen()).lastError.reason).toContain('app/log is gone');
+});
+
 test('what is wrong with a subscription is said with a code of its own, and nothing is made of it', async () => {
   const vault = await leadingNode();
   const refusing = await webhook(() => 500);

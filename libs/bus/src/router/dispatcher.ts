@@ -1,5 +1,5 @@
 import { isLogError, type Tail } from '@message-vault/log';
-import { intakeOf, type RouterDocument } from '@message-vault/metadata';
+import { intakeOf, type NameDocument, type RouterDocument } from '@message-vault/metadata';
 import { randomUuid, sleep } from '@message-vault/runtime';
 import { isStorageError } from '@message-vault/storage';
 import { parseFilter } from '../filter/filter.ts';
@@ -112,6 +112,13 @@ export class Dispatcher {
   /** Another policy is in force. */
   changed(document: RouterDocument): void {
     this.#byStream.get(document.streamId)?.changed(document);
+  }
+
+  /** A name has lost its role: nothing is handed on to it any more, nor, if it was a router, from it. Errors: StorageError. */
+  async gone(document: NameDocument): Promise<void> {
+    const id = identityOf(document)?.id;
+    if (id !== undefined) for (const work of this.#byStream.values()) work.targetGone(id);
+    if (document.role === 'router') await this.removed(document);
   }
 
   /** A name is no router any more: ends its work and removes what is kept of it. Errors: StorageError. */

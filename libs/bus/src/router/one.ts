@@ -172,7 +172,6 @@ export class OneDistribution implements Distribution {
     });
   }
 
-  /** What comes in is nobody's in particular yet. */
   discard(): boolean {
     return false;
   }
@@ -228,8 +227,10 @@ export class OneDistribution implements Distribution {
   /** A member that went while an earlier leader led: what that one had in hand may have been delivered. */
   async #departUnseen(id: string, shareId: string): Promise<void> {
     const share = this.#one.shares[shareId];
-    if (share !== undefined && this.#one.members[id]?.kind === 'push')
-      share.doubt = { offsets: [], count: DOUBT_COUNT, below: this.#frontier.claimedAt.offset };
+    const kind = this.#one.members[id]?.kind;
+    const count = kind === 'push' ? DOUBT_COUNT : Number.MAX_SAFE_INTEGER;
+    if (share !== undefined && kind !== 'listener')
+      share.doubt = { offsets: [], count, below: this.#frontier.claimedAt.offset };
     await this.#depart(id);
   }
 

@@ -153,6 +153,14 @@ export class RouterWork {
     return this.#view(subscription);
   }
 
+  /** Something is gone for good; subscriptions to it end. */
+  targetGone(targetId: string): void {
+    for (const { id, target } of this.#options.state.body.subscriptions) {
+      if (target.kind === 'name' && target.id === targetId)
+        void this.#endSubscription(id, `${target.name} is gone, or has another role now`);
+    }
+  }
+
   views(): SubscriptionView[] {
     return this.#options.state.body.subscriptions.map((each) => this.#view(each));
   }
@@ -260,7 +268,7 @@ export class RouterWork {
   #view(subscription: Subscription): SubscriptionView {
     const pump = this.#distribution.pump(subscription.id);
     const cursor = this.#distribution.cursor(subscription.id) ?? subscription.start;
-    return viewOf(subscription, { pump, cursor, tail: this.#tail, now: this.#options.ports.runtime.now() });
+    return viewOf(subscription, { pump, cursor, tail: this.#tail });
   }
 
   #find(id: string): Subscription | undefined {
@@ -279,6 +287,7 @@ export class RouterWork {
     if (subscription === undefined || subscription.state === 'ended') return;
     subscription.state = 'ended';
     subscription.reason = reason;
+    subscription.endedAt = ports.runtime.now();
     ports.logger.warn({ router: this.#document.name, subscription: id, reason }, 'a subscription has ended');
     await state.durable().catch(() => {});
     await this.#distribution.remove(id, 'removed').catch(() => {});

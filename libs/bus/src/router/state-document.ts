@@ -36,6 +36,7 @@ const subscriptionSchema = z.strictObject({
   /** `ended`: the target is gone or wants nothing any more; `reason` says which. */
   state: z.enum(['active', 'paused', 'ended']),
   reason: z.string().optional(),
+  endedAt: z.int().nonnegative().optional(),
 });
 
 const stateSchema = z.strictObject({

@@ -7,10 +7,10 @@ import type { Subscription } from './state-document.ts';
 /** What the outside may see of a subscription: never its secrets. */
 export function viewOf(
   subscription: Subscription,
-  at: { pump: Pump | undefined; cursor: StreamPlace; tail: StreamPlace; now: number },
+  at: { pump: Pump | undefined; cursor: StreamPlace; tail: StreamPlace },
 ): SubscriptionView {
-  const { id, target, state, reason, createdAt, filter, expiresAt } = subscription;
-  const { pump, cursor, tail, now } = at;
+  const { id, target, state, reason, endedAt, createdAt, filter, expiresAt } = subscription;
+  const { pump, cursor, tail } = at;
   const ended = state === 'ended';
   return {
     id,
@@ -18,7 +18,7 @@ export function viewOf(
     state: state === 'active' && pump?.failing ? 'failing' : state,
     cursor: cursor.offset,
     lag: ended ? 0 : backlogOf(cursor, tail).messages,
-    lastError: ended ? { at: now, reason: reason ?? 'it has ended' } : pump?.lastError,
+    lastError: ended ? { at: endedAt ?? createdAt, reason: reason ?? 'it has ended' } : pump?.lastError,
     createdAt,
     filter,
     expiresAt,

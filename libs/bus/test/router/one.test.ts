@@ -92,6 +92,41 @@ describe('a router that gives each message to one', () => {
     await leader.end();
   });
 
+  it('lets go of a listener that takes messages and acknowledges none, and gives them to others', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    const hung = new TestListener(world.uuid());
+    const b = new TestListener(world.uuid());
+    hung.acknowledges = false;
+    await attach(world, leader, router, hung);
+    await attach(world, leader, router, b);
+    await leader.publish(router, numbered(40));
+    await world.settle(60_000);
+    expect(hung.ends).toEqual(['too_slow']);
+    expect(b.kept.toSorted()).toEqual(numbered(40).toSorted());
+    hung.attachment?.acknowledge(hung.offered[0]?.offset ?? -1);
+    await world.settle();
+    expect(hung.kept).toEqual([]);
+    await leader.end();
+  });
+
+  it('passes over what the filters of all that are there leave out', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    const took = ['a', 'b'].map((key) => ({ key, values: taking(world, `https://${key}.test`) }));
+    for (const { key } of took)
+      await leader.subscribe(router, {
+        target: { webhook: `https://${key}.test` },
+        filter: `key = '${key}'`,
+      });
+    for (const key of ['a', 'b', 'c', 'a']) await leader.publish(router, [`for ${key}`], { key });
+    await world.settle();
+    expect(took.map(({ values }) => values)).toEqual([['for a', 'for a'], ['for b']]);
+    await leader.end();
+  });
+
   it('gives a listener that comes back in time the messages it had', async () => {
     const world = new World();
     const router = await world.router('app/jobs', { distribution: 'one' });
