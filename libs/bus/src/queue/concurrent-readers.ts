@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { QueueDocument } from '@message-vault/metadata';
 import type { Timer } from '@message-vault/runtime';
 import type { QueueContext } from './context.ts';
-import { QueueError } from './errors.ts';
+import { isQueueError, QueueError } from './errors.ts';
 import type { Lock } from './lock-id.ts';
 import { ReaderList } from './reader-list.ts';
 
@@ -26,7 +26,9 @@ interface Queue {
   timer: Timer | undefined;
 }
 
-/** Queues with such a limit that a leader looks after. */
+/** A renewal has been made, or has failed, after this long. */
+const RENEWAL_MS = 60_000;
+/** Queues with such a limit that a leader looks after at once; one that nobody waits at makes room for another. */
 const MAX_QUEUES = 10_000;
 
 /**
@@ -36,11 +38,14 @@ const MAX_QUEUES = 10_000;
 export class ConcurrentReaders {
   readonly #context: QueueContext;
   readonly #epoch: number;
+  /** The one that was asked for longest ago is the first. */
   readonly #queues = new Map<string, Queue>();
+  readonly #maxQueues: number;
 
-  constructor(context: QueueContext, epoch: number) {
+  constructor(context: QueueContext, epoch: number, maxQueues = MAX_QUEUES) {
     this.#context = context;
     this.#epoch = epoch;
+    this.#maxQueues = maxQueues;
   }
 
   /** Undefined when no place became free in time. Errors: QueueError `not_leader`, `busy`; StorageError. */
@@ -56,17 +61,34 @@ export class ConcurrentReaders {
     return entered ? this.#place(queue, list) : undefined;
   }
 
-  /** The lock holds longer. Errors as `ReaderPlace.lock`. */
-  async renewed(document: QueueDocument, lock: Lock, until: number): Promise<void> {
-    const list = await this.#queue(document).list;
-    await list.put(keyOf(lock), until);
-  }
-
-  /** The lock is over. */
-  async settled(document: QueueDocument, lock: Lock): Promise<void> {
+  /**
+   * Written down before storage is asked: a leader that has been replaced can't make locks longer that the next one thinks
+   * over. `renew` answers until when the lock holds. Errors as `ReaderPlace.lock`, and those of `renew`.
+   */
+  async renewing(document: QueueDocument, lock: Lock, renew: () => Promise<number>): Promise<number> {
     const queue = this.#queue(document);
     const list = await queue.list;
-    list.remove(keyOf(lock));
+    const key = keyOf(lock);
+    const { lockDurationMs } = document.policy;
+    await list.put(key, this.#context.runtime.now() + lockDurationMs + RENEWAL_MS);
+    try {
+      const until = await renew();
+      list.correct(key, until);
+      return until;
+    } catch (error) {
+      if (isQueueError(error, 'lock_lost')) this.#end(queue, list, key);
+      throw error;
+    }
+  }
+
+  /** The lock is over. Errors as `ReaderPlace.lock`, of who leads without having looked after this queue yet. */
+  async settled(document: QueueDocument, lock: Lock): Promise<void> {
+    const queue = this.#queue(document);
+    this.#end(queue, await queue.list, keyOf(lock));
+  }
+
+  #end(queue: Queue, list: ReaderList, key: string): void {
+    list.remove(key);
     this.#admit(queue, list);
   }
 
@@ -131,16 +153,30 @@ export class ConcurrentReaders {
 
   #queue({ queueId }: QueueDocument): Queue {
     const known = this.#queues.get(queueId);
-    if (known !== undefined) return known;
-    if (this.#queues.size >= MAX_QUEUES)
-      throw new QueueError('busy', `the leader counts the readers of ${MAX_QUEUES} queues already`, {
-        retryAfterMs: 1000,
-      });
+    this.#queues.delete(queueId);
+    if (known !== undefined) {
+      this.#queues.set(queueId, known);
+      return known;
+    }
+    this.#makeRoom();
     const list = ReaderList.claim(this.#context, queueId, this.#epoch);
     const queue: Queue = { list, max: 1, pending: 0, waiting: [], timer: undefined };
     this.#queues.set(queueId, queue);
     list.catch(() => this.#queues.delete(queueId));
     return queue;
+  }
+
+  /** What is forgotten is written down: who comes for it again reads it. */
+  #makeRoom(): void {
+    if (this.#queues.size < this.#maxQueues) return;
+    for (const [queueId, { pending, waiting }] of this.#queues) {
+      if (pending > 0 || waiting.length > 0) continue;
+      this.#queues.delete(queueId);
+      return;
+    }
+    throw new QueueError('busy', `consumers wait at ${this.#maxQueues} queues whose readers are counted`, {
+      retryAfterMs: 1000,
+    });
   }
 }
 

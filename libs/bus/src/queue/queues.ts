@@ -8,7 +8,7 @@ import type { QueueContext } from './context.ts';
 import { Depths } from './depth.ts';
 import { Disposal } from './disposal.ts';
 import type { DeadLetterNote } from './envelope.ts';
-import { consumerError, QueueError } from './errors.ts';
+import { consumerError, isQueueError, QueueError } from './errors.ts';
 import { GivenUpMessages } from './given-up.ts';
 import { Locks } from './locks.ts';
 import { type Enqueued, type EnqueueOptions, Outbox } from './outbox.ts';
@@ -185,11 +185,8 @@ export class Queues {
   }
 
   /** Answers until when the same lock id holds now, milliseconds since 1970. */
-  async renew(document: QueueDocument, lockId: string): Promise<number> {
-    const until = await told(this.#locks.renew(document, lockId), SETTLE_UNKNOWN);
-    if (document.policy.maxConcurrentReaders !== undefined)
-      await this.#mustLead().renewed(document, await this.#locks.read(document, lockId), until);
-    return until;
+  renew(document: QueueDocument, lockId: string): Promise<number> {
+    return told(this.#renew(document, lockId), SETTLE_UNKNOWN);
   }
 
   /** Also QueueError `no_dead_letter`, for a message that is among the dead letters. */
@@ -250,7 +247,7 @@ export class Queues {
       return deliveryOf(taken, lock, async () => {
         taken.release();
         await this.#disposal.giveBack(document, taken, 'at-once');
-        await this.#settled(document, id).catch(() => undefined);
+        await this.#settled(document, id);
       });
     } catch (error) {
       taken.release();
@@ -281,9 +278,25 @@ export class Queues {
     return (await this.#mustLead().enter(document, max, wait)) ?? 'full';
   }
 
+  async #renew(document: QueueDocument, lockId: string): Promise<number> {
+    const renew = (): Promise<number> => this.#locks.renew(document, lockId);
+    if (document.policy.maxConcurrentReaders === undefined) return await renew();
+    const readers = this.#mustLead();
+    return await readers.renewing(document, await this.#locks.read(document, lockId), renew);
+  }
+
+  /** What the consumer asked for is done by now: that the leader does not hear of it must not look as if it were not. */
   async #settled(document: QueueDocument, lockId: string): Promise<void> {
     if (document.policy.maxConcurrentReaders === undefined) return;
-    await this.#readers?.settled(document, await this.#locks.read(document, lockId));
+    try {
+      await this.#readers?.settled(document, await this.#locks.read(document, lockId));
+    } catch (error) {
+      if (!isStorageError(error) && !isQueueError(error)) throw error;
+      this.#context.logger.info(
+        { error, queue: document.name },
+        'a lock that has ended keeps its place among the readers until its time is over',
+      );
+    }
   }
 
   #mustLead(): ConcurrentReaders {

@@ -61,15 +61,22 @@ export class ReaderList {
     return Math.min(...this.#locks.values(), now + 60_000);
   }
 
-  /** Resolves when it is written down. Errors: QueueError `not_leader`, StorageError; it is not on the list then. */
+  /** Resolves when it is written down. Errors: QueueError `not_leader`, StorageError; the list is as before then. */
   async put(key: string, until: number): Promise<void> {
+    const before = this.#locks.get(key);
     this.#locks.set(key, until);
     try {
       await this.#save();
     } catch (error) {
-      this.#locks.delete(key);
+      if (before === undefined) this.#locks.delete(key);
+      else this.#locks.set(key, before);
       throw error;
     }
+  }
+
+  /** When the lock really ends, earlier than was written down: the next leader needs not know. */
+  correct(key: string, until: number): void {
+    if (this.#locks.has(key)) this.#locks.set(key, until);
   }
 
   /** Written down some time: that a lock has ended early, the next leader needs not know. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ConcurrentReaders } from '../../src/queue/concurrent-readers.ts';
 import { nobody, QueueBench, text } from './support/bench.ts';
 
 const long = { timeoutMs: 30_000, signal: undefined };
@@ -94,5 +95,72 @@ describe('a queue that limits its concurrent readers', () => {
     bench.fault = () => undefined;
     expect(await leader.stats(queue)).toMatchObject({ depth: 10, locked: 0 });
     expect(await bench.runtime.run(leader.receive(queue, nobody))).toMatchObject({ delivery: 1 });
+  });
+
+  it('counts a lock that could not be renewed, for as long as it holds', async () => {
+    const { bench, queue, leader } = await counted(1);
+    const held = await bench.runtime.run(leader.receive(queue, nobody));
+    bench.fault = ({ operation, target }) =>
+      operation === 'documents.put' && target.startsWith('queue-readers/')
+        ? { kind: 'refuse', code: 'throttled' }
+        : undefined;
+    await expect(bench.runtime.run(leader.renew(queue, held?.lock?.id ?? ''))).rejects.toMatchObject({
+      code: 'storage_unavailable',
+    });
+    bench.fault = () => undefined;
+    expect(await bench.runtime.run(leader.receive(queue, nobody))).toBeUndefined();
+    await bench.runtime.run(leader.renew(queue, held?.lock?.id ?? ''));
+  });
+
+  it('lets no leader that was replaced make a lock longer than the next one knows', async () => {
+    const { bench, queue, leader } = await counted(1);
+    const held = await bench.runtime.run(leader.receive(queue, nobody));
+    const next = bench.node();
+    next.lead(2);
+    await bench.runtime.advance(5000);
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeUndefined();
+    await expect(bench.runtime.run(leader.renew(queue, held?.lock?.id ?? ''))).rejects.toMatchObject({
+      code: 'not_leader',
+    });
+    await bench.runtime.advance(5001);
+    await bench.runtime.run(next.receive(queue, long));
+    expect(await next.stats(queue)).toMatchObject({ locked: 1 });
+  });
+
+  it('leaves the place of a lock that turns out to be lost', async () => {
+    const { bench, queue, leader } = await counted(1);
+    const held = await bench.runtime.run(leader.receive(queue, nobody));
+    await bench.runtime.advance(11_000);
+    await expect(bench.runtime.run(leader.renew(queue, held?.lock?.id ?? ''))).rejects.toMatchObject({
+      code: 'lock_lost',
+    });
+    expect(await bench.runtime.run(leader.receive(queue, nobody))).toBeDefined();
+  });
+
+  it('takes for done what was done, though the leader can not write down that a place is free', async () => {
+    const { bench, queue, leader } = await counted(1);
+    const held = await bench.runtime.run(leader.receive(queue, nobody));
+    const next = bench.node();
+    next.lead(2);
+    bench.fault = ({ operation, target }) =>
+      operation === 'documents.put' && target.startsWith('queue-readers/')
+        ? { kind: 'refuse', code: 'throttled' }
+        : undefined;
+    await bench.runtime.run(next.acknowledge(queue, held?.lock?.id ?? ''));
+    expect(await next.stats(queue)).toMatchObject({ depth: 9 });
+  });
+
+  it('makes room for another that its leader has not looked after yet, and forgets no lock', async () => {
+    const bench = new QueueBench();
+    const { runtime, storage } = bench;
+    const context = { ...storage, runtime, limits: bench.limits, ...bench.surroundings };
+    const readers = new ConcurrentReaders(context, 1, 2);
+    const lock = { until: runtime.now() + 10_000, delivery: 1, popReceipt: 'r', bodyId: undefined };
+    const queues = [await bench.queue(), await bench.queue(), await bench.queue()];
+    for (const queue of queues) {
+      const place = await runtime.run(readers.enter(queue, 1, nobody));
+      await runtime.run(place?.lock({ ...lock, queueId: queue.queueId, messageId: 'm' }) ?? Promise.reject());
+    }
+    for (const queue of queues) expect(await runtime.run(readers.enter(queue, 1, nobody))).toBeUndefined();
   });
 });

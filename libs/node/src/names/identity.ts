@@ -29,7 +29,7 @@ export function contentsOf(document: NameDocument): Contents {
       return {
         containers: [document.container],
         queues: [document.queue, document.deadLetterQueue],
-        documents: [],
+        documents: [`queue-readers/${document.queueId}`],
       };
     case 'router':
       return {

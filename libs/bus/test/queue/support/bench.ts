@@ -22,11 +22,13 @@ export class QueueBench {
   readonly calls: StorageCall[] = [];
   /** What is to go wrong with a call. */
   fault: (call: StorageCall) => Fault | undefined = () => undefined;
-  readonly #limits: Limits['queue'];
+  readonly limits: Limits['queue'];
+  /** What else the parts of a node stand on. */
+  readonly surroundings = { wakeup: inProcessWakeup({ logger: silent }), logger: silent };
 
   constructor(limits: Partial<Limits['queue']> = {}) {
     this.storage = memoryStorage({ runtime: this.runtime });
-    this.#limits = { ...defaultLimits.queue, ...limits };
+    this.limits = { ...defaultLimits.queue, ...limits };
   }
 
   /** One more node of the cluster, with wake-ups of its own: it hears nothing from others. */
@@ -43,7 +45,7 @@ export class QueueBench {
       runtime: this.runtime,
       wakeup: inProcessWakeup({ logger: silent }),
       logger: silent,
-      limits: this.#limits,
+      limits: this.limits,
     });
   }
 
