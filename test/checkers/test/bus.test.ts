@@ -9,59 +9,16 @@ import {
   parseEvent,
 } from '../src/index.ts';
 import { goodBusHistory, lockedBy, SINKS, taken } from './good-bus-history.ts';
-
-type Mutation = (events: HistoryEvent[]) => HistoryEvent[];
-type Kind = HistoryEvent['kind'];
-
-interface What {
-  kind?: Kind;
-  producer?: string;
-  sequence?: number;
-  where?: string;
-}
-
-const placeOf = (event: HistoryEvent): string | undefined => {
-  if ('queue' in event) return event.queue;
-  if ('subscriber' in event) return event.subscriber;
-  if ('of' in event) return event.of;
-  if ('lock' in event) return event.lock.split(' ')[0];
-  return 'stream' in event ? event.stream : undefined;
-};
-
-const sequenceOf = (event: HistoryEvent): number | undefined => {
-  if ('sequence' in event) return event.sequence;
-  return 'lock' in event ? Number(event.lock.split(' ')[2]) : undefined;
-};
-
-const is =
-  ({ kind, producer, sequence, where }: What) =>
-  (event: HistoryEvent): boolean =>
-    (kind === undefined || event.kind === kind) &&
-    (producer === undefined || ('producer' in event && event.producer === producer)) &&
-    (sequence === undefined || sequenceOf(event) === sequence) &&
-    (where === undefined || placeOf(event) === where);
-
-const without =
-  (what: What): Mutation =>
-  (events) =>
-    events.filter((event) => !is(what)(event));
-
-/** Throws when there is nothing to change: a mutation that does nothing proves nothing. */
-const change =
-  (what: What, make: (event: HistoryEvent) => HistoryEvent): Mutation =>
-  (events) => {
-    if (!events.some(is(what))) throw new Error('nothing to change');
-    return events.map((event) => (is(what)(event) ? make(event) : event));
-  };
-
-const plus =
-  (...more: HistoryEvent[]): Mutation =>
-  (events) => [...events.slice(0, -40), ...more, ...events.slice(-40)];
-
-const both =
-  (...mutations: readonly Mutation[]): Mutation =>
-  (events) =>
-    mutations.reduce((changed, mutate) => mutate(changed), events);
+import {
+  both,
+  change,
+  type Kind,
+  type Mutation,
+  plus,
+  sequenceOf,
+  without,
+  withoutOrphans,
+} from './mutations.ts';
 
 const swapStanding =
   (stream: string, one: number, other: number): Mutation =>
@@ -299,7 +256,7 @@ describe('a history of queues and routers', () => {
 
   it.each(bad)('is rejected as %s for %s', (check, _what, mutate) => {
     const history = goodBusHistory();
-    // An `unlocked` queue entry has nothing that could be settled.
+    // Locks nobody was given any more can't be settled either.
     const mutated = withoutOrphans(mutate(history));
     expect(mutated).not.toEqual(history);
     const verdict = checkHistory(mutated);
@@ -401,9 +358,3 @@ describe('a history of queues and routers', () => {
     );
   });
 });
-
-/** Leaves out what is said of locks that are not there any more. */
-function withoutOrphans(events: HistoryEvent[]): HistoryEvent[] {
-  const locks = new Set(events.flatMap((event) => (event.kind === 'locked' ? [event.lock] : [])));
-  return events.filter((event) => !('lock' in event) || locks.has(event.lock));
-}

@@ -10,10 +10,10 @@ export interface Subscribers {
 }
 
 /** Short, so that a run sees locks end and pushes given up; long enough for a busy machine to renew in time. */
-export const LOCK_MS = 4000;
+const LOCK_MS = 4000;
 const PUSH_TIMEOUT_MS = 2000;
 /** Beyond what faults can cost a message, below what makes an hour of a message nobody wants. */
-export const MAX_DEQUEUE_RETRIES = 5;
+const MAX_DEQUEUE_RETRIES = 5;
 
 type Assigned = Parameters<ReturnType<VaultClient['name']>['assign']>[0];
 
