@@ -111,6 +111,8 @@ function withMoved(error: unknown, moved: number): unknown {
   if (isQueueError(error))
     return new QueueError(error.code, error.message, { ...error.details, moved }, error);
   if (!(error instanceof StorageError)) return error;
+  if (error.code === 'not_found')
+    return new QueueError('gone', 'the queue is gone from storage', { moved }, error);
   return new QueueError(
     'storage_unavailable',
     `the storage failed after ${moved} dead letters had been moved`,

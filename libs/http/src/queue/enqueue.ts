@@ -7,6 +7,7 @@ import { readHeaders, withMessages } from '../publish/incoming.ts';
 import { Query } from '../query.ts';
 import type { RoleRequest } from '../roles.ts';
 import { methodNotAllowed } from '../routes/resource.ts';
+import { withCurrent } from './current.ts';
 import { durationMs } from './parameters.ts';
 
 /** `POST /{name}` of a queue: every message of the body is enqueued, at the tail. */
@@ -23,14 +24,13 @@ export async function enqueue(request: RoleRequest<QueueDocument>): Promise<void
   const times = { delayMs: durationMs(query, 'delay'), timeToLiveMs: durationMs(query, 'ttl') };
   await withMessages(request, document.policy.maxMessageSize, async (messages, bytes) => {
     const producer = incoming.format === 'batch' ? decodeBatchHeader(bytes).producer : incoming.producer;
-    const { messageIds, discarded } = await put(request, messages, { ...times, producer });
-    exchange.res.setHeader('Location', `/${target.name}/-/head`);
-    const more = discarded === 0 ? {} : { discarded };
-    sendJson(
-      exchange,
-      202,
-      JSON.stringify({ queue: target.name, count: messageIds.length, messageIds, ...more }),
-    );
+    await withCurrent(request, 'publish', async (current) => {
+      const { messageIds, discarded } = await put(current, messages, { ...times, producer });
+      exchange.res.setHeader('Location', `/${target.name}/-/head`);
+      const more = discarded === 0 ? {} : { discarded };
+      const count = messageIds.length;
+      sendJson(exchange, 202, JSON.stringify({ queue: target.name, count, messageIds, ...more }));
+    });
   });
 }
 
