@@ -102,6 +102,13 @@ describe('a policy', () => {
     ],
     ['a count that is a text', { role: 'queue', maxQueueLength: 'many' }, 'maxQueueLength', /a whole number/],
     ['a fraction of a message', { role: 'queue', maxQueueLength: 1.5 }, 'maxQueueLength', /a whole number/],
+    ['a queue of no length', { role: 'queue', maxQueueLength: 0 }, 'maxQueueLength', /more than 0/],
+    [
+      'a day no month has',
+      { role: 'queue', expirationInstant: '2027-02-30T00:00:00Z' },
+      'expirationInstant',
+      /2026-11-20T07:00:00Z/,
+    ],
     ['a negative count', { role: 'queue', maxDequeueRetries: -1 }, 'maxDequeueRetries', /at least 0/],
     [
       'a flag that is a text',
@@ -140,7 +147,7 @@ describe('a policy', () => {
       'locks longer than messages live',
       { role: 'queue', lockDuration: '2m', maxMessageAge: '1m' },
       'lockDuration',
-      /gone before/,
+      /gone before.*at most PT60S/,
     ],
     [
       'pushes longer than messages wait',

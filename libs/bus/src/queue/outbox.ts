@@ -44,6 +44,8 @@ export interface Outgoing {
  * be able to acknowledge it.
  */
 const LINGER_MS = 30_000;
+/** Milliseconds since 1970: what expires after the year 9999, which no date in an answer can tell, never does. */
+const LATEST_EXPIRY = Date.UTC(9999, 0, 1);
 /** Longest time to live storage can be told: what is longer is for ever. */
 const MAX_STORAGE_TTL_MS = (2 ** 31 - 1) * 1000;
 
@@ -94,7 +96,8 @@ export class Outbox {
       timeToLiveMs ?? Number.POSITIVE_INFINITY,
       policy.maxMessageAgeMs ?? Number.POSITIVE_INFINITY,
     );
-    return livesMs === Number.POSITIVE_INFINITY ? undefined : this.#context.runtime.now() + livesMs;
+    const expiresAt = this.#context.runtime.now() + livesMs;
+    return expiresAt > LATEST_EXPIRY ? undefined : expiresAt;
   }
 
   #check({ policy }: QueueDocument, messages: readonly Message[], options: EnqueueOptions): void {

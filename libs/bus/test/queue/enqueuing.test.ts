@@ -115,6 +115,16 @@ describe('enqueuing', () => {
     expect((await bench.storage.bodies.list(queue.container)).bodies).toEqual([]);
   });
 
+  it('can be told to live longer than any calendar goes', async () => {
+    const bench = new QueueBench();
+    const queue = await bench.queue({ maxMessageAgeMs: Number.MAX_SAFE_INTEGER });
+    const node = bench.node();
+    await node.enqueue(queue, [text('eternal'), sized(100_000)]);
+    await node.enqueue(queue, [text('eternal')], { timeToLiveMs: Number.MAX_SAFE_INTEGER - 1 });
+    for (let at = 0; at < 3; at += 1)
+      expect(await bench.runtime.run(node.receive(queue, nobody))).toMatchObject({ expiresAt: undefined });
+  });
+
   it('never lives longer than the policy lets it', async () => {
     const bench = new QueueBench();
     const queue = await bench.queue({ maxMessageAgeMs: 3000 });

@@ -1,4 +1,5 @@
 import { PolicyError } from '../errors.ts';
+import { formatDuration } from '../units.ts';
 
 /** One stored field that must not be above another, and why. Only looked at when both were given. */
 interface Rule {
@@ -35,6 +36,6 @@ export function refuseContradictions(given: Readonly<Record<string, unknown>>): 
     const value = given[stored];
     const bound = given[atMost];
     if (typeof value !== 'number' || typeof bound !== 'number' || value <= bound) continue;
-    throw new PolicyError(field, says, `at most ${bound}`);
+    throw new PolicyError(field, says, `at most ${stored.endsWith('Ms') ? formatDuration(bound) : bound}`);
   }
 }

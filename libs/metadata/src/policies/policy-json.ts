@@ -102,7 +102,13 @@ function parsed(name: string, text: string, parse: (text: string) => number): nu
 
 function instantMs(name: string, value: unknown): number {
   const ms = typeof value === 'string' && INSTANT.test(value) ? Date.parse(value) : Number.NaN;
-  return ms >= 0 ? ms : bad(name, value, 'an instant like 2026-11-20T07:00:00Z');
+  return ms >= 0 && isOnCalendar(value) ? ms : bad(name, value, 'an instant like 2026-11-20T07:00:00Z');
+}
+
+/** Date.parse takes the 30th of February for the 2nd of March. */
+function isOnCalendar(value: unknown): boolean {
+  const [year = 0, month = 0, day = 0] = String(value).slice(0, 10).split('-').map(Number);
+  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
 function formatValue({ form }: PolicyField, value: unknown): unknown {
@@ -125,7 +131,9 @@ function expectation(field: PolicyField | undefined, issue: z.core.$ZodIssue | u
     field?.form === 'duration' ? formatDuration(Number(limit)) : String(limit);
   switch (issue?.code) {
     case 'too_small':
-      return `at least ${unit(issue.minimum)}`;
+      return issue.inclusive === false
+        ? `more than ${unit(issue.minimum)}`
+        : `at least ${unit(issue.minimum)}`;
     case 'too_big':
       return `at most ${unit(issue.maximum)}${field?.form === 'text' ? ' characters' : ''}`;
     case 'not_multiple_of':
