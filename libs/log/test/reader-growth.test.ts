@@ -39,24 +39,6 @@ describe('waiting for growth', () => {
     expect(world.counted.total()).toBe(0);
   });
 
-  test('and reading what it announced costs one call to storage, unless the reading has to be fresh', async () => {
-    const { world, reader, tail } = await atTail();
-    const waiting = reader.waitForGrowth(tail, { timeoutMs: 600_000 });
-    await world.runtime.advance(1000);
-    await world.log.append();
-    world.counted.reset();
-    reader.hint(world.log.page);
-    expect(await world.run(waiting)).toBe(true);
-    const read = { from: tail, maxBytes: 1_000_000 };
-    const known = await world.run(reader.read({ ...read, fresh: false }));
-    expect(known).toMatchObject({ upToDate: true, nextOffset: encodeOffset(world.log.page, 0) });
-    expect(known.commits).toHaveLength(1);
-    expect(world.counted.total()).toBe(1);
-    await world.log.append();
-    expect((await world.run(reader.read({ ...read, fresh: false }))).commits).toHaveLength(1);
-    expect((await world.run(reader.read(read))).commits).toHaveLength(2);
-  });
-
   test('answers false when nothing came in time', async () => {
     const { world, reader, tail } = await atTail();
     expect(await world.run(reader.waitForGrowth(tail, { timeoutMs: 1000 }))).toBe(false);
