@@ -5,6 +5,7 @@ import { runSeeds } from './many/pool.ts';
 import { commit, describeFailure } from './many/report.ts';
 import { shrink } from './many/shrink.ts';
 import { type Plant, plantNamed, plants } from './plants/index.ts';
+import { type Profile, profileNamed } from './run/profiles.ts';
 import type { Setup } from './run/setup.ts';
 import { simulate } from './run/simulate.ts';
 
@@ -20,6 +21,7 @@ What happens in a run is its seed's doing: the same seed does the same, bit for 
   --seed N         run this one only and say what it did; a failure is shrunk to the faults it needs
   --kept N         run the Nth of the runs that once failed (seeds.json; the first is 1)
   --trace          with --seed or --kept: all of the trace, and no shrinking
+  --profile WHAT   what the runs are about: streams (default), or bus for names, routers and queues
   --plant BUG      with a bug planted, to see it found: one of ${plants.map((plant) => plant.name).join(', ')}
   --help           this text; the rest is in docs/simulation.md
 `;
@@ -32,6 +34,7 @@ interface Arguments {
   readonly one: { readonly seed: number; readonly setup: Setup | undefined } | undefined;
   readonly trace: boolean;
   readonly plant: Plant | undefined;
+  readonly profile: Profile | undefined;
 }
 
 const MAX_SEED = 2 ** 32 - 1;
@@ -54,6 +57,7 @@ function readArguments(): Arguments | 'help' {
       kept: { type: 'string' },
       trace: { type: 'boolean', default: false },
       plant: { type: 'string' },
+      profile: { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -66,6 +70,7 @@ function readArguments(): Arguments | 'help' {
     one: oneRun(values),
     trace: values.trace,
     plant: plantNamed(values.plant),
+    profile: profileNamed(values.profile),
   };
 }
 
@@ -93,9 +98,9 @@ async function main(): Promise<number> {
 
 async function runOne(
   { seed, setup }: NonNullable<Arguments['one']>,
-  { plant, trace }: Pick<Arguments, 'plant' | 'trace'>,
+  { plant, profile, trace }: Pick<Arguments, 'plant' | 'profile' | 'trace'>,
 ): Promise<number> {
-  const outcome = await simulate(seed, { keepTrace: true, plant, change: setup && (() => setup) });
+  const outcome = await simulate(seed, { keepTrace: true, plant, profile, change: setup && (() => setup) });
   if (outcome.findings.length > 0) {
     const told = trace ? outcome : await shrink(outcome, plant);
     return say(process.stdout, describeFailure(told, { whole: trace }), 1);
@@ -117,6 +122,7 @@ async function runMany(given: Arguments): Promise<number> {
     from: given.from,
     count: given.seeds,
     plant: given.plant?.name,
+    profile: given.profile,
     workers: given.workers,
     onSeed: (report) => {
       totals.seeds += 1;
@@ -142,7 +148,7 @@ async function runMany(given: Arguments): Promise<number> {
   );
   const [first] = failed.sort((a, b) => a.seed - b.seed);
   if (first === undefined) return 0;
-  return runOne({ seed: first.seed, setup: undefined }, { plant: given.plant, trace: false });
+  return runOne({ seed: first.seed, setup: undefined }, { ...given, trace: false });
 }
 
 function say(stream: NodeJS.WriteStream, text: string, code: number): number {

@@ -33,7 +33,7 @@ export interface Ambush {
   /** Only calls of this node; undefined for whoever is first. */
   readonly node: string | undefined;
   readonly operation: string;
-  /** In what the call is about; undefined for anything. */
+  /** What the call is about, or how that begins, with a `*` at the end; undefined for anything. */
   readonly about: string | undefined;
   /** The first one is 1. */
   readonly nth: number;
@@ -155,6 +155,8 @@ function isAbout({ node, operation, about }: Ambush, process: SimProcess, call: 
   return (
     call.operation === operation &&
     (node === undefined || node === process.host.name) &&
-    (about === undefined || call.about === about)
+    (about === undefined ||
+      call.about === about ||
+      (about.endsWith('*') && call.about.startsWith(about.slice(0, -1))))
   );
 }

@@ -35,7 +35,7 @@ export class Director {
         this.#stirUp();
       });
     }
-    world.after(world.calmAtMs, () => void this.#calmDown());
+    world.after(world.calmAtMs - world.nowMs, () => void this.#calmDown());
   }
 
   /** What happens around a fault and around a takeover matters most: somebody should be publishing. */

@@ -1,3 +1,4 @@
+import type { Profile } from '../run/profiles.ts';
 import type { Counts } from '../run/simulate.ts';
 import type { Finding } from '../world/world.ts';
 
@@ -7,6 +8,7 @@ export interface Assignment {
   readonly count: number;
   /** Name of the bug planted, if any. */
   readonly plant: string | undefined;
+  readonly profile: Profile | undefined;
 }
 
 /** What came of one seed. */

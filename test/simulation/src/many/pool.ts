@@ -1,12 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import type { Profile } from '../run/profiles.ts';
 import type { Assignment, SeedReport } from './messages.ts';
 
 export interface RunSeedsOptions {
   readonly from: number;
   readonly count: number;
   readonly plant?: string | undefined;
+  readonly profile?: Profile | undefined;
   /** Processes; default one per core. */
   readonly workers?: number | undefined;
   /** Told of every seed, in no order. True ends the run. */
@@ -24,7 +26,8 @@ export async function runSeeds(options: RunSeedsOptions): Promise<void> {
   let enough = false;
   const take = (): Assignment | undefined => {
     if (enough || next >= end) return undefined;
-    const assignment = { from: next, count: Math.min(CHUNK, end - next), plant: options.plant };
+    const { plant, profile } = options;
+    const assignment = { from: next, count: Math.min(CHUNK, end - next), plant, profile };
     next += CHUNK;
     return assignment;
   };

@@ -3,9 +3,9 @@ import { plantNamed } from '../plants/index.ts';
 import { simulate } from '../run/simulate.ts';
 import type { Assignment, SeedReport } from './messages.ts';
 
-async function run({ from, count, plant }: Assignment): Promise<void> {
+async function run({ from, count, plant, profile }: Assignment): Promise<void> {
   for (let seed = from; seed < from + count; seed += 1) {
-    const { digest, findings, counts } = await simulate(seed, { plant: plantNamed(plant) });
+    const { digest, findings, counts } = await simulate(seed, { plant: plantNamed(plant), profile });
     const report: SeedReport = { seed, digest, findings, counts };
     process.send?.(report);
   }

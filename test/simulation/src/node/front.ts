@@ -1,6 +1,7 @@
 import { type BatchHeader, checkBatch, FramingError } from '@message-vault/framing';
 import { type HandoverResult, HttpProblem, type NodePorts, PROBLEMS, problemOf } from '@message-vault/http';
 import { type AppendResult, isLogError, type Position, type StreamReader } from '@message-vault/log';
+import { BusFront } from '../bus/front.ts';
 import { NetError, type NetRequest, type NetResponse } from '../network/exchange.ts';
 
 /** What the front needs to know besides the node. */
@@ -12,6 +13,8 @@ export interface FrontOptions {
   readonly handsOver: () => () => void;
   /** A request failed in a way nobody expects. */
   readonly bug: (error: unknown) => void;
+  /** When that will be, by this node's wall clock; virtual milliseconds. */
+  readonly virtualTimeOf: (wallMs: number) => number;
 }
 
 const FORWARDED = 'vault-forwarded';
@@ -21,9 +24,13 @@ const EMPTY = new Uint8Array();
 /** The HTTP interface of a node without HTTP: the requests clients and nodes make of each other, over the node's ports. */
 export class Front {
   readonly #options: FrontOptions;
+  readonly #bus: BusFront;
 
   constructor(options: FrontOptions) {
     this.#options = options;
+    const { ports, virtualTimeOf } = options;
+    const forward = (request: NetRequest, signal: AbortSignal) => this.#forward(request, signal);
+    this.#bus = new BusFront({ ports, virtualTimeOf, forward });
   }
 
   /** Never rejects. */
@@ -53,7 +60,9 @@ export class Front {
       case 'POST /-/cluster/handover':
         return this.#handover(request, signal);
       default:
-        return this.#stream(request, path, new URLSearchParams(query), signal);
+        return (
+          this.#bus.serve(request, signal) ?? this.#stream(request, path, new URLSearchParams(query), signal)
+        );
     }
   }
 

@@ -1,7 +1,9 @@
+import { createWebhookSender, type WebhookTransport } from '@message-vault/bus';
 import type { AppendResult } from '@message-vault/log';
 import { Broker, type NodeConfig, parseNodeConfig } from '@message-vault/node';
 import type { Storage } from '@message-vault/storage';
 import { createLogger, createMetrics, type Logger, type Metrics } from '@message-vault/telemetry';
+import { resolveSinks } from '../bus/sink.ts';
 import type { NetRequest, NetResponse } from '../network/exchange.ts';
 import type { Network, Server } from '../network/network.ts';
 import type { Plant } from '../plants/plant.ts';
@@ -24,6 +26,8 @@ export interface NodeSurroundings {
   readonly plant: Plant | undefined;
   leads(node: string, epoch: number): void;
   acknowledged(by: SimProcess, name: string, result: AppendResult): void;
+  /** What webhooks are pushed through, where there are any. */
+  readonly webhooks: ((process: SimProcess) => WebhookTransport) | undefined;
   /** A change of leadership somebody asked for begins; what is answered is called at its end. */
   handsOver(): () => void;
 }
@@ -77,10 +81,15 @@ export class SimNode implements Server {
     this.#process = process;
     process.onDeath(() => this.#forget());
     const { logger, metrics } = instrumentsOf(this.name, (line) => this.#heard(process, line));
+    const storage = this.#storageOf(process);
+    const transport = this.#around.webhooks?.(process);
     const broker = new Broker({
       config: this.#config(),
       runtime: process,
-      storage: this.#storageOf(process),
+      storage,
+      ...(transport && {
+        webhooks: createWebhookSender({ runtime: process, transport, resolve: resolveSinks }),
+      }),
       wakeup: hints.wakeupOf(process),
       peers: simulatedPeers(network, process),
       logger,
@@ -88,7 +97,7 @@ export class SimNode implements Server {
     });
     this.#broker = broker;
     this.#front = new Front({
-      ports: plant?.ports?.(broker) ?? broker,
+      ports: plant?.ports?.(broker, storage) ?? broker,
       acknowledged: (name, result) => {
         if (process.isAlive) this.#around.acknowledged(process, name, result);
       },
@@ -96,6 +105,7 @@ export class SimNode implements Server {
       bug: (error) => {
         if (process.isAlive) world.broken('no bugs', `${process.id} answered 500: ${stackOf(error)}`);
       },
+      virtualTimeOf: (wallMs) => world.nowMs + (wallMs - process.now()) / this.#host.clockRate,
     });
     broker.start(this.url);
   }

@@ -12,8 +12,8 @@ export interface Plant {
   readonly behindLine?: (storage: Storage) => Storage;
   /** At the node's end of the line: dies with the process. */
   readonly beforeLine?: (storage: Storage, process: SimProcess) => Storage;
-  /** Between the front and the node. */
-  readonly ports?: (ports: NodePorts) => NodePorts;
+  /** Between the front and the node, whose storage is given too. */
+  readonly ports?: (ports: NodePorts, storage: Storage) => NodePorts;
   /** What a run must have for the bug to show, where that comes together too seldom by chance. */
   readonly provoke?: (setup: Setup) => Setup;
 }

@@ -1,13 +1,16 @@
 import {
   containerName,
   encodeNameDocument,
+  intakeOf,
   namePath,
   parseNameDocument,
   type StreamDocument,
   streamPolicySchema,
 } from '@message-vault/metadata';
-import { randomUuid } from '@message-vault/runtime';
+import { invariant, randomUuid } from '@message-vault/runtime';
 import { memoryStorage, type Storage } from '@message-vault/storage';
+import { Bus } from '../bus/bus.ts';
+import type { BusSetup } from '../bus/setup.ts';
 import { Network } from '../network/network.ts';
 import { HintExchange } from '../node/hints.ts';
 import { SimNode } from '../node/node.ts';
@@ -32,6 +35,14 @@ export interface Led {
   readonly atMs: number;
 }
 
+/** A program with a host of its own. */
+export interface Startable {
+  readonly name: string;
+  readonly process: SimProcess | undefined;
+  start(): void;
+  kill(): void;
+}
+
 /** Everything that takes part in a run: nodes, producers, consumers, and one storage. */
 export class Cluster {
   readonly world: World;
@@ -43,6 +54,8 @@ export class Cluster {
   readonly nodes: readonly SimNode[];
   readonly producers: readonly Producer[];
   readonly consumers: readonly Consumer[];
+  /** Undefined in runs of streams alone. */
+  readonly bus: Bus | undefined;
   readonly led: Led[] = [];
   /** When each change of leadership that was asked for came to its end; those still going on have none. */
   readonly handovers: { endedAtMs: number | undefined }[] = [];
@@ -59,6 +72,7 @@ export class Cluster {
     this.raw = memoryStorage({ runtime: world.clock });
     this.store = new AuditedStore(world, this.raw);
     const hints = new HintExchange(world);
+    const { bus } = setup;
     const around = {
       world,
       network: this.network,
@@ -66,6 +80,7 @@ export class Cluster {
       storage: this.store.storage,
       plant: hooks.plant,
       watcher: watchers(hooks.watcher, this.#leases),
+      webhooks: bus && ((process: SimProcess) => this.#busOf().webhooks(process)),
       leads: (node: string, epoch: number) => this.#leads(node, epoch),
       handsOver: () => this.#handsOver(),
       acknowledged: (by: SimProcess, name: string, result: Acknowledged) =>
@@ -80,14 +95,15 @@ export class Cluster {
     };
     this.producers = setup.producers.map((producer) => new Producer(producer, workload));
     this.consumers = setup.consumers.map((consumer) => new Consumer(consumer, workload));
+    this.bus = bus && this.#makeBus(bus);
   }
 
   get brokers(): readonly SimNode[] {
     return this.nodes.filter((node) => node.app !== 'reader');
   }
 
-  get programs(): readonly (Producer | Consumer)[] {
-    return [...this.producers, ...this.consumers];
+  get programs(): readonly Startable[] {
+    return [...this.producers, ...this.consumers, ...(this.bus?.programs ?? [])];
   }
 
   /** Whether old messages of the stream may go. */
@@ -99,6 +115,11 @@ export class Cluster {
 
   get streamNames(): readonly string[] {
     return this.#setup.streams.map(({ name }) => name);
+  }
+
+  /** Streams, and routers for the streams they take in by. */
+  get logNames(): readonly string[] {
+    return [...this.streamNames, ...(this.bus?.routers ?? [])];
   }
 
   /** Makes those streams whose segments are to be smaller than usual. */
@@ -122,11 +143,27 @@ export class Cluster {
     }
   }
 
-  /** The stream's document, as the storage has it now. */
+  /** The document of a stream, or of the stream a router takes in by, as the storage has it now. */
   async documentOf(stream: string): Promise<StreamDocument | undefined> {
     const stored = await this.raw.documents.get(namePath(stream));
     const document = stored && parseNameDocument(stored.body);
+    if (document?.role === 'router') return intakeOf(document);
     return document?.role === 'stream' ? document : undefined;
+  }
+
+  #makeBus(setup: BusSetup): Bus {
+    const { world, network, history, raw, nodes } = this;
+    const urls = nodes.map(({ url }) => url);
+    const clocks = {
+      areRight: !this.#setup.faults.some(({ kind }) => kind === 'clockJump'),
+      drift: 2 * Math.max(...this.#setup.nodes.map(({ clockRate }) => Math.abs(clockRate - 1))),
+    };
+    return new Bus({ setup, around: { world, network, history, urls }, nodes, raw, clocks });
+  }
+
+  #busOf(): Bus {
+    invariant(this.bus, 'webhooks are only pushed to where there are names to push from');
+    return this.bus;
   }
 
   #leads(node: string, epoch: number): void {

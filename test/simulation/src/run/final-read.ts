@@ -8,7 +8,7 @@ const CACHE_BYTES = 4 * 1024 * 1024;
 
 /** A reader nobody has used before reads each stream from storage, and the log is walked commit by commit. */
 export async function readFinally(cluster: Cluster): Promise<void> {
-  for (const stream of cluster.streamNames) await readStream(cluster, stream);
+  for (const stream of cluster.logNames) await readStream(cluster, stream);
 }
 
 async function readStream(cluster: Cluster, name: string): Promise<void> {

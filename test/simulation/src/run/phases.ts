@@ -34,9 +34,11 @@ export async function recoverAndJudge(cluster: Cluster): Promise<Recovery> {
   const isEnded = (): boolean => cluster.producers.every((producer) => producer.isIdle);
   if (!(await until(cluster, isEnded, ENDED_WITHIN_MS)))
     world.broken('liveness', 'a publish has not ended, one way or the other');
+  await cluster.bus?.comeToRest();
   await catchUp(cluster);
   for (const consumer of cluster.consumers) consumer.kill();
   await world.clock.advance(QUIET_MS);
+  await cluster.bus?.finish();
   judgeLeadership(cluster);
   for (const node of cluster.nodes) await readThrough(cluster, node);
   await world.clock.run(readFinally(cluster));

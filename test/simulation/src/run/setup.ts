@@ -1,4 +1,5 @@
 import { SeededRandom } from '@message-vault/runtime/testing';
+import type { BusSetup } from '../bus/setup.ts';
 import type { Fault } from '../faults/fault.ts';
 import { planFaults, stormyHints, stormyNetwork, stormyStorage } from '../faults/plan.ts';
 import type { NodeSetup } from '../node/node-setup.ts';
@@ -23,7 +24,10 @@ export interface Setup {
   readonly weather: Weather;
   /** When all faults are over, virtual milliseconds. */
   readonly calmAtMs: number;
+  /** Their times are counted from when producers begin. */
   readonly faults: readonly Fault[];
+  /** What is composed of names, where the run is about that. */
+  readonly bus?: BusSetup | undefined;
 }
 
 const STREAM = 'orders';

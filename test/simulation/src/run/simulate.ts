@@ -4,13 +4,16 @@ import type { Plant } from '../plants/plant.ts';
 import { type Finding, World } from '../world/world.ts';
 import { Cluster } from './cluster.ts';
 import { recoverAndJudge } from './phases.ts';
-import { type Setup, setupOf } from './setup.ts';
+import { type Profile, profiles } from './profiles.ts';
+import type { Setup } from './setup.ts';
 
 export interface SimulationOptions {
   readonly keepTrace?: boolean;
-  /** Another run than the seed alone would make: with fewer faults, to find those that matter. */
+  /** What the run is about: streams when not given. */
+  readonly profile?: Profile | undefined;
   /** A bug to be found. */
   readonly plant?: Plant | undefined;
+  /** Another run than the seed alone would make: with fewer faults, to find those that matter. */
   readonly change?: ((setup: Setup) => Setup) | undefined;
 }
 
@@ -34,13 +37,16 @@ export interface Counts {
   readonly failures: number;
   /** Ambushes that struck. */
   readonly sprung: number;
+  /** Locks given out by queues, and policies assigned, changed and removed, where that is what the run is about. */
+  readonly locks?: number;
+  readonly policies?: number;
   readonly virtualMs: number;
   readonly livelyAfterMs: number;
 }
 
 /** Runs one seed from beginning to end. Everything in it, faults included, is the seed's doing. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
-  const made = setupOf(seed);
+  const made = profiles[options.profile ?? 'streams'](seed);
   const setup = (options.change ?? options.plant?.provoke)?.(made) ?? made;
   const world = new World({ seed, calmAtMs: setup.calmAtMs, keepTrace: options.keepTrace ?? false });
   const onRejection = (error: unknown): void =>
@@ -62,6 +68,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
         leaders: cluster.led.length,
         failures: cluster.history.failures,
         sprung,
+        ...cluster.bus?.counts,
         virtualMs: Math.round(world.nowMs),
         livelyAfterMs: Math.round(livelyAfterMs),
       },
@@ -85,12 +92,13 @@ async function run(world: World, setup: Setup, plant: Plant | undefined): Promis
   });
   const cluster = new Cluster(world, setup, { watcher: ambushes, plant });
   const director: Director = new Director(cluster, ambushes);
-  world.skies.set(setup.weather);
   await cluster.prepare();
   for (const node of cluster.nodes) node.start();
+  await cluster.bus?.compose();
+  world.skies.set(setup.weather);
   for (const program of cluster.programs) program.start();
   director.schedule(setup.faults);
-  await world.clock.advance(setup.calmAtMs);
+  await world.clock.advance(setup.calmAtMs - world.nowMs);
   const recovery = await recoverAndJudge(cluster).catch((error: unknown) => {
     world.broken(
       'no bugs',

@@ -12,6 +12,7 @@ import {
 import { LEADER_PATH, parseLeaderDocument } from '@message-vault/metadata';
 import type { PageStore, SegmentRef, Storage } from '@message-vault/storage';
 import type { World } from '../world/world.ts';
+import { Claims } from './claims.ts';
 
 /** A commit that stood whole in the storage at some moment: readers may have seen it. */
 interface Whole {
@@ -37,6 +38,7 @@ export class AuditedStore {
   readonly storage: Storage;
   readonly #world: World;
   readonly #inner: Storage;
+  readonly #claims: Claims;
   /** By container and segment: the highest epoch that has fenced, created or written it. */
   readonly #epochs = new Map<string, number>();
   /** By container, then by page. */
@@ -52,6 +54,7 @@ export class AuditedStore {
   constructor(world: World, inner: Storage) {
     this.#world = world;
     this.#inner = inner;
+    this.#claims = new Claims(world);
     this.storage = {
       pages: this.#pages(inner.pages),
       leases: inner.leases,
@@ -60,6 +63,7 @@ export class AuditedStore {
         put: async (path, body, condition, options) => {
           const answer = await inner.documents.put(path, body, condition, options);
           if (path === LEADER_PATH) this.#leaderWritten(body);
+          else this.#claims.written(path, body);
           return answer;
         },
       },

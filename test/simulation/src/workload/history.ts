@@ -1,6 +1,13 @@
-import { HistoryChecker, type HistoryEvent, hashOf, type Verdict } from '@message-vault/checkers';
+import {
+  type Accepted,
+  HistoryChecker,
+  type HistoryEvent,
+  hashOf,
+  type PublishAck,
+  type Verdict,
+} from '@message-vault/checkers';
 import type { World } from '../world/world.ts';
-import { nameIn } from './messages.ts';
+import { type Named, nameIn } from './messages.ts';
 
 /** What a consumer is given, however it reads. */
 export interface Given {
@@ -22,6 +29,9 @@ export class History {
   failures = 0;
   /** By stream: behind the highest sequence number anybody was told of. */
   readonly #next = new Map<string, number>();
+  /** Names messages are handed on from and to. */
+  readonly #places = new Set<string>();
+  readonly #taken = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -33,7 +43,21 @@ export class History {
       this.#reached(event.stream, event.sequenceNumber);
     }
     if (event.kind === 'fail' || event.kind === 'unknown') this.failures += 1;
-    this.#checker.add({ ...event, at: this.#world.nowMs });
+    if (event.kind === 'place') this.#places.add(event.name);
+    if (event.kind === 'taken') this.#taken.add(`${event.producer} ${event.sequence}`);
+    // What a router takes is not there to be read, but to be handed on.
+    const told = event.kind === 'ack' && this.#places.has(event.stream) ? acceptance(event) : event;
+    this.#checker.add({ ...told, at: this.#world.nowMs });
+  }
+
+  /** Whether any subscriber has acknowledged it. */
+  wasTaken({ producer, sequence }: Named): boolean {
+    return this.#taken.has(`${producer} ${sequence}`);
+  }
+
+  /** Accepted by routers, and not yet come to everything they are for. */
+  outstanding(): number {
+    return this.#checker.outstanding();
   }
 
   read(stream: string, consumer: string, given: Given): void {
@@ -67,4 +91,13 @@ export class History {
   finish(): Verdict {
     return this.#checker.finish();
   }
+}
+
+function acceptance({
+  stream,
+  producer,
+  sequence,
+  sequenceNumber,
+}: EventBody<PublishAck>): EventBody<Accepted> {
+  return { kind: 'accepted', stream, producer, sequence, sequenceNumber };
 }

@@ -1,0 +1,180 @@
+import { isQueueError, type WebhookTransport } from '@message-vault/bus';
+import { hashOf } from '@message-vault/checkers';
+import { deadLetterOf, namePath, parseNameRecord, type QueueDocument } from '@message-vault/metadata';
+import { isStorageError, type Storage } from '@message-vault/storage';
+import type { SimNode } from '../node/node.ts';
+import { nameIn } from '../workload/messages.ts';
+import { Host, SimProcess } from '../world/process.ts';
+import { Composer } from './composer.ts';
+import { Listener } from './listener.ts';
+import { Manager } from './manager.ts';
+import type { BusSurroundings, Program } from './program.ts';
+import { type Clocks, QueueConsumer } from './queue-consumer.ts';
+import type { BusSetup } from './setup.ts';
+import { PushBook, Sink, sinkTransport } from './sink.ts';
+
+export interface BusOptions {
+  readonly setup: BusSetup;
+  readonly around: BusSurroundings;
+  readonly nodes: readonly SimNode[];
+  /** Below everything: without time, faults or audit. */
+  readonly raw: Storage;
+  readonly clocks: Clocks;
+}
+
+/** How long everything that was taken may take to come to all it is for, once all faults are over. */
+const REST_WITHIN_MS = 180_000;
+const STEP_MS = 250;
+const COMPOSED_STEP_MS = 50;
+/** Every node knows of a change within this. */
+const KNOWN_WITHIN_MS = 2500;
+
+/** The names of a run, those at their ends, and what is to be found there. */
+export class Bus {
+  readonly #options: BusOptions;
+  readonly #book: PushBook;
+  readonly #sinks: readonly Sink[];
+  readonly #consumers: readonly QueueConsumer[];
+  readonly #listeners: readonly Listener[];
+  readonly #manager: Manager;
+
+  constructor(options: BusOptions) {
+    const { setup, around, nodes, clocks } = options;
+    this.#options = options;
+    this.#book = new PushBook(around.history);
+    this.#sinks = setup.sinks.map((sink) => new Sink(sink, around, this.#book));
+    this.#consumers = setup.consumers.map((consumer) => new QueueConsumer(consumer, around, clocks));
+    this.#listeners = setup.listeners.map((listener) => new Listener(listener, around, nodes));
+    this.#manager = new Manager(setup.managed, around);
+  }
+
+  get programs(): readonly Program[] {
+    return [...this.#sinks, ...this.#listeners, ...this.#consumers, this.#manager];
+  }
+
+  /** Names whose own stream is read at the end. */
+  get routers(): readonly string[] {
+    return this.#options.setup.routers.map(({ name }) => name);
+  }
+
+  get counts(): Readonly<Record<string, number>> {
+    const taken = this.#consumers.reduce((sum, consumer) => sum + consumer.taken, 0);
+    return { locks: taken, policies: this.#manager.done };
+  }
+
+  /** What a node pushes through. */
+  webhooks(process: SimProcess): WebhookTransport {
+    return sinkTransport(this.#options.around.network, process, this.#book);
+  }
+
+  /** Gives the names their roles and subscribes them to each other, in fair weather, and begins with what is at their ends. */
+  async compose(): Promise<void> {
+    const { setup, around } = this.#options;
+    const { world, history } = around;
+    for (const program of this.#sinks) program.start();
+    const operator = new SimProcess(world, new Host('composer'));
+    const composer = new Composer(setup, around, operator);
+    composer.begin();
+    while (!composer.isDone && world.nowMs < setup.settledMs - 500)
+      await world.clock.advance(COMPOSED_STEP_MS);
+    for (const listener of this.#listeners) listener.start();
+    while (!this.#listeners.every(({ isConnected }) => isConnected) && world.nowMs < setup.settledMs)
+      await world.clock.advance(COMPOSED_STEP_MS);
+    if (!composer.isDone) world.broken('liveness', 'the names were not composed in time');
+    for (const place of composer.places()) history.add(place);
+    for (const program of this.programs) program.start();
+    await world.clock.advance(Math.max(0, setup.settledMs - world.nowMs));
+  }
+
+  /** Until everything that was taken has come to all it is for. */
+  async comeToRest(): Promise<void> {
+    const { world, history } = this.#options.around;
+    this.#manager.stop();
+    const deadline = world.nowMs + REST_WITHIN_MS;
+    while (history.outstanding() > 0 && world.nowMs < deadline) {
+      await world.clock.advance(STEP_MS);
+      await this.#readDeadLetters();
+    }
+    if (history.outstanding() > 0)
+      world.note('CHECK', `${history.outstanding()} messages have not come to everything they are for`);
+  }
+
+  /** After the quiet that follows: nobody holds anything, and what is known of names is what is stored. */
+  async finish(): Promise<void> {
+    const { world, history } = this.#options.around;
+    for (const consumer of this.#consumers) consumer.stop();
+    const deadline = world.nowMs + REST_WITHIN_MS;
+    while (!this.#consumers.every(({ isIdle }) => isIdle) && world.nowMs < deadline)
+      await world.clock.advance(STEP_MS);
+    await this.#readDeadLetters();
+    for (const program of this.programs) program.stop();
+    this.#settleHopes();
+    history.add({ kind: 'at-rest' });
+    await world.clock.advance(KNOWN_WITHIN_MS);
+    for (const name of this.#options.setup.managed) await this.#judgeName(name);
+  }
+
+  /** An acknowledgement that nobody confirmed counts when nobody else has had the message: it was one in time. */
+  #settleHopes(): void {
+    const { history } = this.#options.around;
+    for (const listener of this.#listeners) {
+      for (const named of listener.hoped) {
+        if (!history.wasTaken(named)) history.add({ kind: 'taken', subscriber: listener.name, ...named });
+      }
+    }
+  }
+
+  async #judgeName(name: string): Promise<void> {
+    const { raw, nodes, around } = this.#options;
+    const stored = await raw.documents.get(namePath(name));
+    const wrong = this.#manager.judge(name, stored);
+    if (wrong !== undefined) around.world.broken('policy', wrong);
+    const record = stored && parseNameRecord(stored.body);
+    const is = record === undefined || record.role === 'none' ? undefined : JSON.stringify(record);
+    for (const { name: node, broker } of nodes) {
+      const known = broker && (await around.world.clock.run(broker.lookup(name)));
+      if (JSON.stringify(known) !== is)
+        around.world.broken('stale', `${node} takes ${name} for ${JSON.stringify(known)}, and it is ${is}`);
+    }
+  }
+
+  async #readDeadLetters(): Promise<void> {
+    const { nodes, around } = this.#options;
+    const node = nodes.find(({ broker }) => broker?.status().role === 'leading');
+    if (node?.broker === undefined) return;
+    const { queues } = node.broker;
+    for (const { name } of [...this.#options.setup.queues, ...this.#options.setup.routers]) {
+      const document = await around.world.clock.run(node.broker.lookup(name));
+      if (document?.role !== 'queue' && document?.role !== 'router') continue;
+      await around.world.clock.run(this.#read(name, queues, deadLetterOf(document)));
+    }
+  }
+
+  async #read(
+    of: string,
+    queues: NonNullable<SimNode['broker']>['queues'],
+    letters: QueueDocument,
+  ): Promise<void> {
+    const { history, world } = this.#options.around;
+    try {
+      for (;;) {
+        const letter = await queues.receiveAndDelete(letters, { timeoutMs: 0, signal: undefined });
+        if (letter === undefined) return;
+        letter.release();
+        const { value } = letter.message;
+        const named = nameIn(value);
+        if (named === undefined) {
+          world.broken('corrupt', `a dead letter of ${of} was published by nobody`);
+          continue;
+        }
+        const { reason = '', source = '' } = letter.deadLetter ?? {};
+        world.note('CHECK', `dead letter of ${of}: ${named.producer} #${named.sequence}, ${reason}`);
+        const [from = ''] = source.split('/-/');
+        history.add({ kind: 'dead-letter', of, ...named, hash: hashOf(value), reason, source: from });
+      }
+    } catch (error) {
+      // Asked again a little later.
+      if (!isQueueError(error) && !isStorageError(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import type { Place } from '@message-vault/checkers';
+import type { SimProcess } from '../world/process.ts';
+import { ask, membersOf } from './ask.ts';
+import { type BusSurroundings, pause } from './program.ts';
+import type { BusSetup } from './setup.ts';
+import { webhookOf } from './sink.ts';
+
+const RETRY_MS = 50;
+
+/** Makes the composition of a run by what anybody would ask a node for. */
+export class Composer {
+  readonly #setup: BusSetup;
+  readonly #around: BusSurroundings;
+  readonly #process: SimProcess;
+  isDone = false;
+
+  constructor(setup: BusSetup, around: BusSurroundings, process: SimProcess) {
+    this.#setup = setup;
+    this.#around = around;
+    this.#process = process;
+  }
+
+  begin(): void {
+    void this.#compose().then(() => {
+      this.isDone = true;
+    });
+  }
+
+  /** As those who judge are told of it. */
+  places(): Omit<Place, 'at'>[] {
+    const { routers, queues, sinks, listeners } = this.#setup;
+    const known = new Set([...routers, ...queues, ...sinks, ...listeners].map(({ name }) => name));
+    const streams = new Set(routers.flatMap(({ targets }) => targets).filter((name) => !known.has(name)));
+    const place = { kind: 'place' } as const;
+    return [
+      ...[...streams].map((name) => ({ ...place, name, role: 'stream' as const })),
+      ...queues.map(({ name }) => ({ ...place, name, role: 'queue' as const })),
+      ...[...sinks, ...listeners].map(({ name }) => ({ ...place, name, role: 'subscriber' as const })),
+      ...routers.map(({ name, distribution, targets }) => ({
+        ...place,
+        name,
+        role: 'router' as const,
+        distribution,
+        targets: [...targets],
+      })),
+    ];
+  }
+
+  async #compose(): Promise<void> {
+    const { routers, queues, sinks, listeners, pushTimeoutSeconds } = this.#setup;
+    for (const { name, lockSeconds, maxDequeueRetries } of queues)
+      await this.#assign(name, { role: 'queue', lockDuration: `PT${lockSeconds}S`, maxDequeueRetries });
+    for (const { name, distribution } of routers) {
+      const pushDeliveryTimeout = `PT${pushTimeoutSeconds}S`;
+      await this.#assign(name, { role: 'router', messageDistribution: distribution, pushDeliveryTimeout });
+    }
+    const connected = new Set(listeners.map(({ name }) => name));
+    const pushed = new Set(sinks.map(({ name }) => name));
+    for (const { name, targets } of routers) {
+      for (const target of targets) {
+        if (connected.has(target)) continue;
+        const json = pushed.has(target) ? { webhook: webhookOf(target) } : { name: target };
+        await this.#until(`/${name}/-/subscriptions`, json);
+      }
+    }
+  }
+
+  #assign(name: string, policy: object): Promise<void> {
+    return this.#until(`/${name}/-/policy`, policy);
+  }
+
+  /** Nothing goes wrong yet but that nobody leads. */
+  async #until(path: string, json: object): Promise<void> {
+    const { network, urls, world } = this.#around;
+    for (;;) {
+      const answer = await ask(network, this.#process, urls[0] ?? '', { method: 'POST', path, json });
+      if (answer.status === 201) return;
+      world.note('composer', `POST ${path}: ${answer.status} ${JSON.stringify(membersOf(answer).detail)}`);
+      await pause(this.#process, RETRY_MS);
+    }
+  }
+}
