@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { assign, ENTRY, json, problemOf, vault } from '../support/vault.ts';
 
-interface Messages {
-  readonly messages: unknown[];
-}
-interface Names {
-  readonly names: unknown[];
-}
-
 describe('Atom', () => {
   const entry = (inside: string) =>
     `<?xml version="1.0"?><entry xmlns="http://www.w3.org/2005/Atom"><title>x</title>${inside}</entry>`;
