@@ -12,6 +12,7 @@ import { ConsumerProcess } from './consumer.ts';
 import { readDeadLetters } from './dead-letter-reader.ts';
 import { ConnectedListener } from './listener.ts';
 import { Sink } from './sink.ts';
+import { whatWaits } from './what-waits.ts';
 
 const JOB_PRODUCERS = 2;
 const TASK_PRODUCERS = 1;
@@ -108,7 +109,10 @@ export class BusWorkload implements RunWorkload, BusHands {
       withinMs: REST_WITHIN_MS,
       signal,
       everyMs: LOOK_EVERY_MS,
-    }).catch(() => signal.throwIfAborted());
+    }).catch(async () => {
+      signal.throwIfAborted();
+      for (const text of await whatWaits(this.#client, this.#composition)) this.#options.ended(text);
+    });
     await this.#stopConsuming();
     this.#record({ kind: 'at-rest', at: performance.now() });
     if (storage === undefined) return;

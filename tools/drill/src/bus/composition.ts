@@ -43,9 +43,13 @@ export class Composition {
     return ['audit', 'tasks'].map(this.name);
   }
 
+  get routers(): string[] {
+    return ['jobs', 'work'].map(this.name);
+  }
+
   /** Names that have dead letters. */
   get withDeadLetters(): string[] {
-    return ['audit', 'tasks', 'jobs', 'work'].map(this.name);
+    return [...this.queues, ...this.routers];
   }
 
   /** Names that hold a stream, their own or one they are. */
