@@ -5,6 +5,12 @@ const MAX_DEPTH = 8;
 const MAX_ELEMENTS = 256;
 /** Document types bring entities, and entities grow or read files. Neither has a place in a policy. */
 const FORBIDDEN = /<!(?!--|\[CDATA\[)|<\?(?!xml[\s?])/i;
+const CDATA = '#cdata';
+/** What XML has of itself: five names, and characters by their number. */
+const REFERENCE = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w+));|&/gi;
+const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+/** Production 2 of XML 1.0: which characters a document may have. */
+const CHARACTER = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]$/u;
 
 export interface XmlElement {
   /** Without its prefix. */
@@ -20,8 +26,8 @@ const parser = new XMLParser({
   ignoreAttributes: true,
   parseTagValue: false,
   trimValues: true,
-  processEntities: true,
-  htmlEntities: false,
+  processEntities: false,
+  cdataPropName: CDATA,
   maxNestedTags: MAX_DEPTH,
 });
 
@@ -74,7 +80,7 @@ function elementsOf(nodes: unknown): XmlElement[] {
   if (!Array.isArray(nodes)) return [];
   return nodes.flatMap((node: unknown) => {
     const [name, children] = entryOf(node);
-    if (name === undefined || name === '#text' || name.startsWith('?')) return [];
+    if (name === undefined || name.startsWith('#') || name.startsWith('?')) return [];
     return [{ name, children: elementsOf(children), text: textOf(children) }];
   });
 }
@@ -83,11 +89,26 @@ function textOf(nodes: unknown): string {
   if (!Array.isArray(nodes)) return '';
   return nodes
     .map((node: unknown) => {
-      const [name, text] = entryOf(node);
-      return name === '#text' ? String(text) : '';
+      const [name, content] = entryOf(node);
+      if (name === CDATA) return cdataOf(content);
+      return name === '#text' ? unescapeXml(String(content)) : '';
     })
     .join('')
     .trim();
+}
+
+function cdataOf(nodes: unknown): string {
+  return Array.isArray(nodes) ? nodes.map((node: unknown) => String(entryOf(node)[1])).join('') : '';
+}
+
+function unescapeXml(text: string): string {
+  return text.replace(REFERENCE, (reference, decimal?: string, hexadecimal?: string, named?: string) => {
+    const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '', 16) : Number(decimal);
+    const character =
+      named === undefined && code <= 0x10ffff ? String.fromCodePoint(code) : NAMED[named ?? ''];
+    if (character !== undefined && CHARACTER.test(character)) return character;
+    throw bad(`it refers to ${JSON.stringify(reference)}, which stands for no character`);
+  });
 }
 
 function entryOf(node: unknown): [name: string | undefined, content: unknown] {
