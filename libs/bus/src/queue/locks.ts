@@ -30,6 +30,9 @@ interface Standing extends MessageReceipt {
   readonly renewed: boolean;
 }
 
+/** What came of a call with a receipt. `unknown`: refused within its time, after a try that may have done it. */
+type Tried = 'done' | 'refused' | { readonly unknown: unknown };
+
 /** While a message is moved to the dead letters its lock is not to run out. */
 const MOVE_MS = 30_000;
 /** A call whose answer was lost is made again so often: what the storage says then tells whether it was done. */
@@ -181,8 +184,16 @@ export class Locks {
   async #whileHeld(lock: Lock, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<boolean> {
     let standing = standingOf(lock, this.#parts.renewals.remembered(lock));
     for (let renewals = 0; renewals <= LOOK_AGAIN_AFTER_MS.length; renewals += 1) {
-      if (!this.#isOver(standing) && (await this.#done(standing, call))) return standing.renewed;
-      standing = await this.#newer(lock, standing);
+      const outcome = this.#isOver(standing) ? 'refused' : await this.#tried(standing, call);
+      if (outcome === 'done') return standing.renewed;
+      const unknown = outcome === 'refused' ? undefined : outcome.unknown;
+      const newer = await this.#newer(lock, standing).catch((error: unknown) => {
+        throw unknown ?? error;
+      });
+      // Nobody else can have replaced or used up the receipt within its time: the try without an answer was done.
+      if (newer === undefined && unknown !== undefined) return standing.renewed;
+      if (newer === undefined) throw lost();
+      standing = newer;
     }
     throw lost();
   }
@@ -191,26 +202,25 @@ export class Locks {
    * What took the place of a receipt. Whoever renews has the new one from storage a moment before it is written down, so
    * one that is refused within its time is looked after for a while: the consumer still holds the message.
    */
-  async #newer(lock: Lock, old: Standing): Promise<Standing> {
+  async #newer(lock: Lock, old: Standing): Promise<Standing | undefined> {
     for (const pauseMs of [...LOOK_AGAIN_AFTER_MS, undefined]) {
       const renewal = await this.#parts.renewals.read(lock);
       if (renewal !== undefined && renewal.popReceipt !== old.popReceipt) return standingOf(lock, renewal);
       if (pauseMs === undefined || this.#isOver(old)) break;
       await sleep(this.#context.runtime, pauseMs);
     }
-    throw lost();
+    return undefined;
   }
 
-  /** False when the receipt is not good any more. */
-  async #done(standing: Standing, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<boolean> {
+  async #tried(standing: Standing, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<Tried> {
     let unknown: unknown;
     for (let tries = 1; ; tries += 1) {
       try {
         await call(standing);
-        return true;
+        return 'done';
       } catch (error) {
-        // Refused after an unknown outcome and within its time: nobody else can have replaced or used up the receipt.
-        if (isStorageError(error, 'receipt_lost')) return unknown !== undefined && !this.#isOver(standing);
+        if (isStorageError(error, 'receipt_lost'))
+          return unknown !== undefined && !this.#isOver(standing) ? { unknown } : 'refused';
         // What is refused now may have been done before.
         if (!isStorageError(error, 'outcome_unknown')) throw unknown ?? error;
         unknown = error;

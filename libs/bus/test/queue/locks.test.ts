@@ -131,6 +131,21 @@ describe('a renewal', () => {
     expect((await bench.storage.documents.list('queue-locks/')).paths).toEqual([]);
   });
 
+  it('at one node is not taken for an acknowledgement by another, whose request for it was lost', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const { runtime } = bench;
+    await runtime.run(node.renew(queue, held.lock.id));
+    let lostOnce = false;
+    bench.fault = ({ operation }) => {
+      if (lostOnce || operation !== 'queues.delete') return undefined;
+      lostOnce = true;
+      return { kind: 'refuse', code: 'outcome_unknown' };
+    };
+    await runtime.run(bench.node().acknowledge(queue, held.lock.id));
+    expect(lostOnce).toBe(true);
+    expect(await node.stats(queue)).toMatchObject({ depth: 0 });
+  });
+
   it('under way at one node takes the message from nobody who renews or settles it at another meanwhile', async () => {
     const { bench, queue, node, held } = await oneLocked();
     const { runtime } = bench;
