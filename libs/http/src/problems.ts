@@ -227,6 +227,12 @@ const UNKNOWN_OUTCOME_DETAIL =
   'the batch was sent and no trustworthy answer came: it may be stored or not. ' +
   'Send it again with the same Producer-Id, Producer-Epoch and Producer-Seq to have it stored once.';
 
+/** Of anything but a batch on its way into a stream: who asked knows what it was. */
+const UNKNOWN_REQUEST_DETAIL =
+  'the request was sent on and no trustworthy answer came: it may have been acted on or not. ' +
+  'Messages sent again with the same Producer-Id, Producer-Epoch and Producer-Seq are stored in a stream once; ' +
+  'one that was given out comes back when its lock is over; before anything else is repeated, look how things are.';
+
 /** What goes wrong becomes a problem here and nowhere else. Undefined: nothing that is expected, so a bug. */
 export function problemOf(error: unknown): HttpProblem | undefined {
   const problem = mapped(error);
@@ -276,7 +282,7 @@ function storageProblem(error: StorageError): HttpProblem | undefined {
   const code = STORAGE_PROBLEMS[error.code];
   if (code === 'internal_error') return undefined;
   const retryAfter = error.retryAfterMs === undefined ? undefined : error.retryAfterMs / 1000;
-  const detail = STORAGE_DETAILS[code] ?? UNKNOWN_OUTCOME_DETAIL;
+  const detail = STORAGE_DETAILS[code] ?? UNKNOWN_REQUEST_DETAIL;
   return new HttpProblem(code, detail, { retryAfter }, { cause: error });
 }
 
@@ -293,7 +299,7 @@ function queueProblem(error: QueueError): HttpProblem {
 
 function forwardProblem(error: ForwardError): HttpProblem {
   const code = FORWARD_PROBLEMS[error.code];
-  const detail = code === 'outcome_unknown' ? UNKNOWN_OUTCOME_DETAIL : error.message;
+  const detail = code === 'outcome_unknown' ? UNKNOWN_REQUEST_DETAIL : error.message;
   return new HttpProblem(code, detail, {}, { cause: error });
 }
 

@@ -1,5 +1,7 @@
 import { LogError } from '@message-vault/log';
 import { describe, expect, it } from 'vitest';
+import { ForwardError } from '../src/ports.ts';
+import { problemOf } from '../src/problems.ts';
 import {
   BATCH_JSON,
   json,
@@ -157,6 +159,13 @@ describe('a node that ceases to lead in the middle of a publish', () => {
     expect(response.headers.get('retry-after')).toBe('1');
     const { detail } = await problem(response, 503, 'outcome_unknown');
     expect(detail).toMatch(/same Producer-Id/);
+  });
+
+  it('speaks of no batch where nobody sent one', () => {
+    const unknown = problemOf(new ForwardError('outcome_unknown', 'http://10.0.0.7 was silent'));
+    expect(unknown).toMatchObject({ code: 'outcome_unknown', recovery: { retryAfter: 1 } });
+    expect(unknown?.message).toMatch(/one that was given out comes back/);
+    expect(unknown?.message).not.toMatch(/batch|10\.0\.0\.7/);
   });
 
   it('says how long to wait when the queue of a stream is full', async () => {
