@@ -21,6 +21,12 @@ interface Remembered {
   readonly readAt: number;
 }
 
+/** Reads of one name that are under way, and the latest that became known of it since the first of them began. */
+interface Reads {
+  count: number;
+  latest: { readonly order: number; readonly document: NameDocument | undefined } | undefined;
+}
+
 /** Who wants to know what becomes of names this node knows. */
 export interface CatalogListener {
   /** The name has lost this role; its contents go, or have gone. */
@@ -40,10 +46,13 @@ export class Catalog {
   readonly freshness: Freshness;
   readonly #runtime: Runtime;
   readonly #entries = new Map<string, Remembered>();
+  readonly #reads = new Map<string, Reads>();
   readonly #deadLetters = new WeakMap<NameDocument, QueueDocument>();
   readonly #listeners = new Set<CatalogListener>();
   /** Grows whenever everything is forgotten: what was read before is not remembered after. */
   #generation = 0;
+  /** Numbers reads and writes in the order in which they began, or were over. */
+  #order = 0;
 
   constructor(storage: Storage, runtime: Runtime) {
     this.store = new NameStore(storage.documents);
@@ -82,12 +91,10 @@ export class Catalog {
     return queue ?? this.#inForce(await this.#read(name));
   }
 
-  /** Takes what was just written or read: `undefined` for a name without a role. */
-  learn(name: string, document: NameDocument | undefined, readAt = this.#runtime.monotonic()): void {
-    const known = this.#entries.get(name)?.document;
-    this.#entries.delete(name);
-    if (document !== undefined) this.#remember(name, { document, readAt });
-    if (known !== undefined) this.#tell(known, document);
+  /** Takes what was just written: `undefined` for a name without a role. */
+  learn(name: string, document: NameDocument | undefined): void {
+    this.#order += 1;
+    this.#take(name, document, { readAt: this.#runtime.monotonic(), order: this.#order });
   }
 
   /** The next one to ask for `name` gets it from storage. */
@@ -161,12 +168,38 @@ export class Catalog {
     }
   }
 
+  /** What was written, or read by a later look, while this one was under way is newer than what it brings. */
   async #read(name: string): Promise<NameDocument | undefined> {
     const generation = this.#generation;
     const readAt = this.#runtime.monotonic();
-    const document = documentIn(await this.store.read(name));
-    if (generation === this.#generation) this.learn(name, document, readAt);
-    return document;
+    this.#order += 1;
+    const order = this.#order;
+    const reads = this.#reads.get(name) ?? { count: 0, latest: undefined };
+    reads.count += 1;
+    this.#reads.set(name, reads);
+    try {
+      const document = documentIn(await this.store.read(name));
+      const { latest } = reads;
+      if (latest !== undefined && latest.order > order) return latest.document;
+      if (generation === this.#generation) this.#take(name, document, { readAt, order });
+      return document;
+    } finally {
+      reads.count -= 1;
+      if (reads.count === 0) this.#reads.delete(name);
+    }
+  }
+
+  #take(
+    name: string,
+    document: NameDocument | undefined,
+    { readAt, order }: { readAt: number; order: number },
+  ): void {
+    const reads = this.#reads.get(name);
+    if (reads !== undefined) reads.latest = { order, document };
+    const known = this.#entries.get(name)?.document;
+    this.#entries.delete(name);
+    if (document !== undefined) this.#remember(name, { document, readAt });
+    if (known !== undefined) this.#tell(known, document);
   }
 
   async #deadLetterQueue(name: string): Promise<QueueDocument | undefined> {

@@ -1,4 +1,4 @@
-import { defaultStreamPolicy } from '@message-vault/metadata';
+import { defaultStreamPolicy, parsePolicy } from '@message-vault/metadata';
 import { VirtualRuntime } from '@message-vault/runtime/testing';
 import { faultyStorage, memoryStorage, type Storage } from '@message-vault/storage';
 import { expect, test } from 'vitest';
@@ -66,4 +66,45 @@ test('children are the names directly below; one that only leads to others has n
   expect(first.names).toEqual([{ name: 'app/deep', role: 'none' }]);
   const second = await catalog.listChildren('app', { limit: 1, cursor: first.cursor });
   expect(second).toEqual({ names: [{ name: 'app/orders', role: 'stream' }], cursor: undefined });
+});
+
+/** A leader's names, and the first read of `name` from now on that the storage answers only after `release`. */
+function withSlowRead(name: string) {
+  const runtime = new VirtualRuntime({ seed: 1 });
+  let armed = false;
+  const storage = faultyStorage(
+    memoryStorage({ runtime }),
+    ({ operation, target }) => {
+      if (!armed || operation !== 'documents.get' || !target.includes(name)) return undefined;
+      armed = false;
+      return { kind: 'delay', afterMs: 1000 };
+    },
+    { runtime },
+  );
+  const names = nameAuthority(storage, { runtime });
+  const slowly = (): Promise<unknown> => {
+    armed = true;
+    return names.catalog.read(name);
+  };
+  return { ...names, slowly };
+}
+
+test('a read that was under way while a name lost its role does not give it back', async () => {
+  const { runtime, authority, catalog, slowly } = withSlowRead('work');
+  await runtime.run(authority.assign('work', parsePolicy({ role: 'queue' })));
+  const slow = slowly();
+  await runtime.run(authority.remove('work', () => undefined));
+  expect(await runtime.run(slow)).toBeUndefined();
+  expect(await runtime.run(catalog.lookup('work'))).toBeUndefined();
+});
+
+test('a read that was under way while a name got its role tells nobody that it is gone', async () => {
+  const { runtime, authority, catalog, slowly } = withSlowRead('work');
+  const gone: string[] = [];
+  catalog.subscribe({ gone: ({ name }) => gone.push(name) });
+  const slow = slowly();
+  const made = await runtime.run(authority.assign('work', parsePolicy({ role: 'queue' })));
+  expect(await runtime.run(slow)).toEqual(made);
+  expect(catalog.known('work')).toEqual(made);
+  expect(gone).toEqual([]);
 });
