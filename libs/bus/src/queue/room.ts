@@ -36,10 +36,14 @@ export class Room {
     this.#bodies = parts.bodies;
   }
 
-  /** `sizes`: bytes of the values, in order. Errors: QueueError `queue_full`, StorageError. */
+  /**
+   * `sizes`: bytes of the values, in order. Errors: QueueError `queue_full`, `too_large` and `too_many_messages` for what
+   * would not find room in an empty queue; StorageError.
+   */
   async take(document: QueueDocument, sizes: readonly number[]): Promise<RoomTaken> {
     const { overflow, enqueueTimeoutMs } = document.policy;
     if (!isLimited(document)) return { fits: sizes.length, giveBack: () => undefined };
+    if (overflow !== 'discard-incoming') refuseWhatNeverFits(document, sizes);
     const { runtime } = this.#context;
     const deadline = runtime.monotonic() + enqueueTimeoutMs;
     const depth = this.#depths.of(document.queue);
@@ -48,7 +52,7 @@ export class Room {
       // Nothing is awaited from here to the taking of the room, so what this node lets in is never too much.
       const fits = howMany(document, depth.estimate, sizes);
       if (fits === sizes.length || overflow === 'discard-incoming') return taken(depth, sizes.slice(0, fits));
-      if (overflow === 'discard-existing' && round < MAX_ROUNDS && fitsAtAll(document, sizes)) {
+      if (overflow === 'discard-existing' && round < MAX_ROUNDS) {
         if (await this.#discardOldest(document, depth, sizes)) continue;
       }
       if (runtime.monotonic() + LOOK_EVERY_MS > deadline) throw full(document);
@@ -112,8 +116,22 @@ function howMany({ policy }: QueueDocument, { messages, bytes }: Estimate, sizes
   return fits;
 }
 
-function fitsAtAll(document: QueueDocument, sizes: readonly number[]): boolean {
-  return howMany(document, { messages: 0, bytes: 0 }, sizes) === sizes.length;
+/** To wait, or to come again, would be of no use. */
+function refuseWhatNeverFits(document: QueueDocument, sizes: readonly number[]): void {
+  const { name, policy } = document;
+  const { maxQueueCapacityBytes: capacity = Number.POSITIVE_INFINITY } = policy;
+  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+  if (largest > capacity)
+    throw new QueueError('too_large', `${name} holds ${capacity} bytes, and a message has ${largest}`, {
+      limit: capacity,
+    });
+  const limit = howMany(document, { messages: 0, bytes: 0 }, sizes);
+  if (limit === sizes.length) return;
+  throw new QueueError(
+    'too_many_messages',
+    `${name} has no room for ${sizes.length} such messages at once even when it is empty, but for ${limit}`,
+    { limit },
+  );
 }
 
 /** About how many messages have to go before `sizes` fit. */

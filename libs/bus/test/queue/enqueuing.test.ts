@@ -205,6 +205,30 @@ describe('a queue at its limit', () => {
     expect(await node.stats(queue)).toMatchObject({ depth: 3 });
   });
 
+  it.each(['reject', 'discard-existing'] as const)(
+    'does not ask to come again with what would not fit if it were empty (%s)',
+    async (overflow) => {
+      const bench = new QueueBench();
+      const policy = { maxQueueLength: 3, maxQueueCapacityBytes: 1000, enqueueTimeoutMs: 5000, overflow };
+      const queue = await bench.queue(policy);
+      const node = bench.node();
+      await node.enqueue(queue, [text('there')]);
+      await expect(node.enqueue(queue, [sized(1001)])).rejects.toMatchObject({
+        code: 'too_large',
+        details: { limit: 1000 },
+      });
+      for (const [messages, limit] of [
+        [Array.from({ length: 4 }, () => sized(1)), 3],
+        [[sized(400), sized(400), sized(400)], 2],
+      ] as const)
+        await expect(node.enqueue(queue, messages)).rejects.toMatchObject({
+          code: 'too_many_messages',
+          details: { limit },
+        });
+      expect(await node.stats(queue)).toMatchObject({ depth: 1 });
+    },
+  );
+
   it('counts bytes where the policy does', async () => {
     const bench = new QueueBench();
     const queue = await bench.queue({ maxQueueCapacityBytes: 1000 });
@@ -266,7 +290,8 @@ describe('a queue at its limit', () => {
         ),
       ),
     ).rejects.toMatchObject({
-      code: 'queue_full',
+      code: 'too_many_messages',
+      details: { limit: 3 },
     });
   });
 });
