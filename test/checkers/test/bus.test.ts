@@ -48,6 +48,37 @@ const again = (sequence: number, at: number): HistoryEvent => ({
   ...lockedBy('c3', 'tasks', task(sequence, at, 9)),
 });
 
+/** Numbers 3 and 4 of the jobs go to a stream beside the sinks, number 3 after number 4. */
+const lateIntoLeft: Mutation = (events) => {
+  const stays = events.filter(
+    (event) =>
+      !(
+        'subscriber' in event &&
+        SINKS.some((sink) => sink === event.subscriber) &&
+        [3, 4].includes(event.sequence)
+      ),
+  );
+  const ofLeft = { stream: 'left', consumer: 'the last', at: 20_000 };
+  const read = (sequence: number, number: number): HistoryEvent => ({
+    kind: 'read',
+    ...ofLeft,
+    ...job(sequence, ofLeft.at),
+    offset: number * 65_536,
+    sequenceNumber: number,
+    timestamp: 20_000,
+  });
+  return [
+    { kind: 'place', at: 0, name: 'left', role: 'stream' },
+    ...stays.map(
+      (event): HistoryEvent =>
+        event.kind === 'place' && event.name === 'work' ? { ...event, targets: [...SINKS, 'left'] } : event,
+    ),
+    { kind: 'final', ...ofLeft, earliestSequenceNumber: 0, nextSequenceNumber: 2 },
+    read(4, 0),
+    read(3, 1),
+  ];
+};
+
 const bad: readonly [CheckName, string, Mutation][] = [
   [
     'lost',
@@ -310,6 +341,10 @@ describe('a history of queues and routers', () => {
         ...events,
         { kind: 'dead-letter', of: 'jobs', ...job(6, 900), reason: 'HTTP 500', source: 'jobs' },
       ]),
+    ],
+    [
+      'a stream of those of whom one is chosen, and which has got late what a webhook could not take',
+      lateIntoLeft,
     ],
   ] satisfies [string, Mutation][])('accepts %s', (_what, mutate) => {
     const history = goodBusHistory();

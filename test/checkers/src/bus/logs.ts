@@ -18,21 +18,29 @@ export function checkLogs(ledger: BusLedger, findings: Findings): void {
 
 function checkLog(ledger: BusLedger, place: KnownPlace, findings: Findings): void {
   const sources = [...ledger.places.values()].filter(({ targets }) => targets?.includes(place.name));
-  // With several sources, or one that chooses, only each producer's own order is known.
+  // With several sources only each producer's own order is known; with one that chooses not even that, see below.
   const [source] = sources.length === 1 ? sources : [];
+  const isOrdered = !sources.some((each) => passesOn(ledger, each));
   const lastOf = new Map<string, BusMessage>();
   let last: BusMessage | undefined;
   const inOrder = [...(place.final?.messages ?? [])].sort(([a], [b]) => a - b);
   for (const [at, message] of inOrder) {
     repeated(place, message, at, findings);
     const before = lastOf.get(message.producer);
-    if (before !== undefined && before.sequence > message.sequence)
+    if (isOrdered && before !== undefined && before.sequence > message.sequence)
       findings.add('reordered', () => `${message.name} stands behind ${before.name} in ${place.name}`);
     lastOf.set(message.producer, message);
-    if (source !== undefined && last !== undefined) followsSource(source, place, [last, message], findings);
+    if (isOrdered && source !== undefined && last !== undefined)
+      followsSource(source, place, [last, message], findings);
     last = message;
     if (message.root === place.name) whereItWasAccepted(place, message, at, findings);
   }
+}
+
+/** A router `one` gives what a subscriber could not take to another one, later. A stream or router takes all it is given. */
+function passesOn(ledger: BusLedger, router: KnownPlace): boolean {
+  const takesAll = ({ role }: KnownPlace): boolean => role === 'stream' || role === 'router';
+  return router.distribution === 'one' && !ledger.targetsOf(router).every(takesAll);
 }
 
 function repeated({ name }: KnownPlace, message: BusMessage, at: number, findings: Findings): void {
