@@ -25,6 +25,8 @@ export interface BusOptions {
 /** How long everything that was taken may take to come to all it is for, once all faults are over. */
 const REST_WITHIN_MS = 180_000;
 const STEP_MS = 250;
+/** Longer than a listener is waited for: whose acknowledgement was not taken has been given the message again. */
+const HOPE_MS = 20_000;
 const COMPOSED_STEP_MS = 50;
 /** Every node knows of a change within this. */
 const KNOWN_WITHIN_MS = 2500;
@@ -91,9 +93,11 @@ export class Bus {
     const { world, history } = this.#options.around;
     this.#manager.stop();
     const deadline = world.nowMs + REST_WITHIN_MS;
+    const hopeUntil = world.nowMs + HOPE_MS;
     while (history.outstanding() > 0 && world.nowMs < deadline) {
       await world.clock.advance(STEP_MS);
       await this.#readDeadLetters();
+      if (world.nowMs > hopeUntil) this.#settleHopes();
     }
     if (history.outstanding() > 0)
       world.note('CHECK', `${history.outstanding()} messages have not come to everything they are for`);
@@ -116,10 +120,13 @@ export class Bus {
 
   /** An acknowledgement that nobody confirmed counts when nobody else has had the message: it was one in time. */
   #settleHopes(): void {
-    const { history } = this.#options.around;
+    const { around, setup } = this.#options;
+    const { history } = around;
     for (const listener of this.#listeners) {
+      const { name: subscriber } = listener;
+      const others = setup.routers.flatMap(({ targets }) => (targets.includes(subscriber) ? targets : []));
       for (const named of listener.hoped) {
-        if (!history.wasTaken(named)) history.add({ kind: 'taken', subscriber: listener.name, ...named });
+        if (!history.wasTaken(named, others)) history.add({ kind: 'taken', subscriber, ...named });
       }
     }
   }

@@ -1,5 +1,8 @@
 import { dropEpoch, dropEtag, scanBeforeFence } from './conditions.ts';
+import { cursorsWithoutClaim, moveBeforeSave } from './cursors.ts';
 import { trustCreation } from './ghosts.ts';
+import { forgetHops } from './hops.ts';
+import { ignoreDeadline } from './locks.ts';
 import { ackBeforeDurable, reuseOffset } from './outcomes.ts';
 import type { Plant } from './plant.ts';
 import { forgetWindow } from './window.ts';
@@ -15,6 +18,10 @@ export const plants: readonly Plant[] = [
   forgetWindow,
   reuseOffset,
   trustCreation,
+  cursorsWithoutClaim,
+  moveBeforeSave,
+  forgetHops,
+  ignoreDeadline,
 ];
 
 /** Undefined for no name. Throws RangeError for one that none has. */

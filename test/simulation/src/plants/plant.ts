@@ -1,5 +1,6 @@
 import type { NodePorts } from '@message-vault/http';
 import type { Storage } from '@message-vault/storage';
+import type { Profile } from '../run/profiles.ts';
 import type { Setup } from '../run/setup.ts';
 import type { SimProcess } from '../world/process.ts';
 
@@ -8,6 +9,8 @@ export interface Plant {
   readonly name: string;
   /** What is wrong, and how it comes about. */
   readonly says: string;
+  /** The runs that have to find it: those of streams when not given. */
+  readonly profile?: Profile;
   /** At the storage's end of the line of one process: calls arrive here after all delays, and as often as they do. */
   readonly behindLine?: (storage: Storage) => Storage;
   /** At the node's end of the line: dies with the process. */

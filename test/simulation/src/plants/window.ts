@@ -1,5 +1,6 @@
 import { decodeBatch, decodeBatchHeader, encodeBatch } from '@message-vault/framing';
 import type { NodePorts, PublishRequest } from '@message-vault/http';
+import { overlaid } from './overlaid.ts';
 import type { Plant } from './plant.ts';
 
 /** The leader itself still knows who published what; what it writes down no longer says so. */
@@ -8,13 +9,7 @@ export const forgetWindow: Plant = {
   says: 'the next leader can not tell from the log which batches it holds: a repeat across a takeover is stored twice',
   ports: (ports) => {
     const publish: NodePorts['publish'] = (request) => ports.publish(anonymous(request));
-    return new Proxy(ports, {
-      get: (target, key) => {
-        if (key === 'publish') return publish;
-        const member: unknown = Reflect.get(target, key, target);
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    });
+    return overlaid(ports, { publish });
   },
 };
 

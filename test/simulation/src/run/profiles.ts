@@ -1,4 +1,4 @@
-import { busSetupOf } from '../bus/setup.ts';
+import { busSetupOf } from '../bus/draw.ts';
 import { type Setup, setupOf } from './setup.ts';
 
 /** What runs there are, by what they are about: how each makes a run of a seed. */

@@ -9,7 +9,7 @@ import type { Setup } from './setup.ts';
 
 export interface SimulationOptions {
   readonly keepTrace?: boolean;
-  /** What the run is about: streams when not given. */
+  /** What the run is about: what the plant is in, or else streams, when not given. */
   readonly profile?: Profile | undefined;
   /** A bug to be found. */
   readonly plant?: Plant | undefined;
@@ -46,7 +46,7 @@ export interface Counts {
 
 /** Runs one seed from beginning to end. Everything in it, faults included, is the seed's doing. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
-  const made = profiles[options.profile ?? 'streams'](seed);
+  const made = profiles[options.profile ?? options.plant?.profile ?? 'streams'](seed);
   const setup = (options.change ?? options.plant?.provoke)?.(made) ?? made;
   const world = new World({ seed, calmAtMs: setup.calmAtMs, keepTrace: options.keepTrace ?? false });
   const onRejection = (error: unknown): void =>

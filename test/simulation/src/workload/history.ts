@@ -44,15 +44,15 @@ export class History {
     }
     if (event.kind === 'fail' || event.kind === 'unknown') this.failures += 1;
     if (event.kind === 'place') this.#places.add(event.name);
-    if (event.kind === 'taken') this.#taken.add(`${event.producer} ${event.sequence}`);
+    if (event.kind === 'taken') this.#taken.add(`${event.subscriber} ${event.producer} ${event.sequence}`);
     // What a router takes is not there to be read, but to be handed on.
     const told = event.kind === 'ack' && this.#places.has(event.stream) ? acceptance(event) : event;
     this.#checker.add({ ...told, at: this.#world.nowMs });
   }
 
-  /** Whether any subscriber has acknowledged it. */
-  wasTaken({ producer, sequence }: Named): boolean {
-    return this.#taken.has(`${producer} ${sequence}`);
+  /** Whether any of these subscribers has acknowledged it. */
+  wasTaken({ producer, sequence }: Named, subscribers: readonly string[]): boolean {
+    return subscribers.some((subscriber) => this.#taken.has(`${subscriber} ${producer} ${sequence}`));
   }
 
   /** Accepted by routers, and not yet come to everything they are for. */
