@@ -66,6 +66,8 @@ export class MessagePump implements Pump {
   #inFlight = 0;
   #failures = 0;
   #blocked = false;
+  /** What was full before the last kick may have room since. */
+  #kicks = 0;
   #reading = false;
   #readFailures = 0;
   #stopped = false;
@@ -123,6 +125,7 @@ export class MessagePump implements Pump {
   }
 
   kick(): void {
+    this.#kicks += 1;
     this.#blocked = false;
     this.#advance();
   }
@@ -184,28 +187,28 @@ export class MessagePump implements Pump {
       if (age > context.policy().bufferTimeoutMs) entry.givenUp ??= 'the message has waited too long';
       if (entry.givenUp !== undefined) return await this.#giveUp(entry, message, entry.givenUp);
       // Reading it may have taken longer than this leader leads.
-      const leads = context.ports.leadership.isLeading();
-      if (leads) await this.#settle(entry, message, await target.deliver(message, entry.attempts + 1));
-      else this.#due.unshift(entry);
+      if (!context.ports.leadership.isLeading()) return void this.#due.unshift(entry);
+      const kicks = this.#kicks;
+      const result = await target.deliver(message, entry.attempts + 1);
+      if (result.outcome === 'full') this.#full(entry, kicks);
+      else await this.#settle(entry, message, result);
     } catch (error) {
       this.#failed(entry, reasonOf(error), undefined);
     }
   }
 
-  async #settle(
-    entry: Entry,
-    message: ReadMessage,
-    result: DeliveryResult | { readonly outcome: 'full' },
-  ): Promise<void> {
+  /** It was not taken. `kicks`: how many there had been when it was offered. */
+  #full(entry: Entry, kicks: number): void {
+    this.#blocked ||= kicks === this.#kicks;
+    this.#requeue(entry);
+  }
+
+  async #settle(entry: Entry, message: ReadMessage, result: DeliveryResult): Promise<void> {
     const { context } = this.#options;
     switch (result.outcome) {
       case 'delivered':
         this.#succeeded();
         return this.#finish(entry);
-      case 'full':
-        this.#blocked = true;
-        this.#due.unshift(entry);
-        return;
       case 'later':
         this.#blocked = true;
         this.#requeue(entry);

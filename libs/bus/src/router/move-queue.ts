@@ -32,6 +32,8 @@ export class MoveQueue {
   readonly #backingOff = new Set<Move>();
   #inFlight = 0;
   #blocked = false;
+  /** What was full before the last kick may have room since. */
+  #kicks = 0;
   #stopped = false;
   #idle: (() => void)[] = [];
 
@@ -57,6 +59,7 @@ export class MoveQueue {
   }
 
   kick(): void {
+    this.#kicks += 1;
     this.#blocked = false;
     this.#advance();
   }
@@ -105,14 +108,11 @@ export class MoveQueue {
         return await this.#giveUp(move, message, 'the message has waited too long');
       // Reading it may have taken longer than this leader leads.
       if (!context.ports.leadership.isLeading()) return;
+      const kicks = this.#kicks;
       const result = await target.deliver(message, move);
       if (result.outcome === 'delivered') return this.#done(move);
       if (result.outcome === 'refused') return await this.#giveUp(move, message, result.reason);
-      if (result.outcome === 'full') {
-        this.#blocked = true;
-        this.#waiting.unshift(move);
-        return;
-      }
+      if (result.outcome === 'full') return this.#full(move, kicks);
       move.attempts += 1;
       if (move.attempts >= most) return await this.#giveUp(move, message, result.reason);
       this.#failed(move, message, result.outcome === 'retry' ? result.afterMs : undefined);
@@ -125,6 +125,12 @@ export class MoveQueue {
   async #giveUp(move: Move, message: ReadMessage, reason: string): Promise<void> {
     await this.#options.context.deadLetter(message, reason);
     this.#done(move);
+  }
+
+  /** It was not taken. `kicks`: how many there had been when it was offered. */
+  #full(move: Move, kicks: number): void {
+    this.#blocked ||= kicks === this.#kicks;
+    this.#waiting.unshift(move);
   }
 
   #done(move: Move): void {
