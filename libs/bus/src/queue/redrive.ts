@@ -2,7 +2,7 @@ import { encodeBatch, type Message } from '@message-vault/framing';
 import type { QueueDocument } from '@message-vault/metadata';
 import { isStorageError, StorageError } from '@message-vault/storage';
 import type { QueueContext } from './context.ts';
-import type { Disposal } from './disposal.ts';
+import type { Disposal, Held } from './disposal.ts';
 import type { DeadLetterNote } from './envelope.ts';
 import { isQueueError, QueueError } from './errors.ts';
 import type { Outbox } from './outbox.ts';
@@ -19,13 +19,15 @@ export interface Redriven {
   readonly redrives: number;
 }
 
-/** Takes one message; it is removed from the dead letters when that resolves. */
-export type TakeBack = (message: Redriven) => Promise<void>;
+/** Takes one message, which is then removed from the dead letters; `kept` for one that is to stay among them. */
+export type TakeBack = (message: Redriven) => Promise<'taken' | 'kept'>;
 
 const MAX_AT_ONCE = 32;
 const PARALLEL = 8;
 /** How long those that are being moved are hidden from others. */
 const HIDE_MS = 60_000;
+/** Dead letters kept that a redrive passes over, at most: they stay hidden, and in memory, until it ends. */
+const MAX_KEPT = 256;
 
 export interface RedriveParts {
   readonly outbox: Outbox;
@@ -33,10 +35,17 @@ export interface RedriveParts {
   readonly disposal: Disposal;
 }
 
+interface Move {
+  readonly deadLetters: QueueDocument;
+  readonly takeBack: TakeBack;
+  moved: number;
+  readonly kept: Held[];
+}
+
 /**
  * Brings dead letters back, oldest first: each is put where it belongs before it is removed here, so whatever breaks off
- * in between, it is in one of the two places, or in both. Answers how many were moved; one that fails ends it, with
- * `moved` in the error. Errors: QueueError, StorageError, and what `takeBack` fails with.
+ * in between, it is in one of the two places, or in both. Those that are kept don't stand in the way of others, but count
+ * for `limit`. Answers how many were moved; one that fails ends it, with `moved` in the error. Errors: QueueError, StorageError, and what `takeBack` fails with.
  */
 export async function redrive(
   context: QueueContext,
@@ -45,23 +54,24 @@ export async function redrive(
 ): Promise<number> {
   const { deadLetters, takeBack, signal } = how;
   const limit = Math.min(how.limit, context.limits.maxRedrive);
-  let moved = 0;
+  const move: Move = { deadLetters, takeBack, moved: 0, kept: [] };
   try {
-    while (moved < limit && signal?.aborted !== true) {
-      const max = Math.min(MAX_AT_ONCE, limit - moved);
+    while (signal?.aborted !== true) {
+      const max = Math.min(MAX_AT_ONCE, limit - move.moved - move.kept.length, MAX_KEPT - move.kept.length);
+      if (max <= 0) break;
       const found = await context.queues.receive(deadLetters.queue, { max, visibilityTimeoutMs: HIDE_MS });
       if (found.length === 0) break;
       const screened = await Promise.all(
         found.map((received) => parts.screening.screen(deadLetters, received)),
       );
-      await moveAll(parts, { deadLetters, takeBack }, screened, () => {
-        moved += 1;
-      });
+      await moveAll(parts, move, screened);
     }
   } catch (error) {
-    throw withMoved(error, moved);
+    throw withMoved(error, move.moved);
+  } finally {
+    await giveBackAll(parts, deadLetters, move.kept);
   }
-  return moved;
+  return move.moved;
 }
 
 /** Puts dead letters back into the queue they were given up by, past its limits: they have been let in before. */
@@ -70,8 +80,8 @@ export function backInto(
   { outbox }: Pick<RedriveParts, 'outbox'>,
   now: () => number,
 ): TakeBack {
-  return ({ id, message, redrives }) =>
-    outbox.sendOne(queue, {
+  return async ({ id, message, redrives }) => {
+    await outbox.sendOne(queue, {
       id,
       batch: encodeBatch({ messages: [message] }),
       enqueuedAt: now(),
@@ -80,31 +90,43 @@ export function backInto(
       expiresAt: outbox.expiry(queue, undefined),
       delayMs: 0,
     });
+    return 'taken';
+  };
 }
 
 async function moveAll(
-  { disposal }: RedriveParts,
-  { deadLetters, takeBack }: { deadLetters: QueueDocument; takeBack: TakeBack },
+  parts: RedriveParts,
+  move: Move,
   screened: readonly (Screened | undefined)[],
-  movedOne: () => void,
 ): Promise<void> {
+  const { deadLetters, takeBack, kept } = move;
   const left = new Set(screened.filter((each) => each !== undefined));
   try {
     await inParallel([...left], PARALLEL, async (each) => {
-      const { id, deadLetter, redrives } = each.envelope;
-      await takeBack({ id, message: each.message, deadLetter, redrives: redrives + 1 });
+      const { receipt, envelope } = each;
+      const { id, deadLetter, redrives } = envelope;
+      const became = await takeBack({ id, message: each.message, deadLetter, redrives: redrives + 1 });
       left.delete(each);
-      movedOne();
       each.release();
-      await disposal.remove(deadLetters, each).catch((error: unknown) => {
+      if (became === 'kept') return void kept.push({ receipt, envelope });
+      move.moved += 1;
+      await parts.disposal.remove(deadLetters, each).catch((error: unknown) => {
         // It is back where it belongs; that it is still here as well makes it come back twice at worst.
         if (!isStorageError(error)) throw error;
       });
     });
   } finally {
     for (const each of left) each.release();
-    await Promise.all([...left].map((each) => disposal.giveBack(deadLetters, each, 'at-once')));
+    await giveBackAll(parts, deadLetters, [...left]);
   }
+}
+
+async function giveBackAll(
+  { disposal }: RedriveParts,
+  deadLetters: QueueDocument,
+  held: readonly Held[],
+): Promise<void> {
+  await inParallel(held, PARALLEL, (each) => disposal.giveBack(deadLetters, each, 'at-once'));
 }
 
 function withMoved(error: unknown, moved: number): unknown {

@@ -24,19 +24,9 @@ export function queuePort(queues: Pick<Queues, 'enqueue' | 'deadLetter' | 'redri
         reason,
         source: sourceOf(router.name, source),
       }),
-    async redrive(router, limit, again) {
-      let moved = 0;
-      const takeBack = async (letter: Letter): Promise<void> => {
-        const subscriptionId = letter.deadLetter?.source.split(SUBSCRIPTIONS).at(1);
-        if (!(await again(placed(letter), subscriptionId))) throw new NotTaken();
-        moved += 1;
-      };
-      try {
-        await queues.redrive(deadLetterOf(router), takeBack, { limit });
-      } catch (error) {
-        if (!(error instanceof NotTaken)) throw error;
-      }
-      return moved;
+    redrive(router, limit, again) {
+      const misses = new Map<string | undefined, number>();
+      return queues.redrive(deadLetterOf(router), (letter) => takeBack(letter, again, misses), { limit });
     },
     countDeadLetters: async (router) => (await queues.stats(deadLetterOf(router))).depth,
   };
@@ -48,8 +38,22 @@ interface Letter {
   readonly deadLetter: { readonly source: string } | undefined;
 }
 
-/** A dead letter stays where it is, and with it those that come after. */
-class NotTaken extends Error {}
+/** So many dead letters are offered to a subscriber that takes none, in one redrive: each may cost it a time-out. */
+const MAX_MISSES = 3;
+
+/** A dead letter that is not taken stays where it is. */
+async function takeBack(
+  letter: Letter,
+  again: Parameters<QueuePort['redrive']>[2],
+  misses: Map<string | undefined, number>,
+): Promise<'taken' | 'kept'> {
+  const subscriptionId = letter.deadLetter?.source.split(SUBSCRIPTIONS).at(1);
+  const missed = misses.get(subscriptionId) ?? 0;
+  if (missed >= MAX_MISSES) return 'kept';
+  if (await again(placed(letter), subscriptionId)) return 'taken';
+  misses.set(subscriptionId, missed + 1);
+  return 'kept';
+}
 
 const SUBSCRIPTIONS = '/-/subscriptions/';
 

@@ -83,6 +83,7 @@ describe('dead letters', () => {
     const takeBack: TakeBack = async ({ message, deadLetter }) => {
       if (taken.length === 2) throw new Error('enough');
       taken.push(`${textOf({ message }).slice(0, 5)} ${deadLetter?.source}`);
+      return 'taken';
     };
     await expect(bench.runtime.run(node.redrive(letters, takeBack, { limit: 10 }))).rejects.toThrow('enough');
     expect(taken).toHaveLength(2);
