@@ -102,7 +102,6 @@ export class MoveQueue {
     try {
       message = await context.intake.message(move.offset);
       if (message === undefined) return this.#done(move);
-      const most = target.maxAttempts() ?? Number.POSITIVE_INFINITY;
       const age = context.ports.runtime.now() - message.timestamp;
       if (age > context.policy().bufferTimeoutMs)
         return await this.#giveUp(move, message, 'the message has waited too long');
@@ -110,15 +109,34 @@ export class MoveQueue {
       if (!context.ports.leadership.isLeading()) return;
       const kicks = this.#kicks;
       const result = await target.deliver(message, move);
-      if (result.outcome === 'delivered') return this.#done(move);
-      if (result.outcome === 'refused') return await this.#giveUp(move, message, result.reason);
-      if (result.outcome === 'full') return this.#full(move, kicks);
-      move.attempts += 1;
-      if (move.attempts >= most) return await this.#giveUp(move, message, result.reason);
-      this.#failed(move, message, result.outcome === 'retry' ? result.afterMs : undefined);
+      if (result.outcome === 'full') this.#full(move, kicks);
+      else await this.#settle(move, message, result);
     } catch {
       move.attempts += 1;
       this.#failed(move, message, undefined);
+    }
+  }
+
+  async #settle(move: Move, message: ReadMessage, result: DeliveryResult): Promise<void> {
+    switch (result.outcome) {
+      case 'delivered':
+        return this.#done(move);
+      case 'refused':
+        return await this.#giveUp(move, message, result.reason);
+      case 'later':
+        // Nothing was sent: that was no try.
+        if (!this.#stopped) this.#later(move, result.afterMs);
+        return;
+      case 'gone':
+        // Others get what it has when it is no member any more.
+        this.#stopped = true;
+        this.#options.context.ended(result.reason);
+        return;
+      case 'retry':
+        move.attempts += 1;
+        if (move.attempts >= (this.#options.target.maxAttempts() ?? Number.POSITIVE_INFINITY))
+          return await this.#giveUp(move, message, result.reason);
+        return this.#failed(move, message, result.afterMs);
     }
   }
 

@@ -147,4 +147,47 @@ describe('a router that gives each message to one', () => {
     expect([...again.kept, ...b.kept].toSorted()).toEqual(numbered(40).toSorted());
     await leader.end();
   });
+
+  it('waits for a webhook that wants no more for a while, however often others could not take a message', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one', pushDeliveryRetries: 2 });
+    const leader = world.leader();
+    let busyUntil = Number.POSITIVE_INFINITY;
+    const took = taking(world, 'https://a.test', () => {
+      const afterMs = busyUntil - world.runtime.monotonic();
+      return afterMs > 0
+        ? { outcome: 'later', reason: 'the target wants no more yet', afterMs: 15_000 }
+        : { outcome: 'delivered' };
+    });
+    taking(world, 'https://b.test', () => ({ outcome: 'retry', reason: '500' }));
+    await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    const bad = await leader.subscribe(router, { target: { webhook: 'https://b.test' } });
+    await leader.publish(router, numbered(20));
+    await world.settle(1000);
+    await world.run((await world.run(leader.dispatcher.work(router))).unsubscribe(bad.id));
+    await world.settle(300_000);
+    busyUntil = 0;
+    await world.settle(60_000);
+    expect(took.toSorted()).toEqual(numbered(20).toSorted());
+    expect(await world.deadLetters(router)).toEqual([]);
+    await leader.end();
+  });
+
+  it('ends a subscription whose webhook answers that it is gone to what another could not take', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    taking(world, 'https://bad.test', () => ({ outcome: 'retry', reason: '500' }));
+    taking(world, 'https://gone.test', () => ({ outcome: 'gone', reason: 'answered 410' }));
+    const took = taking(world, 'https://good.test');
+    await leader.subscribe(router, { target: { webhook: 'https://bad.test' }, filter: "key = 'for bad'" });
+    await leader.publish(router, numbered(5), { key: 'for bad' });
+    const gone = await leader.subscribe(router, { target: { webhook: 'https://gone.test' } });
+    await world.settle(60_000);
+    expect(await leader.view(router, gone.id)).toMatchObject({ state: 'ended' });
+    await leader.subscribe(router, { target: { webhook: 'https://good.test' } });
+    await world.settle(600_000);
+    expect(took.toSorted()).toEqual(numbered(5).toSorted());
+    await leader.end();
+  });
 });
