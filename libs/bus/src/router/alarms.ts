@@ -13,7 +13,7 @@ interface Alarm {
  */
 export class Alarms {
   readonly #runtime: Runtime;
-  readonly #heap: Alarm[] = [];
+  #heap: Alarm[] = [];
   readonly #byKey = new Map<unknown, Alarm>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -26,6 +26,11 @@ export class Alarms {
 
   get size(): number {
     return this.#byKey.size;
+  }
+
+  /** With those taken back that are not forgotten yet. */
+  get held(): number {
+    return this.#heap.length;
   }
 
   /** Calls `fire` in `delayMs` milliseconds; what was set under `key` before is forgotten. */
@@ -58,6 +63,7 @@ export class Alarms {
     if (alarm === undefined) return;
     alarm.off = true;
     this.#byKey.delete(key);
+    if (this.#heap.length > 2 * this.#byKey.size + MOST_OFF) this.#tidyUp();
   }
 
   /** Nothing fires any more, and nothing can be set. */
@@ -66,6 +72,13 @@ export class Alarms {
     this.#timer?.cancel();
     this.#heap.length = 0;
     this.#byKey.clear();
+  }
+
+  /** What was taken back long before its time must not pile up until then. */
+  #tidyUp(): void {
+    const left: Alarm[] = [];
+    for (const alarm of this.#heap) if (!alarm.off) push(left, alarm);
+    this.#heap = left;
   }
 
   #wind(): void {
@@ -91,6 +104,8 @@ export class Alarms {
   }
 }
 
+/** Alarms that were taken back, beside as many as there are: so seldom is it tidied up. */
+const MOST_OFF = 1024;
 /** The longest a timer of Node can be set for; beyond it fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

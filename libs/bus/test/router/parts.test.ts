@@ -133,6 +133,18 @@ describe('alarms', () => {
   });
 });
 
+it('forgets alarms that were taken back long before they were due', () => {
+  const alarms = new Alarms(new VirtualRuntime());
+  for (let at = 0; at < 10; at += 1) alarms.set(at, 86_400_000, () => {});
+  for (let round = 0; round < 50_000; round += 1) {
+    alarms.set('again', 3_600_000, () => {});
+    alarms.clear('again');
+  }
+  expect(alarms.size).toBe(10);
+  expect(alarms.held).toBeLessThan(2000);
+  alarms.stop();
+});
+
 describe('a document that belongs to one leader', () => {
   const codec = {
     encode: (body: { epoch: number; value: string }) => new TextEncoder().encode(JSON.stringify(body)),
