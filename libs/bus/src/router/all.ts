@@ -6,6 +6,7 @@ import { isIn, withGap } from './gaps.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import { ListenerTarget } from './listener-target.ts';
 import { MessagePump } from './message-pump.ts';
+import { refuseListener } from './one-attachment.ts';
 import type { StreamPlace } from './position.ts';
 import type { Pump, PumpContext } from './pump.ts';
 import { placeOf } from './start-place.ts';
@@ -49,7 +50,9 @@ export class AllDistribution implements Distribution {
 
   async add(subscription: Subscription): Promise<void> {
     await this.#leaving.get(subscription.id);
-    if (!this.#stopped && !this.#pumps.has(subscription.id)) this.#begin(subscription);
+    // Whoever paused it meanwhile has the last word.
+    if (this.#stopped || this.#host.subscription(subscription.id)?.state !== 'active') return;
+    if (!this.#pumps.has(subscription.id)) this.#begin(subscription);
   }
 
   async remove(subscriptionId: string, how: 'paused' | 'removed'): Promise<void> {
@@ -127,6 +130,7 @@ export class AllDistribution implements Distribution {
   async attach(listener: RouterListener): Promise<Attachment> {
     const filter = listener.filter === undefined ? undefined : parseFilter(listener.filter);
     const start = listener.from === undefined ? this.#host.tail() : await placeOf(this.#host, listener.from);
+    if (this.#stopped) return refuseListener(listener);
     const before = this.#listeners.get(listener.id);
     before?.target.listener.ended('replaced');
     this.#let(listener.id, before);

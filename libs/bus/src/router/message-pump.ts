@@ -308,20 +308,25 @@ export class MessagePump implements Pump {
       if (this.#stopped) return;
       const before = this.#window.next.offset;
       if (reading.kind === 'chunk') this.#take(reading.chunk);
-      if (reading.kind === 'lost') {
-        const { sequenceNumber } = this.#window.next;
-        this.#window.passTo({ offset: reading.earliestOffset, sequenceNumber });
-      }
+      if (reading.kind === 'lost') this.#skipTo(reading.earliestOffset);
       if (reading.kind === 'failed') {
         this.#readFailures += 1;
         context.alarms.set(this, reading.afterMs, this.#onRoom);
       }
-      if (reading.kind !== 'chunk') return this.#note(reading.reason);
+      if (reading.kind !== 'chunk') this.#note(reading.reason);
+      if (reading.kind === 'failed') return;
       this.#readFailures = 0;
       // What is known to have been written is not there yet for this reader, or the window is full.
       if (this.#window.next.offset === before) context.alarms.set(this, LOOK_AGAIN_MS, this.#onRoom);
       else this.#advance();
     });
+  }
+
+  /** What lay before that is there no more. */
+  #skipTo(offset: number): void {
+    const { sequenceNumber } = this.#window.next;
+    this.#window.passTo({ offset, sequenceNumber });
+    this.#options.context.moved();
   }
 
   #take(chunk: IntakeChunk): void {

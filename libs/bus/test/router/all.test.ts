@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { TestListener } from './support/listener.ts';
 import { numbered, World } from './support/world.ts';
 
 describe('a router that gives every message to all', () => {
@@ -21,6 +22,44 @@ describe('a router that gives every message to all', () => {
     expect(await world.values(stream)).toEqual(numbered(100));
     expect(pushed).toEqual(numbered(100));
     expect((await world.drain(queue)).map(({ value }) => value).toSorted()).toEqual(numbered(100).toSorted());
+    await leader.end();
+  });
+
+  it('tells a listener that comes as the router goes, however far back it wants to begin', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs');
+    const leader = world.leader();
+    await leader.publish(router, numbered(3));
+    const work = await world.run(leader.dispatcher.work(router));
+    const late = new TestListener(world.uuid(), { from: { at: 'earliest' } });
+    const attaching = work.attach(late);
+    await world.run(Promise.all([attaching, leader.dispatcher.removed(router)]));
+    await world.settle();
+    expect(late.ends).toHaveLength(1);
+    expect(late.offered).toEqual([]);
+    await leader.end();
+  });
+
+  it('goes on behind what is kept no more for a listener that was too slow for it', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs');
+    const leader = world.leader({ writer: { segmentCommits: 1 } });
+    const large = (value: string) => value.padEnd(400_000);
+    for (const value of numbered(8)) await leader.publish(router, [large(value)]);
+    const work = await world.run(leader.dispatcher.work(router));
+    const slow = new TestListener(world.uuid(), { from: { at: 'earliest' } });
+    slow.room = 1;
+    slow.attachment = await world.run(work.attach(slow));
+    await world.settle();
+    const segments = await world.storage.pages.listSegments(router.container);
+    for (const segment of segments.slice(0, 6))
+      await world.storage.pages.deleteSegment({ container: router.container, segment });
+    slow.room = Number.POSITIVE_INFINITY;
+    slow.attachment?.room();
+    await world.settle();
+    const seen = slow.offered.map(({ value }) => Buffer.from(value).toString().trim());
+    expect(seen.length).toBeLessThan(8);
+    expect(seen.slice(-2)).toEqual(numbered(2, 6));
     await leader.end();
   });
 });

@@ -17,6 +17,29 @@ function subscribing(leader: Leader, from: Parameters<Leader['subscribe']>[0], t
 }
 
 describe('a subscription', () => {
+  it('stays paused when it is resumed and paused again within one save', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs');
+    const stream = await world.stream('app/log');
+    const leader = world.leader();
+    const { id } = await leader.subscribe(router, { target: { name: 'app/log' } });
+    const work = await world.run(leader.dispatcher.work(router));
+    await world.run(work.setState(id, 'paused'));
+    const other = work.subscribe(
+      {},
+      {
+        id: world.uuid(),
+        target: { kind: 'webhook', url: 'https://a.test', secrets: [], origin: 'vault.test' },
+      },
+    );
+    await world.run(Promise.all([other, work.setState(id, 'active'), work.setState(id, 'paused')]));
+    await leader.publish(router, ['x']);
+    await world.settle();
+    expect(await leader.view(router, id)).toMatchObject({ state: 'paused', lag: 1 });
+    expect(await world.values(stream)).toEqual([]);
+    await leader.end();
+  });
+
   it('gets what matches its filter only, and into a stream still once and in order', async () => {
     const world = new World();
     const router = await world.router('app/jobs');
@@ -204,6 +227,28 @@ describe('a subscriber that fails', () => {
     expect(await world.run(work.redrive(10))).toBe(3);
     expect(took.toSorted()).toEqual(numbered(3));
     expect(await world.deadLetters(router)).toEqual([]);
+    await leader.end();
+  });
+
+  it('gets its dead letters though those of others, who are gone or take none, come before them', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { pushDeliveryRetries: 0 });
+    const leader = world.leader();
+    const refusing = (url: string) => taking(world, url, () => ({ outcome: 'refused', reason: 'no' }));
+    for (const url of ['https://gone.test', 'https://never.test', 'https://a.test']) refusing(url);
+    const gone = await leader.subscribe(router, { target: { webhook: 'https://gone.test' } });
+    await leader.subscribe(router, { target: { webhook: 'https://never.test' } });
+    await leader.publish(router, numbered(50));
+    await world.settle();
+    await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    await leader.publish(router, numbered(3, 50));
+    await world.settle();
+    const work = await world.run(leader.dispatcher.work(router));
+    await world.run(work.unsubscribe(gone.id));
+    const took = taking(world, 'https://a.test');
+    expect(await world.run(work.redrive(1000))).toBe(3);
+    expect(took.toSorted()).toEqual(numbered(3, 50));
+    expect(await world.deadLetters(router)).toHaveLength(106);
     await leader.end();
   });
 

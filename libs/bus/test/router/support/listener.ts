@@ -1,10 +1,11 @@
-import type { ReadMessage } from '@message-vault/log';
+import type { Position, ReadMessage } from '@message-vault/log';
 import type { Attachment, ListenerEnd, RouterListener } from '../../../src/index.ts';
 
 /** A listener that keeps what it is offered, and acknowledges at once unless told otherwise. */
 export class TestListener implements RouterListener {
   readonly id: string;
   readonly filter?: string;
+  readonly from?: Position;
   readonly offered: ReadMessage[] = [];
   /** Values whose acknowledgement is durable. */
   readonly kept: string[] = [];
@@ -15,9 +16,10 @@ export class TestListener implements RouterListener {
   room = Number.POSITIVE_INFINITY;
   attachment: Attachment | undefined;
 
-  constructor(id: string, options: { filter?: string } = {}) {
+  constructor(id: string, options: { filter?: string; from?: Position } = {}) {
     this.id = id;
     if (options.filter !== undefined) this.filter = options.filter;
+    if (options.from !== undefined) this.from = options.from;
   }
 
   offer(message: ReadMessage): 'taken' | 'full' {

@@ -10,6 +10,7 @@ import {
   type StreamReader,
   type StreamRef,
   type StreamWriter,
+  type WriterSettings,
 } from '@message-vault/log';
 import {
   deadLetterOf,
@@ -72,6 +73,7 @@ export class TestLeadership implements Leadership {
 export interface LeaderOptions {
   readonly fault?: (call: StorageCall) => Fault | undefined;
   readonly settings?: Partial<DispatcherSettings>;
+  readonly writer?: Partial<WriterSettings>;
 }
 
 /** Names, storage in memory and leaders one after the other, in virtual time. */
@@ -238,12 +240,14 @@ export class Leader {
   readonly dispatcher: Dispatcher;
   readonly storage: Storage;
   readonly calls: StorageCall[] = [];
+  readonly #writerSettings: Partial<WriterSettings> | undefined;
   readonly #writers = new Map<string, Promise<StreamWriter>>();
   readonly #readers = new Map<string, StreamReader>();
 
   constructor(world: World, epoch: number, options: LeaderOptions) {
     this.world = world;
     this.leadership = new TestLeadership(epoch);
+    this.#writerSettings = options.writer;
     const plan = (call: StorageCall): Fault | undefined => {
       this.calls.push(call);
       return options.fault?.(call);
@@ -294,6 +298,7 @@ export class Leader {
       runtime: this.world.runtime,
       leadership: this.leadership,
       stream: refOf(stream),
+      settings: this.#writerSettings,
       onCommit: (tail) => {
         this.#readers.get(streamId)?.hint(tail.page);
         this.dispatcher.grown(streamId, tail);
