@@ -86,7 +86,7 @@ function withSlowRead(name: string) {
     armed = true;
     return names.catalog.read(name);
   };
-  return { ...names, slowly };
+  return { ...names, runtime, slowly };
 }
 
 test('a read that was under way while a name lost its role does not give it back', async () => {
