@@ -72,6 +72,12 @@ export class NameAuthority {
       const known = await this.#options.catalog.lookup(name);
       if (known !== undefined) return known;
       const before = await this.#vacant(name);
+      const there = documentIn(before);
+      if (there !== undefined) {
+        // What an earlier leader had sent has arrived since the name was looked up.
+        this.#done(name, there);
+        return there;
+      }
       const rolePolicy = { role: 'stream' as const, policy };
       const document = newDocument(this.#options.runtime, name, rolePolicy, this.#options.leadership.epoch);
       await createContents(this.#options.storage, document);

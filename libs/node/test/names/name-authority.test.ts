@@ -1,4 +1,4 @@
-import { parsePolicy } from '@message-vault/metadata';
+import { defaultStreamPolicy, parsePolicy } from '@message-vault/metadata';
 import { VirtualRuntime } from '@message-vault/runtime/testing';
 import {
   type Fault,
@@ -63,6 +63,22 @@ describe('a leader that was frozen', () => {
       changedByEpoch: 2,
       policy: { maxQueueLength: 2 },
     });
+  });
+
+  it('may make a stream just while the newer one looks whether it is there, which then takes that one', async () => {
+    const { runtime, leader } = world();
+    let looked = false;
+    const young = leader(2, ({ operation, target }) => {
+      if (looked || operation !== 'documents.get' || !target.startsWith('names/')) return undefined;
+      looked = true;
+      return { kind: 'delay', afterMs: 100 };
+    });
+    const late = young.authority.ensureStream('orders', defaultStreamPolicy);
+    await runtime.advance(50);
+    const made = await runtime.run(leader(1).authority.ensureStream('orders', defaultStreamPolicy));
+    expect(await runtime.run(late)).toEqual(made);
+    expect(looked).toBe(true);
+    expect(await runtime.run(leader(3).catalog.read('orders'))).toEqual(made);
   });
 
   it('can not even announce, once the newer one has begun', async () => {
