@@ -13,8 +13,11 @@ const ENDED_WITHIN_MS = 35_000;
 const CAUGHT_UP_WITHIN_MS = 12_000;
 /** Longer than a lease lasts: whoever wanted to take over has done so. */
 const QUIET_MS = 17_000;
-/** A takeover that began under the last faults may end after them. */
-const UNDER_WAY_MS = 1000;
+/**
+ * A takeover that began under the last faults may end after them: whoever was at it waits for an answer that never comes, the
+ * longest storage time-out, by a clock that may have stood still till then, and takes a second besides.
+ */
+const UNDER_WAY_MS = 6000;
 const STEP_MS = 20;
 
 /** How long after the last fault everybody was served again, virtual milliseconds. */
