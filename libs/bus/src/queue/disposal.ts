@@ -17,6 +17,8 @@ export interface Held {
 
 /** A message that can't be given out for this long, for want of storage, is seen again after it. */
 const RETURN_AFTER_MS = 1000;
+/** Nodes of two versions work side by side while a cluster is being upgraded: how long an older one leaves a message alone. */
+const LEFT_FOR_MS = 30_000;
 
 /** What becomes of messages that are not given to a consumer, or come back from one. */
 export class Disposal {
@@ -58,14 +60,15 @@ export class Disposal {
     this.#context.counted?.('dead_lettered', 1);
   }
 
-  /** Dead-letters, as it is, what was found in the storage queue and is none of ours. */
+  /** Dead-letters, as it is, what can't be read. What was among dead letters stays there, from now on as bytes anybody can read. */
   async deadLetterRaw(
     document: QueueDocument,
-    found: { receipt: MessageReceipt; raw: Uint8Array; why: string },
+    found: { receipt: MessageReceipt; raw: Uint8Array; why: string; id?: string },
   ): Promise<void> {
     const { runtime, queues } = this.#context;
-    await this.#outbox.sendOne(deadLettersOf(document), {
-      id: messageIds(runtime, document.queueId, 1, undefined).join(),
+    const target = document.deadLetterOf === undefined ? deadLetterOf(document) : document;
+    await this.#outbox.sendOne(target, {
+      id: found.id ?? messageIds(runtime, document.queueId, 1, undefined).join(),
       batch: encodeBatch({ messages: [{ value: found.raw, kind: 'bytes', headers: [] }] }),
       enqueuedAt: runtime.now(),
       redrives: 0,
@@ -86,6 +89,15 @@ export class Disposal {
     await this.#context.queues.delete(document.queue, receipt);
     this.#depths.removed(document.queue, 1);
     if ('bodyId' in envelope.body) await this.#bodies.remove(document.container, envelope.body.bodyId);
+  }
+
+  /** Leaves what only a newer node can read to one, as it is. */
+  async leaveToNewer(document: QueueDocument, receipt: MessageReceipt): Promise<void> {
+    await this.#context.queues.update(document.queue, receipt, { visibilityTimeoutMs: LEFT_FOR_MS });
+    this.#context.logger.info(
+      { queue: document.name },
+      'a message is of a newer version than this node knows: it is left to a newer node',
+    );
   }
 
   /**

@@ -115,7 +115,8 @@ function check(bytes: Buffer): void {
   if (crc32(bytes.subarray(CRC_FROM)) !== bytes.readUInt32LE(4))
     throw new EnvelopeError('it does not match its CRC');
   const [version = 0, flags = 0] = bytes.subarray(8, 10);
-  if (version !== VERSION) throw new EnvelopeError(`it has version ${version}, expected ${VERSION}`);
+  if (version !== VERSION)
+    throw new EnvelopeError(`it has version ${version}, expected ${VERSION}`, { isNewer: version > VERSION });
   if ((flags & ~FLAG_STORED) !== 0) throw new EnvelopeError('it has flags nobody knows');
 }
 

@@ -75,7 +75,14 @@ export function consumerError(error: unknown, unknown: string): unknown {
   return new QueueError(code, message, { retryAfterMs: error.retryAfterMs }, error);
 }
 
-/** An envelope that can't be read: not written by us, or damaged. Its message is dead-lettered as it is. */
+/** An envelope that can't be read: not written by us, damaged, or of a version that is still to come. */
 export class EnvelopeError extends Error {
   override readonly name = 'EnvelopeError';
+  /** Whole, and of a version a newer node can read. */
+  readonly isNewer: boolean;
+
+  constructor(message: string, { isNewer = false } = {}) {
+    super(message);
+    this.isNewer = isNewer;
+  }
 }

@@ -55,8 +55,9 @@ export class Screening {
     const { messageId, popReceipt, body, dequeueCount } = received;
     const receipt = { messageId, popReceipt };
     const envelope = readEnvelope(body);
-    if (typeof envelope === 'string') {
-      await this.#disposal.deadLetterRaw(document, { receipt, raw: body, why: envelope });
+    if (envelope instanceof EnvelopeError) {
+      if (envelope.isNewer) await this.#disposal.leaveToNewer(document, receipt);
+      else await this.#disposal.deadLetterRaw(document, { receipt, raw: body, why: envelope.message });
       return undefined;
     }
     const held: Held = { receipt, envelope };
@@ -112,13 +113,20 @@ export class Screening {
     const message = body && readMessage(body.bytes);
     if (body !== undefined && message !== undefined)
       return { ...held, message, delivery, release: () => body.release() };
-    body?.release();
-    await this.#disposal.deadLetter(
-      document,
-      held,
-      body === undefined ? 'its body is gone' : 'its body is damaged',
-    );
+    await this.#unreadable(document, held, body?.bytes).finally(() => body?.release());
     return undefined;
+  }
+
+  #unreadable(document: QueueDocument, held: Held, raw: Uint8Array | undefined): Promise<void> {
+    const why = raw === undefined ? 'its body is gone' : 'its body is damaged';
+    if (document.deadLetterOf === undefined) return this.#disposal.deadLetter(document, held, why);
+    const { receipt, envelope } = held;
+    return this.#disposal.deadLetterRaw(document, {
+      receipt,
+      raw: raw ?? new Uint8Array(),
+      why,
+      id: envelope.id,
+    });
   }
 
   async #load(
@@ -135,12 +143,11 @@ export class Screening {
   }
 }
 
-/** The text says what is wrong with it. */
-function readEnvelope(raw: Uint8Array): Envelope | string {
+function readEnvelope(raw: Uint8Array): Envelope | EnvelopeError {
   try {
     return decodeEnvelope(raw);
   } catch (error) {
-    if (error instanceof EnvelopeError) return error.message;
+    if (error instanceof EnvelopeError) return error;
     throw error;
   }
 }

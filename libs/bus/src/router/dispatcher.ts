@@ -100,6 +100,7 @@ export class Dispatcher {
     const made = { id: randomUuid(this.#ports.runtime), target };
     await this.#found;
     const subscribed = this.#subscribing.then(async () => {
+      await this.#mustBeThere(document);
       const work = await this.work(document);
       if (target.kind === 'name' && target.role === 'router') this.#refuseCycle(document, target);
       return work.subscribe(request, made);
@@ -221,10 +222,18 @@ export class Dispatcher {
 
   #lost(document: RouterDocument, reason: string): void {
     const work = this.#byStream.get(document.streamId);
-    this.#works.delete(document.routerId);
+    // Where the router was removed, nothing was to be left of it.
+    if (!this.#works.delete(document.routerId)) return;
     this.#byStream.delete(document.streamId);
     void work?.stop('not_leader');
     this.#ports.logger.warn({ router: document.name, reason }, 'the work for a router was taken away');
+  }
+
+  /** A handshake takes its time: the router may have been removed meanwhile, and is not to come back for it. */
+  async #mustBeThere({ name, routerId }: RouterDocument): Promise<void> {
+    const now = await this.#ports.lookup(name);
+    if (now?.role === 'router' && now.routerId === routerId) return;
+    throw new RouterError('router_gone', `${name} is no router any more, or another one`);
   }
 
   async #targetOf(request: SubscriptionRequest): Promise<Subscription['target']> {

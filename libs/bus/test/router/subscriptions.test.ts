@@ -17,6 +17,22 @@ function subscribing(leader: Leader, from: Parameters<Leader['subscribe']>[0], t
 }
 
 describe('a subscription', () => {
+  it('is not made, and nothing is kept of it, when its router goes while the webhook is asked', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs');
+    const leader = world.leader();
+    await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    const late = leader.dispatcher.subscribe(router, { target: { webhook: 'https://b.test' } });
+    world.names.delete(router.name);
+    const outcome = refusal(world, late);
+    await world.run(leader.dispatcher.removed(router));
+    expect(await outcome).toBe('router_gone');
+    const { paths } = await world.storage.documents.list('', { limit: 10, cursor: undefined });
+    expect(paths).toEqual([]);
+    expect(leader.warnings).toEqual([]);
+    await leader.end();
+  });
+
   it('stays paused when it is resumed and paused again within one save', async () => {
     const world = new World();
     const router = await world.router('app/jobs');

@@ -240,6 +240,7 @@ export class Leader {
   readonly dispatcher: Dispatcher;
   readonly storage: Storage;
   readonly calls: StorageCall[] = [];
+  readonly warnings: string[] = [];
   readonly #writerSettings: Partial<WriterSettings> | undefined;
   readonly #writers = new Map<string, Promise<StreamWriter>>();
   readonly #readers = new Map<string, StreamReader>();
@@ -330,7 +331,7 @@ export class Leader {
         push: async (target, delivery) =>
           (await world.webhooks.get(target.url)?.(delivery)) ?? { outcome: 'retry', reason: 'nobody there' },
       },
-      logger: silent,
+      logger: { ...silent, warn: (_fields: object, message: string) => this.warnings.push(message) },
     };
   }
 }
