@@ -120,7 +120,8 @@ export class QueueConsumer extends Program {
         return;
       }
       if (answer.status === 410) {
-        if (isKnown) history.add({ kind: 'lock-lost', lock });
+        // Refused within its time, it may be that the storage was told twice and had done it the first time.
+        if (isKnown && sentMs >= held.until) history.add({ kind: 'lock-lost', lock });
         return;
       }
       if (answer.status !== 'not sent') isKnown = false;
