@@ -126,7 +126,7 @@ export class Bus {
       const { name: subscriber } = listener;
       const others = setup.routers.flatMap(({ targets }) => (targets.includes(subscriber) ? targets : []));
       for (const named of listener.hoped) {
-        if (!history.wasTaken(named, others)) history.add({ kind: 'taken', subscriber, ...named });
+        if (!history.hasComeTo(others, named)) history.add({ kind: 'taken', subscriber, ...named });
       }
     }
   }

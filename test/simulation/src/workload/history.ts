@@ -31,7 +31,7 @@ export class History {
   readonly #next = new Map<string, number>();
   /** Names messages are handed on from and to. */
   readonly #places = new Set<string>();
-  readonly #taken = new Set<string>();
+  readonly #arrivals = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -44,15 +44,17 @@ export class History {
     }
     if (event.kind === 'fail' || event.kind === 'unknown') this.failures += 1;
     if (event.kind === 'place') this.#places.add(event.name);
-    if (event.kind === 'taken') this.#taken.add(`${event.subscriber} ${event.producer} ${event.sequence}`);
+    if (event.kind === 'taken') this.#came(event.subscriber, event);
+    if (event.kind === 'locked') this.#came(event.queue, event);
+    if (event.kind === 'read') this.#came(event.stream, event);
     // What a router takes is not there to be read, but to be handed on.
     const told = event.kind === 'ack' && this.#places.has(event.stream) ? acceptance(event) : event;
     this.#checker.add({ ...told, at: this.#world.nowMs });
   }
 
-  /** Whether any of these subscribers has acknowledged it. */
-  wasTaken({ producer, sequence }: Named, subscribers: readonly string[]): boolean {
-    return subscribers.some((subscriber) => this.#taken.has(`${subscriber} ${producer} ${sequence}`));
+  /** Whether it has been seen at any of these places, or been acknowledged by any of these subscribers. */
+  hasComeTo(places: readonly string[], { producer, sequence }: Named): boolean {
+    return places.some((place) => this.#arrivals.has(`${place} ${producer} ${sequence}`));
   }
 
   /** Accepted by routers, and not yet come to everything they are for. */
@@ -77,6 +79,10 @@ export class History {
       hash: hashOf(value),
       ...(epoch === undefined ? {} : { epoch }),
     });
+  }
+
+  #came(place: string, { producer, sequence }: { producer: string | null; sequence: number }): void {
+    if (this.#places.has(place)) this.#arrivals.add(`${place} ${producer} ${sequence}`);
   }
 
   /** The stream is at least this long. */
