@@ -8,6 +8,13 @@ import { Pace } from './pace.ts';
 import type { Screened, Screening } from './screening.ts';
 import { type Outcome, Waiter } from './waiter.ts';
 
+/** When a call was sent, by both clocks. */
+interface Sent {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly monotonic: number;
+}
+
 /** A message taken for a consumer, under lock until then (milliseconds since 1970). */
 export interface Taken extends Screened {
   readonly until: number;
@@ -153,7 +160,7 @@ export class Poller {
     const document = this.#document;
     const asking = [...this.#waiting];
     const max = Math.min(MAX_AT_ONCE, this.#unasked);
-    const sentAt = runtime.monotonic();
+    const sent = { at: runtime.now(), monotonic: runtime.monotonic() };
     const visibilityTimeoutMs = document.policy.lockDurationMs;
     this.#pace.lookBegins();
     this.#asked += max;
@@ -163,7 +170,7 @@ export class Poller {
       this.#flows = found.length === max;
       for (const waiter of asking) waiter.looked = true;
       for (const received of found)
-        this.#handOut(document, received, this.#lockedUntil(document, received, sentAt));
+        this.#handOut(document, received, this.#lockedUntil(document, received, sent));
       if (this.#flows) return 'as-many-as-asked';
       return found.length > 0 ? 'some' : 'none';
     } catch (error) {
@@ -184,11 +191,15 @@ export class Poller {
     for (const waiter of this.#waiting.splice(0)) waiter.settle({ failed: gone });
   }
 
-  /** The full lock time from now, as far as storage keeps the message from others and keeps it at all. */
-  #lockedUntil({ policy }: QueueDocument, received: ReceivedMessage, sentAt: number): number {
+  /**
+   * The full lock time from now, as far as storage keeps the message from others and keeps it at all. Of the two clocks the
+   * one counts that has gone further since the call was sent: one may be put back, the other stands still with the machine.
+   */
+  #lockedUntil({ policy }: QueueDocument, received: ReceivedMessage, sent: Sent): number {
     const { runtime } = this.#context;
     const now = runtime.now();
-    const hiddenMs = Math.ceil(policy.lockDurationMs / 1000) * 1000 - (runtime.monotonic() - sentAt);
+    const goneMs = Math.max(runtime.monotonic() - sent.monotonic, now - sent.at);
+    const hiddenMs = Math.ceil(policy.lockDurationMs / 1000) * 1000 - goneMs;
     const until = now + Math.min(policy.lockDurationMs, hiddenMs);
     return Math.floor(Math.min(until, received.expiresAt ?? until));
   }

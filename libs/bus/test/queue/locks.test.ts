@@ -115,6 +115,24 @@ describe('a lock', () => {
   });
 });
 
+describe('a lock of a node whose machine was suspended while it asked for messages', () => {
+  it('is over no later than the storage lets others have the message', async () => {
+    const bench = new QueueBench();
+    const { runtime } = bench;
+    const queue = await bench.queue({ lockDurationMs: 10_000 });
+    const node = bench.node();
+    await node.enqueue(queue, [text('job')]);
+    bench.fault = ({ operation }) =>
+      operation === 'queues.receive' ? { kind: 'delay', afterMs: 1000 } : undefined;
+    // The monotonic clock stands still meanwhile.
+    runtime.setTimer(500, () => {
+      runtime.wallOffsetMs += 4000;
+    });
+    const held = await take(bench, node.receive(queue, nobody));
+    expect(held.lock.until - runtime.now()).toBe(5000);
+  });
+});
+
 describe('a renewal', () => {
   it('keeps the same id good, at every node, for another lock time', async () => {
     const { bench, queue, node, held } = await oneLocked();
