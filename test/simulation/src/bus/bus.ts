@@ -24,7 +24,7 @@ export interface BusOptions {
 
 /** How long everything that was taken may take to come to all it is for, once all faults are over. */
 const REST_WITHIN_MS = 180_000;
-const STEP_MS = 250;
+const STEP_MS = 500;
 /** Longer than a listener is waited for: whose acknowledgement was not taken has been given the message again. */
 const HOPE_MS = 20_000;
 const COMPOSED_STEP_MS = 50;

@@ -4,6 +4,10 @@ import { type Setup, type StreamSetup, setupOf } from '../run/setup.ts';
 import type { BusSetup, QueueConsumerSetup } from './setup.ts';
 
 const SETTLED_MS = 3000;
+/** Each message takes many more calls than one that goes into a stream and no further. */
+const MOST_MESSAGES = 3;
+const MOST_CALLS = 4;
+const MOST_CALM_MS = 9000;
 const INTAKE = 'jobs';
 const WORK = 'work';
 const AUDIT = 'audit';
@@ -14,11 +18,17 @@ export function busSetupOf(seed: number): Setup {
   const plain = setupOf(seed);
   const random = new SeededRandom(seed ^ 0xb05);
   const bus = composition(random);
-  const calmMs = Math.min(plain.calmAtMs, 12_000);
+  const calmMs = Math.min(plain.calmAtMs, MOST_CALM_MS);
   const streams = streamsOf(random, bus);
   const nodes = plain.nodes.map((node) => ({ ...node, limits: { ...node.limits, maxOpenStreams: 10_000 } }));
   const urls = nodes.map(({ url }) => url);
-  const producers = plain.producers.map((producer) => ({ ...producer, stream: INTAKE, onCondition: false }));
+  const producers = plain.producers.map((producer) => ({
+    ...producer,
+    stream: INTAKE,
+    mostMessages: Math.min(producer.mostMessages, MOST_MESSAGES),
+    mostCalls: Math.min(producer.mostCalls, MOST_CALLS),
+    onCondition: false,
+  }));
   const consumers = streams.map(({ name }, index) => ({
     name: `c${index + 1}`,
     stream: name,

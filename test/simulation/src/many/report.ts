@@ -10,8 +10,9 @@ export function describeFailure(outcome: Outcome, options: { whole: boolean }): 
   const { seed, findings, setup } = outcome;
   const broken = findings.map(({ rule, detail, atMs }) => `  ${rule} at ${Math.round(atMs)} ms: ${detail}`);
   const faults = setup.faults.map((fault) => `  ${JSON.stringify(fault)}`);
+  const again = `npm run sim --${setup.bus === undefined ? '' : ' --profile bus'} --seed ${seed} --trace`;
   return [
-    `FAILED seed ${seed} at commit ${commit()}; again with: npm run sim -- --seed ${seed} --trace`,
+    `FAILED seed ${seed} at commit ${commit()}; again with: ${again}`,
     ...broken,
     `the faults it needs, calm at ${setup.calmAtMs} ms:`,
     ...(faults.length > 0 ? faults : ['  none but the weather']),
