@@ -86,7 +86,8 @@ export class Dispatcher {
 
   /** As `work`, for a router that may never have had a subscriber: undefined when it has not. */
   async known(document: RouterDocument): Promise<RouterWork | undefined> {
-    await this.#found;
+    // One router that can't be opened for now holds up nobody who asks for another.
+    if (!this.#works.has(document.routerId)) await this.#found;
     return this.#works.has(document.routerId) ? await this.work(document) : undefined;
   }
 
@@ -98,7 +99,8 @@ export class Dispatcher {
     if (request.filter !== undefined) parseFilter(request.filter);
     const target = await this.#targetOf(request);
     const made = { id: randomUuid(this.#ports.runtime), target };
-    await this.#found;
+    // Whether it would close a cycle is known once all routers are.
+    if (target.kind === 'name' && target.role === 'router') await this.#found;
     const subscribed = this.#subscribing.then(async () => {
       await this.#mustBeThere(document);
       const work = await this.work(document);

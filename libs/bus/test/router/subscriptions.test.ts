@@ -33,6 +33,28 @@ describe('a subscription', () => {
     await leader.end();
   });
 
+  it('can be made and looked at while another router can not be opened', async () => {
+    const world = new World();
+    const [router, stuck] = [await world.router('app/jobs'), await world.router('app/stuck')];
+    const stream = await world.stream('app/log');
+    const before = world.leader();
+    for (const each of [router, stuck]) await before.subscribe(each, { target: { name: stream.name } });
+    await before.end();
+    const leader = world.leader({
+      fault: ({ target }) =>
+        target.includes(stuck.container) ? { kind: 'refuse', code: 'unavailable' } : undefined,
+    });
+    await world.settle();
+    const seen: unknown[] = [];
+    void leader.dispatcher.known(router).then((work) => seen.push(work?.views().length));
+    void leader.dispatcher
+      .subscribe(router, { target: { webhook: 'https://a.test' } })
+      .then(({ subscription }) => seen.push(subscription.state));
+    await world.settle();
+    expect(seen).toEqual([1, 'active']);
+    await leader.end();
+  });
+
   it('stays paused when it is resumed and paused again within one save', async () => {
     const world = new World();
     const router = await world.router('app/jobs');
