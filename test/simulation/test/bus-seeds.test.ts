@@ -5,7 +5,7 @@ import { describeFailure } from '../src/many/report.ts';
 import { shrink } from '../src/many/shrink.ts';
 import { simulate } from '../src/run/simulate.ts';
 
-const SEEDS = 200;
+const SEEDS = 150;
 const profile = 'bus';
 
 /** Empty when nothing is wrong, otherwise all that is needed to see the failure again. */

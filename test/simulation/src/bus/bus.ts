@@ -47,7 +47,7 @@ export class Bus {
     this.#sinks = setup.sinks.map((sink) => new Sink(sink, around, this.#book));
     this.#consumers = setup.consumers.map((consumer) => new QueueConsumer(consumer, around, clocks));
     this.#listeners = setup.listeners.map((listener) => new Listener(listener, around, nodes));
-    this.#manager = new Manager(setup.managed, around);
+    this.#manager = new Manager(setup, around);
   }
 
   get programs(): readonly Program[] {

@@ -4,6 +4,7 @@ import { type Setup, type StreamSetup, setupOf } from '../run/setup.ts';
 import type { BusSetup, QueueConsumerSetup } from './setup.ts';
 
 const SETTLED_MS = 3000;
+const ROUNDS_EVERY_MS = 4000;
 /** Each message takes many more calls than one that goes into a stream and no further. */
 const MOST_MESSAGES = 3;
 const MOST_CALLS = 4;
@@ -80,6 +81,7 @@ function composition(random: SeededRandom): BusSetup {
   const listenerNames = members.filter((name) => /^l\d$/.test(name));
   return {
     settledMs: SETTLED_MS,
+    roundsEveryMs: ROUNDS_EVERY_MS,
     routers: [
       { name: WORK, distribution: 'one', targets: members },
       { name: INTAKE, distribution: 'all', targets: intake },

@@ -13,7 +13,7 @@ import type { NetRequest, NetResponse } from '../network/exchange.ts';
 
 export interface BusFrontOptions {
   readonly ports: NodePorts;
-  /** When that will be, by this node's wall clock; virtual milliseconds. */
+  /** When that will be for somebody who knows this node's wall clock, and counts from now on by a right one; virtual milliseconds. */
   readonly virtualTimeOf: (wallMs: number) => number;
   /** Passes a request on to the leader. */
   readonly forward: (request: NetRequest, signal: AbortSignal) => Promise<NetResponse>;

@@ -3,6 +3,7 @@ import type { StoredDocument } from '@message-vault/storage';
 import type { SimProcess } from '../world/process.ts';
 import { type Answer, ask, membersOf } from './ask.ts';
 import { type BusSurroundings, Program, pause } from './program.ts';
+import type { BusSetup, QueueSetup } from './setup.ts';
 
 /** A version of a managed name; undefined for no role. */
 type Version = string | undefined;
@@ -15,17 +16,22 @@ interface Deed {
 }
 
 const PAUSE_MS = 250;
+/** How often it is a queue of the composition. */
+const TUNES = 0.2;
 
 /** Gives names their roles, changes and takes them, each version another; and knows what may be there in the end. */
 export class Manager extends Program {
   readonly #names: readonly string[];
+  readonly #queues: readonly QueueSetup[];
   readonly #deeds = new Map<string, Deed[]>();
   #versions = 0;
   done = 0;
 
-  constructor(names: readonly string[], around: BusSurroundings) {
+  constructor(setup: Pick<BusSetup, 'managed' | 'queues'>, around: BusSurroundings) {
     super('manager', around);
+    const { managed: names, queues } = setup;
     this.#names = names;
+    this.#queues = queues;
     for (const name of names) this.#deeds.set(name, []);
   }
 
@@ -61,8 +67,17 @@ export class Manager extends Program {
   async #run(process: SimProcess): Promise<void> {
     while (!this.stopping) {
       await pause(process, 2 * PAUSE_MS * this.random.next());
-      await this.#manage(process, this.random.pick(this.#names));
+      if (this.random.chance(TUNES)) await this.#tune(process, this.random.pick(this.#queues));
+      else await this.#manage(process, this.random.pick(this.#names));
     }
+  }
+
+  /** Another lock time for a queue that is at work. Nobody says which one is in force: what was given out holds as it was said. */
+  async #tune(process: SimProcess, { name, maxDequeueRetries }: QueueSetup): Promise<void> {
+    const json = { role: 'queue', lockDuration: `PT${1 + this.random.below(5)}S`, maxDequeueRetries };
+    const { status } = await this.#ask(process, { method: 'PUT', path: `/${name}/-/policy`, json });
+    if (status === 200) this.done += 1;
+    this.around.world.note(this.name, `tune ${name} ${json.lockDuration}: ${status}`);
   }
 
   async #manage(process: SimProcess, name: string): Promise<void> {

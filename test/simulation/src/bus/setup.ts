@@ -49,6 +49,8 @@ export interface QueueConsumerSetup {
 export interface BusSetup {
   /** Nothing goes wrong before: names get their roles and are subscribed to each other. Virtual milliseconds. */
   readonly settledMs: number;
+  /** Pause between two rounds of retention and tidying up: over all names, so not as often as in runs of one or two streams. */
+  readonly roundsEveryMs: number;
   readonly routers: readonly RouterSetup[];
   readonly queues: readonly QueueSetup[];
   readonly sinks: readonly SinkSetup[];

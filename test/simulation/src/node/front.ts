@@ -13,7 +13,7 @@ export interface FrontOptions {
   readonly handsOver: () => () => void;
   /** A request failed in a way nobody expects. */
   readonly bug: (error: unknown) => void;
-  /** When that will be, by this node's wall clock; virtual milliseconds. */
+  /** When that will be for somebody who knows this node's wall clock, and counts from now on by a right one; virtual milliseconds. */
   readonly virtualTimeOf: (wallMs: number) => number;
 }
 

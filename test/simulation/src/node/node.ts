@@ -105,7 +105,7 @@ export class SimNode implements Server {
       bug: (error) => {
         if (process.isAlive) world.broken('no bugs', `${process.id} answered 500: ${stackOf(error)}`);
       },
-      virtualTimeOf: (wallMs) => world.nowMs + (wallMs - process.now()) / this.#host.clockRate,
+      virtualTimeOf: (wallMs) => world.nowMs + wallMs - process.now(),
     });
     broker.start(this.url);
   }

@@ -48,7 +48,12 @@ export interface Counts {
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
   const made = profiles[options.profile ?? options.plant?.profile ?? 'streams'](seed);
   const setup = (options.change ?? options.plant?.provoke)?.(made) ?? made;
-  const world = new World({ seed, calmAtMs: setup.calmAtMs, keepTrace: options.keepTrace ?? false });
+  const world = new World({
+    seed,
+    calmAtMs: setup.calmAtMs,
+    keepTrace: options.keepTrace ?? false,
+    ...(setup.bus && { roundsEveryMs: setup.bus.roundsEveryMs }),
+  });
   const onRejection = (error: unknown): void =>
     world.broken('no bugs', `unhandled: ${error instanceof Error ? error.stack : String(error)}`);
   process.on('unhandledRejection', onRejection);

@@ -22,9 +22,8 @@ export class Host {
   }
 }
 
-/** What a node waits between two rounds of retention, and what it waits here: no run is as long as that. */
+/** What a node waits between two rounds of retention: no run is as long as that, and the world has another time for it. */
 const RETENTION_EVERY_MS = 15 * 60_000;
-const SHORT_RETENTION_MS = 800;
 
 /** What rounding leaves of a time must not be waited for without any time passing. */
 const LEAST_MS = 0.001;
@@ -75,7 +74,7 @@ export class SimProcess implements Runtime {
   }
 
   setTimer(givenMs: number, fire: () => void): Timer {
-    const delayMs = givenMs === RETENTION_EVERY_MS ? SHORT_RETENTION_MS : givenMs;
+    const delayMs = givenMs === RETENTION_EVERY_MS ? this.world.roundsEveryMs : givenMs;
     let cancelled = false;
     let timer: Timer;
     const arm = (afterMs: number): void => {

@@ -24,6 +24,8 @@ export interface Finding {
   readonly atMs: number;
 }
 
+const ROUNDS_EVERY_MS = 800;
+
 /** More findings than this say nothing new. */
 const MAX_FINDINGS = 20;
 
@@ -37,9 +39,12 @@ export class World {
   readonly wires: Wires;
   /** Virtual time at which all faults are over; nothing that was delayed arrives after it. */
   readonly calmAtMs: number;
+  /** Pause between two rounds of retention and tidying up. */
+  readonly roundsEveryMs: number;
   readonly #tidy: (() => void)[] = [];
 
-  constructor(options: { seed: number; calmAtMs: number; keepTrace: boolean }) {
+  constructor(options: { seed: number; calmAtMs: number; keepTrace: boolean; roundsEveryMs?: number }) {
+    this.roundsEveryMs = options.roundsEveryMs ?? ROUNDS_EVERY_MS;
     this.seed = options.seed;
     this.calmAtMs = options.calmAtMs;
     this.wires = new Wires((delayMs, happen) => this.after(delayMs, happen));
