@@ -170,7 +170,7 @@ export class BusFront {
 }
 
 /** Of managed names: their length tells all their versions apart. */
-export function versionOf(document: NameDocument): string {
+function versionOf(document: NameDocument): string {
   return document.role === 'queue' ? String(document.policy.maxQueueLength) : document.role;
 }
 
