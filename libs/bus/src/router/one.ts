@@ -330,16 +330,16 @@ export class OneDistribution implements Distribution {
 
   /** Gives moves to whom they go to, once they are saved. With `unsaved` that has yet to be done. */
   #startMoves(moves: readonly Move[], unsaved = false): void {
+    const planned = moves.map((move) => ({ move, to: move.to }));
     const give = (): void => {
-      for (const move of moves) {
+      for (const { move, to } of planned) {
+        // One that was redirected meanwhile is started by whoever did that, when it is saved.
+        if (move.done || move.to !== to) continue;
         const pause = move.attempts > 1 ? backOffMs(move.attempts, this.#host.ports.runtime.random()) : 0;
-        if (!move.done) this.#members.get(move.to)?.moves.add(move, pause);
+        this.#members.get(to)?.moves.add(move, pause);
       }
     };
-    if (!unsaved) {
-      give();
-      return;
-    }
+    if (!unsaved) return give();
     void this.#saved().then(give, () => {});
   }
 
