@@ -5,6 +5,7 @@ import type { BusSetup, QueueConsumerSetup } from './setup.ts';
 
 const SETTLED_MS = 3000;
 const ROUNDS_EVERY_MS = 4000;
+const TUNES = 0.2;
 /** Each message takes many more calls than one that goes into a stream and no further. */
 const MOST_MESSAGES = 3;
 const MOST_CALLS = 4;
@@ -108,6 +109,7 @@ function composition(random: SeededRandom): BusSetup {
       Array.from({ length: 2 }, (_, index) => consumerOf(random, `${queue}-${index + 1}`, queue)),
     ),
     managed: ['side/a', 'side/b'],
+    tunes: TUNES,
     pushTimeoutSeconds: random.pick([1, 3]),
   };
 }

@@ -16,22 +16,22 @@ interface Deed {
 }
 
 const PAUSE_MS = 250;
-/** How often it is a queue of the composition. */
-const TUNES = 0.2;
 
 /** Gives names their roles, changes and takes them, each version another; and knows what may be there in the end. */
 export class Manager extends Program {
   readonly #names: readonly string[];
   readonly #queues: readonly QueueSetup[];
+  readonly #tunes: number;
   readonly #deeds = new Map<string, Deed[]>();
   #versions = 0;
   done = 0;
 
-  constructor(setup: Pick<BusSetup, 'managed' | 'queues'>, around: BusSurroundings) {
+  constructor(setup: Pick<BusSetup, 'managed' | 'queues' | 'tunes'>, around: BusSurroundings) {
     super('manager', around);
-    const { managed: names, queues } = setup;
+    const { managed: names, queues, tunes } = setup;
     this.#names = names;
     this.#queues = queues;
+    this.#tunes = tunes;
     for (const name of names) this.#deeds.set(name, []);
   }
 
@@ -67,7 +67,8 @@ export class Manager extends Program {
   async #run(process: SimProcess): Promise<void> {
     while (!this.stopping) {
       await pause(process, 2 * PAUSE_MS * this.random.next());
-      if (this.random.chance(TUNES)) await this.#tune(process, this.random.pick(this.#queues));
+      if (this.#tunes > 0 && this.random.chance(this.#tunes))
+        await this.#tune(process, this.random.pick(this.#queues));
       else await this.#manage(process, this.random.pick(this.#names));
     }
   }

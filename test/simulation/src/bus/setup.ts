@@ -58,5 +58,7 @@ export interface BusSetup {
   readonly consumers: readonly QueueConsumerSetup[];
   /** Names that come, change and go while all this happens. */
   readonly managed: readonly string[];
+  /** How often it is the policy of a queue of the composition that is changed instead: a share. */
+  readonly tunes: number;
   readonly pushTimeoutSeconds: number;
 }
