@@ -339,8 +339,8 @@ export class OneDistribution implements Distribution {
         this.#members.get(to)?.moves.add(move, pause);
       }
     };
-    if (!unsaved) return give();
-    void this.#saved().then(give, () => {});
+    if (unsaved) void this.#saved().then(give, () => {});
+    else give();
   }
 
   /** One that fails again and again is left out for a while, if there are others. */
