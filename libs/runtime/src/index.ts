@@ -1,3 +1,4 @@
 export { tuneCollectorForBuffers } from './collector.ts';
+export { type Due, DueHeap } from './due-heap.ts';
 export { InvariantViolation, invariant } from './invariant.ts';
 export { type Runtime, randomUuid, sleep, systemRuntime, type Timer } from './runtime.ts';

@@ -1,8 +1,6 @@
-import type { Runtime, Timer } from '@message-vault/runtime';
+import { type Due, DueHeap, type Runtime, type Timer } from '@message-vault/runtime';
 
-interface Alarm {
-  readonly at: number;
-  readonly order: number;
+interface Alarm extends Due {
   readonly fire: () => void;
   /** Replaced or taken back. */
   off: boolean;
@@ -13,7 +11,7 @@ interface Alarm {
  */
 export class Alarms {
   readonly #runtime: Runtime;
-  #heap: Alarm[] = [];
+  readonly #heap = new DueHeap<Alarm>();
   readonly #byKey = new Map<unknown, Alarm>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -30,7 +28,7 @@ export class Alarms {
 
   /** With those taken back that are not forgotten yet. */
   get held(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   /** Calls `fire` in `delayMs` milliseconds; what was set under `key` before is forgotten. */
@@ -47,7 +45,7 @@ export class Alarms {
       off: false,
     };
     this.#byKey.set(key, alarm);
-    push(this.#heap, alarm);
+    this.#heap.push(alarm);
     this.#wind();
   }
 
@@ -63,27 +61,21 @@ export class Alarms {
     if (alarm === undefined) return;
     alarm.off = true;
     this.#byKey.delete(key);
-    if (this.#heap.length > 2 * this.#byKey.size + MOST_OFF) this.#tidyUp();
+    // What is taken back long before its time must not pile up until then.
+    if (this.#heap.size > 2 * this.#byKey.size + MOST_OFF) this.#heap.retain(({ off }) => !off);
   }
 
   /** Nothing fires any more, and nothing can be set. */
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#heap.length = 0;
+    this.#heap.clear();
     this.#byKey.clear();
   }
 
-  /** What was taken back long before its time must not pile up until then. */
-  #tidyUp(): void {
-    const left: Alarm[] = [];
-    for (const alarm of this.#heap) if (!alarm.off) push(left, alarm);
-    this.#heap = left;
-  }
-
   #wind(): void {
-    while (this.#heap[0]?.off) pop(this.#heap);
-    const at = this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
+    while (this.#heap.first()?.off) this.#heap.pop();
+    const at = this.#heap.first()?.at ?? Number.POSITIVE_INFINITY;
     if (at === this.#timerAt) return;
     this.#timer?.cancel();
     this.#timerAt = at;
@@ -96,8 +88,9 @@ export class Alarms {
   #ring(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = this.#runtime.monotonic();
-    for (let next = this.#heap[0]; next !== undefined && (next.off || next.at <= now); next = this.#heap[0]) {
-      pop(this.#heap);
+    const heap = this.#heap;
+    for (let next = heap.first(); next !== undefined && (next.off || next.at <= now); next = heap.first()) {
+      heap.pop();
       if (!next.off) next.fire();
     }
     if (!this.#stopped) this.#wind();
@@ -108,36 +101,3 @@ export class Alarms {
 const MOST_OFF = 1024;
 /** The longest a timer of Node can be set for; beyond it fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function before(a: Alarm, b: Alarm): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
-}
-
-function push(heap: Alarm[], alarm: Alarm): void {
-  let index = heap.push(alarm) - 1;
-  while (index > 0) {
-    const parentIndex = (index - 1) >> 1;
-    const parent = heap[parentIndex];
-    if (parent === undefined || before(parent, alarm)) break;
-    heap[index] = parent;
-    index = parentIndex;
-  }
-  heap[index] = alarm;
-}
-
-function pop(heap: Alarm[]): void {
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return;
-  let index = 0;
-  for (;;) {
-    const left = heap[2 * index + 1];
-    const right = heap[2 * index + 2];
-    if (left === undefined) break;
-    const useRight = right !== undefined && before(right, left);
-    const child = useRight ? right : left;
-    if (before(last, child)) break;
-    heap[index] = child;
-    index = useRight ? 2 * index + 2 : 2 * index + 1;
-  }
-  heap[index] = last;
-}

@@ -1,9 +1,8 @@
+import { type Due, DueHeap } from '../due-heap.ts';
 import type { Runtime, Timer } from '../runtime.ts';
 import { SeededRandom } from './random.ts';
 
-interface Entry {
-  readonly at: number;
-  readonly order: number;
+interface Entry extends Due {
   fire: () => void;
   cancelled: boolean;
 }
@@ -20,7 +19,7 @@ export class VirtualRuntime implements Runtime {
   #timeMs = 0;
   #order = 0;
   readonly #startAt: number;
-  readonly #heap: Entry[] = [];
+  readonly #heap = new DueHeap<Entry>();
 
   constructor(options: { seed?: number; startAt?: number } = {}) {
     this.rng = new SeededRandom(options.seed ?? 1);
@@ -42,7 +41,7 @@ export class VirtualRuntime implements Runtime {
       fire,
       cancelled: false,
     };
-    this.#push(entry);
+    this.#heap.push(entry);
     return {
       cancel: () => {
         entry.cancelled = true;
@@ -72,7 +71,7 @@ export class VirtualRuntime implements Runtime {
       await settleMicrotasks();
       if (settled) return promise;
       if (!this.#fireNext(deadline)) {
-        const why = this.#heap.length === 0 ? 'nothing is scheduled any more' : `${maxMs} ms have passed`;
+        const why = this.#heap.size === 0 ? 'nothing is scheduled any more' : `${maxMs} ms have passed`;
         throw new Error(
           `virtual time stopped at ${this.#timeMs} ms: ${why} and the promise is still pending`,
         );
@@ -93,50 +92,15 @@ export class VirtualRuntime implements Runtime {
   /** Fires the earliest timer due by `until`. False when there is none. */
   #fireNext(until: number): boolean {
     for (;;) {
-      const next = this.#heap[0];
+      const next = this.#heap.first();
       if (next === undefined || (!next.cancelled && next.at > until)) return false;
-      this.#pop();
+      this.#heap.pop();
       if (next.cancelled) continue;
       this.#timeMs = Math.max(this.#timeMs, next.at);
       next.fire();
       return true;
     }
   }
-
-  #push(entry: Entry): void {
-    const heap = this.#heap;
-    let index = heap.push(entry) - 1;
-    while (index > 0) {
-      const parentIndex = (index - 1) >> 1;
-      const parent = heap[parentIndex];
-      if (parent === undefined || before(parent, entry)) break;
-      heap[index] = parent;
-      index = parentIndex;
-    }
-    heap[index] = entry;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let index = 0;
-    for (;;) {
-      const left = heap[2 * index + 1];
-      const right = heap[2 * index + 2];
-      if (left === undefined) break;
-      const useRight = right !== undefined && before(right, left);
-      const child = useRight ? right : left;
-      if (before(last, child)) break;
-      heap[index] = child;
-      index = useRight ? 2 * index + 2 : 2 * index + 1;
-    }
-    heap[index] = last;
-  }
-}
-
-function before(a: Entry, b: Entry): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
 /** All promise reactions that can run now have run when this resolves. */

@@ -1,8 +1,7 @@
-import type { Runtime } from '@message-vault/runtime';
+import { type Due, DueHeap, type Runtime } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
 import type { MessageReceipt, PeekedMessage, ReceivedMessage, SendTimes } from '../ports.ts';
 import { wholeSeconds } from '../rules.ts';
-import { type Due, DueHeap } from './due-heap.ts';
 
 interface Message {
   readonly id: string;
