@@ -66,7 +66,16 @@ export function checkBatch(bytes: Uint8Array): BatchHeader {
 
 /** Reads a batch that must fill `bytes` exactly, with the checks of checkBatch. Values are views, not copies. */
 export function decodeBatch(bytes: Uint8Array): { header: BatchHeader; messages: Message[] } {
-  const header = openBatch(bytes);
+  openBatch(bytes);
+  return decodeStoredBatch(bytes);
+}
+
+/**
+ * The same for a batch that decodeCommit has taken out of a commit: the commit's CRC has vouched for all of its bytes, so
+ * its own is not computed again.
+ */
+export function decodeStoredBatch(bytes: Uint8Array): { header: BatchHeader; messages: Message[] } {
+  const header = requireExtent(bytes);
   const cursor = recordsOf(bytes, header);
   const messages: Message[] = [];
   for (let left = header.messageCount; left > 0; left -= 1) {
@@ -79,6 +88,12 @@ export function decodeBatch(bytes: Uint8Array): { header: BatchHeader; messages:
 
 /** Header, exact length and CRC. */
 function openBatch(bytes: Uint8Array): BatchHeader {
+  const header = requireExtent(bytes);
+  requireCrc(bytes);
+  return header;
+}
+
+function requireExtent(bytes: Uint8Array): BatchHeader {
   const header = decodeBatchHeader(bytes);
   if (bytes.byteLength < header.byteLength) {
     throw new FramingError('truncated', bytes.byteLength, `the batch has ${header.byteLength} bytes`);
@@ -86,10 +101,13 @@ function openBatch(bytes: Uint8Array): BatchHeader {
   if (bytes.byteLength > header.byteLength) {
     throw new FramingError('trailing_bytes', header.byteLength, 'more after the end of the batch');
   }
+  return header;
+}
+
+function requireCrc(bytes: Uint8Array): void {
   if (crc32(bytes.subarray(BATCH_CRC_START)) !== viewOf(bytes).getUint32(BATCH_FIELDS.crc.at, true)) {
     throw new FramingError('bad_crc', BATCH_FIELDS.crc.at, 'the batch does not match its CRC');
   }
-  return header;
 }
 
 function recordsOf(bytes: Uint8Array, header: BatchHeader): Cursor {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import { BATCH_FIELDS, readBatchExtent } from './batch-header.ts';
+import { BATCH_CRC_START, BATCH_FIELDS, readBatchExtent } from './batch-header.ts';
 import {
   COMMIT_FIELDS,
   type CommitHeader,
@@ -10,6 +10,7 @@ import {
   type ExpectedPlace,
   writeCommitHeader,
 } from './commit-header.ts';
+import { joinCrcs } from './crc.ts';
 import { FramingError } from './errors.ts';
 import { requireBytes, viewOf } from './integers.ts';
 import {
@@ -39,11 +40,16 @@ export interface DecodedCommit {
 
 const ZEROS = new Uint8Array(PAGE_BYTES + TRAILER_BYTES);
 
+/** From this size on, the CRC a batch carries is taken over rather than its bytes gone through once more. */
+const LARGE_BATCH_BYTES = 32 * 1024;
+
 /**
- * The bytes of a commit, in whole pages. Each batch is copied once. Throws FramingError when it cannot be written:
- * too large, or counts, places or skip pointers that contradict each other.
+ * The bytes of a commit, in whole pages. Each batch is copied once: to the front of `room` if it is large enough, to
+ * memory of its own otherwise. The CRC of the commit is made from those of its larger batches, so whoever checks it
+ * checks what their producers have computed. Throws FramingError when it cannot be written: too large, or counts, places or
+ * skip pointers that contradict each other.
  */
-export function encodeCommit(commit: Commit): Uint8Array<ArrayBuffer> {
+export function encodeCommit(commit: Commit, room?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const checkpointBytes = commit.checkpoint?.byteLength ?? 0;
   const bodyBytes = commit.batches.reduce((sum, batch) => sum + batch.byteLength, checkpointBytes);
   const pages = commitPages(bodyBytes);
@@ -51,16 +57,32 @@ export function encodeCommit(commit: Commit): Uint8Array<ArrayBuffer> {
   if (byteLength > MAX_COMMIT_BYTES) {
     throw new FramingError('too_large', COMMIT_FIELDS.bodyBytes.at, `a commit of ${byteLength} bytes`);
   }
-  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer);
+  const fits = room !== undefined && room.byteLength >= byteLength;
+  const bytes = fits
+    ? room.subarray(0, byteLength)
+    : new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer);
   const bodyEnd = writeBody(bytes, commit);
   bytes.fill(0, bodyEnd);
   writeTrailer(viewOf(bytes), byteLength, byteLength);
-  const bodyCrc = crc32(bytes.subarray(COMMIT_HEADER_BYTES, bodyEnd));
+  const bodyCrc = crcOfBody(commit);
   const batchCount = commit.batches.length;
   const header = { ...commit, batchCount, bodyBytes, checkpointBytes, pages, byteLength };
   writeCommitHeader(bytes, header, bodyCrc);
   splitBatches(bytes, 0, header);
   return bytes;
+}
+
+function crcOfBody({ batches, checkpoint }: Commit): number {
+  let crc = 0;
+  for (const batch of batches) {
+    if (batch.byteLength < LARGE_BATCH_BYTES) crc = crc32(batch, crc);
+    else {
+      const start = crc32(batch.subarray(0, BATCH_CRC_START), crc);
+      const rest = viewOf(batch).getUint32(BATCH_FIELDS.crc.at, true);
+      crc = joinCrcs(start, rest, batch.byteLength - BATCH_CRC_START);
+    }
+  }
+  return checkpoint === undefined ? crc : crc32(checkpoint, crc);
 }
 
 /** Copies batches and checkpoint to their places and returns where the body ends. */

@@ -1,4 +1,11 @@
-export { type BatchContents, checkBatch, decodeBatch, encodeBatch, withProducer } from './batch.ts';
+export {
+  type BatchContents,
+  checkBatch,
+  decodeBatch,
+  decodeStoredBatch,
+  encodeBatch,
+  withProducer,
+} from './batch.ts';
 export { BatchBuilder, type BatchBuilderOptions } from './batch-builder.ts';
 export {
   type BatchCodec,

@@ -1,8 +1,8 @@
 import {
   type CommitHeader,
   type DecodedCommit,
-  decodeBatch,
   decodeCommit,
+  decodeStoredBatch,
   FramingError,
 } from '@message-vault/framing';
 import { VaultClientError } from '../errors.ts';
@@ -29,7 +29,7 @@ export function* messagesOf(
   for (const { header, batches } of commits) {
     let index = 0;
     for (const batch of batches) {
-      const { messages } = refusingDamage(() => decodeBatch(batch));
+      const { messages } = refusingDamage(() => decodeStoredBatch(batch));
       for (const content of messages) {
         const message = new VaultMessage(header, index, content);
         index += 1;

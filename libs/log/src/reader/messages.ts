@@ -1,6 +1,6 @@
 import {
-  decodeBatch,
   decodeBatchHeader,
+  decodeStoredBatch,
   encodeOffset,
   FramingError,
   type Message,
@@ -53,7 +53,7 @@ function* messagesOf(
 /** None for a batch that ends before `from`. */
 function messagesIn(batch: Uint8Array, place: { offset: number; from: number }): readonly Message[] {
   if (place.offset + countOf(batch, place.offset) <= place.from) return [];
-  return opened(place.offset, () => decodeBatch(batch).messages);
+  return opened(place.offset, () => decodeStoredBatch(batch).messages);
 }
 
 function countOf(batch: Uint8Array, offset: number): number {

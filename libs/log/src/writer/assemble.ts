@@ -1,4 +1,5 @@
 import {
+  type Commit,
   type CommitHeader,
   commitBodyCapacity,
   commitByteLength,
@@ -26,12 +27,14 @@ export interface AssembleOptions {
   readonly nowMs: number;
   readonly batches: readonly PendingBatch[];
   readonly checkpoint: Uint8Array | undefined;
+  /** Memory nobody needs any more. */
+  readonly room: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** A commit ready to be written. */
 export interface Assembled {
   readonly header: CommitHeader;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** The dedupe window, when it is the next commit's turn to carry it. */
@@ -57,7 +60,7 @@ export function takeFitting(
 
 export function assemble(options: AssembleOptions): Assembled {
   const { batches, checkpoint, end, segment } = options;
-  const bytes = encodeCommit({
+  const commit: Commit = {
     streamId: options.stream.streamId,
     epoch: options.epoch,
     page: end.nextPage,
@@ -70,7 +73,8 @@ export function assemble(options: AssembleOptions): Assembled {
     lastInSegment: closesSegment(options),
     batches: batches.map((batch) => batch.bytes),
     checkpoint,
-  });
+  };
+  const bytes = encodeCommit(commit, options.room);
   const header = decodeCommitHeader(bytes, 0, { page: end.nextPage });
   invariant(follows(end, header), 'the next commit must follow the last one');
   const endByte = byteInSegment(segment.firstPage, header.page) + bytes.length;

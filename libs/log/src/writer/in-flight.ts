@@ -8,6 +8,7 @@ export interface InFlight {
   readonly header: CommitHeader;
   readonly batches: readonly PendingBatch[];
   readonly placement: Placement;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
 }

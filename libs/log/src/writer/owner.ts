@@ -47,6 +47,8 @@ export class StreamOwner implements StreamWriter {
   #segmentClosed = false;
   #etag: ETag;
   #flight: InFlight | undefined;
+  /** Memory of the last commit, for the next: while commits follow each other, none is taken anew. */
+  #room: Uint8Array<ArrayBuffer> | undefined;
   /** The commit on its way has been in doubt for so long that its publishers were told; nothing is taken in until it is not. */
   #stalled = false;
   #running = false;
@@ -167,6 +169,7 @@ export class StreamOwner implements StreamWriter {
       this.#crash(error);
     }
     this.#running = false;
+    this.#room = undefined;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
@@ -195,7 +198,7 @@ export class StreamOwner implements StreamWriter {
       epoch: this.#leadership.epoch,
       etag: this.#etag,
     });
-    return { header, batches, placement, startedAt: this.#runtime.monotonic() };
+    return { header, batches, placement, bytes, startedAt: this.#runtime.monotonic() };
   }
 
   #assemble(batches: readonly PendingBatch[], checkpoint: Uint8Array | undefined): Assembled {
@@ -209,6 +212,7 @@ export class StreamOwner implements StreamWriter {
         nowMs: this.#runtime.now(),
         batches,
         checkpoint,
+        room: this.#room,
       });
     } catch (error) {
       // They are out of the queue and in no commit yet: nobody else would tell them.
@@ -221,9 +225,13 @@ export class StreamOwner implements StreamWriter {
   /** Tries until the commit is in its place; answers the version with it, or undefined when it was given up. */
   async #place(flight: InFlight): Promise<ETag | undefined> {
     const backoff = new Backoff(this.#runtime);
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       const tried = this.#leadership.isLeading() ? await flight.placement.tryOnce() : undefined;
-      if (tried?.status === 'stored') return tried.etag;
+      if (tried?.status === 'stored') {
+        // What was sent more than once may still be on its way somewhere.
+        this.#room = tries === 1 ? new Uint8Array(flight.bytes.buffer) : undefined;
+        return tried.etag;
+      }
       if (tried?.status === 'lost') {
         this.#leadership.lost(tried.reason);
         this.#fail(new LogError('not_leader', tried.reason));
