@@ -215,6 +215,16 @@ describe('replaying', () => {
     expect(tookMs).toBeLessThan(world.counted.total() * readMs * 1.35);
   });
 
+  test('a replay that takes pieces as fast as they come has two of them on their way', async () => {
+    const readMs = 40;
+    const world = new ReaderWorld({ delayMs: () => readMs / 2, cacheBytes: 64 * MIB });
+    await world.log.appendMany(300, { valueBytes: 20 * KIB });
+    const before = world.runtime.monotonic();
+    expect(await world.run(replay(world, world.reader({ settings })))).toBe(300);
+    const tookMs = world.runtime.monotonic() - before;
+    expect(tookMs).toBeLessThan(world.counted.total() * readMs * 0.75);
+  });
+
   test('somebody who wants a little does not wait for a large read', async () => {
     const world = await logOf(200, 6 * KIB);
     const reader = world.reader();

@@ -12,6 +12,8 @@ export interface RawPiece {
   readonly page: number;
   readonly pages: number;
   readonly bytes: Promise<Uint8Array | undefined>;
+  /** The piece after it, once that is on the way, too. */
+  next: RawPiece | undefined;
 }
 
 /** The first part of a commit, in a buffer for all of it. */
@@ -32,7 +34,7 @@ interface Kept extends CacheEntry {
 }
 
 /**
- * The next piece of each sequential replay, read while the one before it is being served. Counted in the cache: on the
+ * The next pieces of each sequential replay, read while those before them are being served. Counted in the cache: on the
  * way as a running load, once here as an entry that goes when room is needed.
  */
 export class ReadAhead {
@@ -57,7 +59,7 @@ export class ReadAhead {
       )
       .catch(() => undefined)
       .finally(() => permit.release());
-    return { page, pages, bytes };
+    return { page, pages, bytes, next: undefined };
   }
 
   /** Keeps `raw` for whoever goes on where `walk`, through the bytes right before it, has stopped. */
@@ -96,11 +98,13 @@ export class ReadAhead {
     };
     this.#kept.set(page, kept);
     this.#cache.put(kept);
-    void piece.raw.bytes.then((bytes) => {
-      // From here on it is no longer a load on its way.
-      kept.bytes += bytes?.byteLength ?? 0;
-      this.#cache.touch(kept);
-    });
+    for (let raw: RawPiece | undefined = piece.raw; raw !== undefined; raw = raw.next) {
+      void raw.bytes.then((bytes) => {
+        // From here on it is no longer a load on its way.
+        kept.bytes += bytes?.byteLength ?? 0;
+        this.#cache.touch(kept);
+      });
+    }
   }
 
   #drop(page: number, kept: Kept): void {

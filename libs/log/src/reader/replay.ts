@@ -97,7 +97,7 @@ export class Replay {
   async #fromAhead({ begun, raw }: AheadPiece, sequential: boolean): Promise<Piece | undefined> {
     const bytes = await raw.bytes;
     if (bytes === undefined) return undefined;
-    const next = sequential ? this.#startAhead(raw.page + raw.pages) : undefined;
+    const next = sequential ? this.#goOnAhead(raw) : undefined;
     if (begun === undefined) return { begun: undefined, bytes, page: raw.page, next };
     const missing = begun.bytes.byteLength - begun.filled;
     if (missing > bytes.byteLength) return undefined;
@@ -114,6 +114,16 @@ export class Replay {
     if (bytes === undefined) return undefined;
     const next = sequential ? this.#startAhead(endPage) : undefined;
     return { begun: undefined, bytes, page, next };
+  }
+
+  /**
+   * The piece after `raw`, and the one after that on its way: once a replay has come for what was read ahead, storage is
+   * given the next read before it has answered the last one.
+   */
+  #goOnAhead(raw: RawPiece): RawPiece | undefined {
+    const next = raw.next ?? this.#startAhead(raw.page + raw.pages);
+    if (next !== undefined) next.next ??= this.#startAhead(next.page + next.pages);
+    return next;
   }
 
   /** The read that follows is on its way before these bytes are even looked at. */
