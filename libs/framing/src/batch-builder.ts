@@ -22,6 +22,8 @@ export interface BatchBuilderOptions {
   readonly maxMessages?: number | undefined;
   /** Default `none`. */
   readonly codec?: BatchCodec | undefined;
+  /** About how many bytes will be needed; saves growing step by step. */
+  readonly expectedBytes?: number | undefined;
 }
 
 /** Frames messages into a batch as they arrive. After `finish` it is empty and can be used for the next batch. */
@@ -29,6 +31,7 @@ export class BatchBuilder {
   readonly #maxBytes: number;
   readonly #maxMessages: number;
   readonly #codec: BatchCodec;
+  readonly #firstCapacity: number;
   #bytes: Buffer<ArrayBuffer> = Buffer.alloc(0);
   #end = BATCH_HEADER_BYTES;
   #count = 0;
@@ -37,6 +40,7 @@ export class BatchBuilder {
     this.#maxBytes = Math.min(options.maxBytes ?? MAX_BATCH_BYTES, BATCH_HEADER_BYTES + MAX_RECORDS_BYTES);
     this.#maxMessages = Math.min(options.maxMessages ?? MAX_BATCH_MESSAGES, MAX_BATCH_MESSAGES);
     this.#codec = options.codec ?? 'none';
+    this.#firstCapacity = Math.max(FIRST_CAPACITY_BYTES, options.expectedBytes ?? 0);
   }
 
   get count(): number {
@@ -103,7 +107,7 @@ export class BatchBuilder {
 
   #reserve(byteLength: number): void {
     if (byteLength <= this.#bytes.byteLength) return;
-    const capacity = Math.max(byteLength, FIRST_CAPACITY_BYTES, this.#bytes.byteLength * 2);
+    const capacity = Math.max(byteLength, this.#firstCapacity, this.#bytes.byteLength * 2);
     const grown = Buffer.allocUnsafeSlow(Math.min(capacity, this.#maxBytes));
     grown.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = grown;

@@ -18,6 +18,7 @@ import { isPolicyType } from './names/policies.ts';
 import type { HttpOptions } from './options.ts';
 import type { NodePorts } from './ports.ts';
 import { HttpProblem } from './problems.ts';
+import { PieceBuffers } from './read/piece-buffers.ts';
 import { ReadBudget } from './read/read-budget.ts';
 import { NameDoor } from './routes/name-door.ts';
 import { nodeRoutes } from './routes/node-routes.ts';
@@ -50,7 +51,14 @@ const SWEEP_EVERY_MS = 10;
 export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
   const reads = new ReadBudget(options.limits.read.maxBytesInFlight);
   const listeners = new Places(options.limits.listener.maxListeners);
-  const context: HttpContext = { ports, options, closing: new Closing(), reads, listeners };
+  const context: HttpContext = {
+    ports,
+    options,
+    closing: new Closing(),
+    reads,
+    pieces: new PieceBuffers(),
+    listeners,
+  };
   const bodies = new BodyReader(options.limits.http, options.metrics);
   const events = new EventStreams(context);
   const names = new NameDoor(context, events, bodies);

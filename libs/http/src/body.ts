@@ -80,23 +80,18 @@ export class BodyReader {
    * nothing is held.
    */
   async read(exchange: Exchange, maxBytes: number = this.#limits.maxBodyBytes): Promise<Body> {
-    this.declaredBytes(exchange, maxBytes);
+    const gathered = new Gathered(this.declaredBytes(exchange, maxBytes));
     const budget = this.#budget;
-    const chunks: Buffer[] = [];
-    let held = 0;
     try {
       await this.#receive(exchange, maxBytes, (chunk) => {
         budget.take(chunk.length);
-        held += chunk.length;
-        chunks.push(chunk);
+        gathered.add(chunk);
       });
     } catch (error) {
-      budget.give(held);
+      budget.give(gathered.length);
       throw error;
     }
-    const [first] = chunks;
-    const bytes = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, held);
-    return { bytes, release: () => budget.give(held) };
+    return { bytes: gathered.whole(), release: () => budget.give(gathered.length) };
   }
 
   /**
@@ -163,6 +158,36 @@ export class BodyReader {
       req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
       if (req.destroyed) onGone();
     });
+  }
+}
+
+/** The pieces of a body, put in place as they come when its length is known, so that none is kept until the last is there. */
+class Gathered {
+  readonly #declared: number | undefined;
+  #pieces: Buffer[] = [];
+  #place: Buffer | undefined;
+  length = 0;
+
+  constructor(declaredBytes: number | undefined) {
+    this.#declared = declaredBytes;
+  }
+
+  add(piece: Buffer): void {
+    const at = this.length;
+    this.length += piece.length;
+    if (this.#declared === undefined || this.#declared === piece.length) {
+      this.#pieces.push(piece);
+      return;
+    }
+    // Node's parser ends a body at its declared length. Memory that is never written to is never really taken.
+    this.#place ??= Buffer.allocUnsafeSlow(this.#declared);
+    this.#place.set(piece, at);
+  }
+
+  whole(): Buffer {
+    if (this.#place !== undefined) return this.#place.subarray(0, this.length);
+    const [first] = this.#pieces;
+    return this.#pieces.length === 1 && first !== undefined ? first : Buffer.concat(this.#pieces);
   }
 }
 

@@ -4,6 +4,7 @@ import type { NameDocument } from '@message-vault/metadata';
 import type { Places } from './listener/places.ts';
 import type { AccessQuestion, HttpOptions } from './options.ts';
 import type { NodePorts, NodeStatus } from './ports.ts';
+import type { PieceBuffers } from './read/piece-buffers.ts';
 import type { ReadBudget } from './read/read-budget.ts';
 import type { Target } from './target.ts';
 
@@ -14,6 +15,8 @@ export interface HttpContext {
   readonly closing: Closing;
   /** What all running reads hold. */
   readonly reads: ReadBudget;
+  /** On their way to clients. */
+  readonly pieces: PieceBuffers;
   /** Those of connected listeners of routers. */
   readonly listeners: Places;
 }

@@ -117,6 +117,7 @@ export function sealBatch(
     maxBytes: Math.max(settings.maxBatchBytes, BATCH_HEADER_BYTES + recordBytes(message)),
     maxMessages: settings.maxBatchMessages,
     codec: settings.codec,
+    expectedBytes: BATCH_HEADER_BYTES + queue.bytes,
   });
   const parts: Part[] = [];
   try {

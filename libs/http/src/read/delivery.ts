@@ -2,6 +2,7 @@ import type { StoredCommit, StreamReader } from '@message-vault/log';
 import { invariant } from '@message-vault/runtime';
 import type { ReadFormat } from './formats.ts';
 import { type HeldStep, readStep } from './held-step.ts';
+import { PIECE_BYTES, type Piece, type PieceBuffers } from './piece-buffers.ts';
 import type { MessageRange } from './range.ts';
 import type { ReadBudget } from './read-budget.ts';
 import type { Sink } from './sink.ts';
@@ -12,12 +13,11 @@ const HOLD_MS = 500;
 const HOLD_FOR_OTHERS_MS = 50;
 /** Who takes a piece within this time would take a step within HOLD_MS, or so: it is quick again. */
 const QUICK_MS = 30;
-/** What is written at a time: all that is held for a client that does not take it. */
-const PIECE_BYTES = 256 * 1024;
 
 export interface DeliveryOptions {
   readonly reader: StreamReader;
   readonly budget: ReadBudget;
+  readonly buffers: PieceBuffers;
   readonly sink: Sink;
   readonly stream: string;
   readonly range: MessageRange;
@@ -83,10 +83,10 @@ export class Delivery {
     const { sink, budget, onSent } = this.#options;
     let patienceMs = HOLD_MS;
     let sent = 0;
-    for (const piece of this.#pieces(commits)) {
-      const room = sink.write(piece);
-      onSent(piece.byteLength);
-      sent += piece.byteLength;
+    for (const { bytes, giveBack } of this.#pieces(commits)) {
+      const room = sink.write(bytes, giveBack);
+      onSent(bytes.byteLength);
+      sent += bytes.byteLength;
       if (this.#slow && sent >= PIECE_BYTES) return;
       if (room || this.#slow) continue;
       const begun = performance.now();
@@ -98,12 +98,12 @@ export class Delivery {
   }
 
   /** Copies, so that what waits for a client keeps no step alive. Goes on in the middle of a slice when it was left there. */
-  *#pieces(commits: readonly StoredCommit[]): Generator<Uint8Array> {
-    const { format, range } = this.#options;
+  *#pieces(commits: readonly StoredCommit[]): Generator<Piece> {
+    const { format, range, buffers } = this.#options;
     const wanted = { from: this.#at, until: range.nextOffset };
     for (const { bytes, nextOffset, messages } of format.slices(commits, wanted, this.#messages > 0)) {
       for (;;) {
-        const piece = Buffer.from(bytes.subarray(this.#written, this.#written + PIECE_BYTES));
+        const piece = bytes.subarray(this.#written, this.#written + PIECE_BYTES);
         this.#written += piece.byteLength;
         const whole = this.#written >= bytes.byteLength;
         if (whole) {
@@ -112,7 +112,7 @@ export class Delivery {
           this.#at = nextOffset;
           this.#messages += messages;
         }
-        if (piece.byteLength > 0) yield piece;
+        if (piece.byteLength > 0) yield buffers.copy(piece);
         if (whole) break;
       }
     }

@@ -124,6 +124,7 @@ async function deliver(
   const delivery = new Delivery({
     reader,
     budget: context.reads,
+    buffers: context.pieces,
     sink: new Sink(exchange.res, http.stalledConsumerMs),
     stream,
     range,

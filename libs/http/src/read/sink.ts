@@ -5,12 +5,17 @@ import { ClientGone } from '../body.ts';
 /** Answers up to this size go out in one piece, with their length. */
 const ONE_PIECE_BYTES = 64 * 1024;
 
+interface HeldPiece {
+  readonly bytes: Uint8Array;
+  readonly onTaken: (() => void) | undefined;
+}
+
 /** The way of an answer to a client that may be slow. */
 export class Sink {
   readonly #res: ServerResponse;
   readonly #stalledMs: number;
   /** Kept back until it is clear whether the answer is larger than one piece. */
-  #held: Uint8Array[] = [];
+  #held: HeldPiece[] = [];
   #heldBytes = 0;
 
   constructor(res: ServerResponse, stalledMs: number) {
@@ -18,11 +23,14 @@ export class Sink {
     this.#stalledMs = stalledMs;
   }
 
-  /** False when the client should be waited for before more is written. */
-  write(bytes: Uint8Array): boolean {
+  /**
+   * False when the client should be waited for before more is written. `onTaken` is called once `bytes` may be used for
+   * something else; when the connection breaks before, it never is.
+   */
+  write(bytes: Uint8Array, onTaken?: () => void): boolean {
     if (bytes.byteLength === 0) return true;
-    if (this.#res.headersSent) return this.#res.write(bytes);
-    this.#held.push(bytes);
+    if (this.#res.headersSent) return this.#send(bytes, onTaken);
+    this.#held.push({ bytes, onTaken });
     this.#heldBytes += bytes.byteLength;
     return this.#heldBytes <= ONE_PIECE_BYTES || this.#flush();
   }
@@ -41,7 +49,17 @@ export class Sink {
     const pieces = this.#held;
     this.#held = [];
     const [only] = pieces;
-    return this.#res.write(pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces));
+    if (pieces.length === 1 && only !== undefined) return this.#send(only.bytes, only.onTaken);
+    const room = this.#res.write(Buffer.concat(pieces.map(({ bytes }) => bytes)));
+    for (const { onTaken } of pieces) onTaken?.();
+    return room;
+  }
+
+  #send(bytes: Uint8Array, onTaken: (() => void) | undefined): boolean {
+    if (onTaken === undefined) return this.#res.write(bytes);
+    return this.#res.write(bytes, (error) => {
+      if (!error) onTaken();
+    });
   }
 
   /**

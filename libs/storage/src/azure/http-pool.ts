@@ -55,7 +55,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
-  #body = new Uint8Array(0);
+  #body: Uint8Array = new Uint8Array(0);
   #received = 0;
 
   constructor(
@@ -109,7 +109,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#signal.removeEventListener('abort', this.#onAbort);
-    const body = this.#received === this.#body.length ? this.#body : this.#body.slice(0, this.#received);
+    const whole = this.#received === this.#body.length;
+    const body = whole ? this.#body : new Uint8Array(this.#body.subarray(0, this.#received));
     this.#resolve({ status: this.#status, headers: this.#headers, body });
   }
 
@@ -120,10 +121,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   /** To the announced length; where none is announced, by doubling. */
   #grow(needed: number): void {
     const announced = Number(this.#headers['content-length'] ?? 0);
-    const grown = new Uint8Array(
-      Math.max(needed, announced, this.#headers['content-length'] ? 0 : 2 * this.#body.length),
-    );
-    grown.set(this.#body);
+    const doubled = announced > 0 ? 0 : 2 * this.#body.length;
+    // What is not filled is never handed out.
+    const grown = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(needed, announced, doubled)).buffer);
+    grown.set(this.#body.subarray(0, this.#received));
     this.#body = grown;
   }
 
