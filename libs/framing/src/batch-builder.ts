@@ -24,6 +24,8 @@ export interface BatchBuilderOptions {
   readonly codec?: BatchCodec | undefined;
   /** About how many bytes will be needed; saves growing step by step. */
   readonly expectedBytes?: number | undefined;
+  /** Memory nobody needs any more, used for the first batch if it is large enough for `expectedBytes`. */
+  readonly room?: ArrayBuffer | undefined;
 }
 
 /** Frames messages into a batch as they arrive. After `finish` it is empty and can be used for the next batch. */
@@ -40,7 +42,12 @@ export class BatchBuilder {
     this.#maxBytes = Math.min(options.maxBytes ?? MAX_BATCH_BYTES, BATCH_HEADER_BYTES + MAX_RECORDS_BYTES);
     this.#maxMessages = Math.min(options.maxMessages ?? MAX_BATCH_MESSAGES, MAX_BATCH_MESSAGES);
     this.#codec = options.codec ?? 'none';
-    this.#firstCapacity = Math.max(FIRST_CAPACITY_BYTES, options.expectedBytes ?? 0);
+    this.#firstCapacity = Math.min(
+      Math.max(FIRST_CAPACITY_BYTES, options.expectedBytes ?? 0),
+      this.#maxBytes,
+    );
+    const { room } = options;
+    if (room !== undefined && room.byteLength >= this.#firstCapacity) this.#bytes = Buffer.from(room);
   }
 
   get count(): number {

@@ -18,7 +18,7 @@ export interface BatchSettings {
 
 /** Messages framed under one producer sequence. It is sent, however often, with these very bytes. */
 export class Batch {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   parts: readonly Part[];
   readonly sequence: number;
   readonly deadline: number;
@@ -36,7 +36,7 @@ export class Batch {
   /** What came of the last attempt. */
   last: Again | undefined;
 
-  constructor(bytes: Uint8Array, parts: readonly Part[], sequence: number) {
+  constructor(bytes: Uint8Array<ArrayBuffer>, parts: readonly Part[], sequence: number) {
     this.bytes = bytes;
     this.parts = parts;
     this.sequence = sequence;
@@ -102,13 +102,14 @@ export class Batch {
 }
 
 /**
- * Frames as many waiting messages as fit one batch. Undefined when nobody waits for any, or when they can't be framed
+ * Frames as many waiting messages as fit one batch, in `room` if that is large enough. Undefined when nobody waits for any, or when they can't be framed
  * (the caller changed them meanwhile, say), which ends their calls.
  */
 export function sealBatch(
   queue: PartQueue,
   settings: BatchSettings,
   producer: ProducerIdentity,
+  room: ArrayBuffer | undefined,
 ): Batch | undefined {
   const first = queue.first();
   const message = first?.call.messages[first.from];
@@ -118,6 +119,7 @@ export function sealBatch(
     maxMessages: settings.maxBatchMessages,
     codec: settings.codec,
     expectedBytes: BATCH_HEADER_BYTES + queue.bytes,
+    room,
   });
   const parts: Part[] = [];
   try {

@@ -77,6 +77,8 @@ export class StreamPublisher {
   #mostMessages: number;
   /** Why nothing can be published here any more. */
   #fenced: Omit<PublishFailure, 'outcome'> | undefined;
+  /** Memory of batches that were stored, for those that follow them. */
+  #rooms: ArrayBuffer[] = [];
   #pumpScheduled = false;
   #flushing = false;
   #backoffTimer: Timer | undefined;
@@ -154,7 +156,7 @@ export class StreamPublisher {
       return undefined;
     }
     const settings = { ...this.#options.settings, maxBatchMessages: this.#mostMessages };
-    const batch = sealBatch(this.#queue, settings, identity);
+    const batch = sealBatch(this.#queue, settings, identity, this.#rooms.pop());
     if (batch === undefined) {
       if (this.#queue.first() !== undefined) this.#schedulePump();
       return undefined;
@@ -222,6 +224,8 @@ export class StreamPublisher {
     this.#backoff.reset();
     if (answer.messageIds !== undefined)
       this.#mostMessages = Math.min(this.#mostMessages, QUEUE_BATCH_MESSAGES);
+    // What was sent more than once may still be on its way somewhere.
+    if (batch.last === undefined) this.#rooms.push(batch.bytes.buffer);
     batch.acknowledge(answer);
   }
 
@@ -365,6 +369,7 @@ export class StreamPublisher {
     this.#ticker = undefined;
     this.#linger.reset();
     this.#flushing = false;
+    this.#rooms = [];
   }
 }
 
