@@ -38,6 +38,14 @@ describe('the CRCs of two pieces', () => {
   });
 });
 
+describe('the CRC of a batch', () => {
+  it('is that of its bytes, of however many records it is made', () => {
+    const value = Uint8Array.from({ length: 1000 }, (_, index) => index * 31);
+    const messages = Array.from({ length: 300 }, () => ({ value, kind: 'bytes' as const, headers: [] }));
+    expect(decodeBatch(encodeBatch({ messages })).messages).toHaveLength(300);
+  });
+});
+
 describe('the CRC of a commit', () => {
   it('is that of its body, of whatever batches it is made', () => {
     const checkpoint = new Uint8Array([1, 2, 3]);
