@@ -157,6 +157,7 @@ describe('the cache', () => {
 });
 
 describe('replaying', () => {
+  const FINDING_THE_END_BYTES = 13 * MIB;
   // The default sizes divided by 16: what matters is how they relate.
   const CHUNK = 256 * KIB;
   const settings = { chunkBytes: CHUNK, firstReadBytes: 16 * KIB };
@@ -224,6 +225,33 @@ describe('replaying', () => {
     const tookMs = world.runtime.monotonic() - before;
     expect(tookMs).toBeLessThan(world.counted.total() * readMs * 0.8);
   });
+
+  test.each([
+    { pieces: 4, replays: 1 },
+    { pieces: 8, replays: 3 },
+  ])(
+    'in a cache of $pieces pieces, $replays replays one behind the other throw nothing away that they read ahead',
+    async ({ pieces, replays }) => {
+      const world = new ReaderWorld({
+        delayMs: () => 5,
+        cacheBytes: pieces * CHUNK,
+        segmentBytes: 256 * MIB,
+      });
+      await world.log.appendMany(1000, { valueBytes: 20 * KIB });
+      const reader = world.reader({ settings });
+      const later = async (index: number): Promise<number> => {
+        await new Promise<void>((resolve) => world.runtime.setTimer(1 + index * 300, resolve));
+        return await replay(world, reader, 2);
+      };
+      const commits = await world.run(
+        Promise.all(Array.from({ length: replays }, (_, index) => later(index))),
+      );
+      expect(commits).toEqual(commits.map(() => 1000));
+      const bytes = world.log.page * 512;
+      // What finding the end costs comes on top, once.
+      expect(world.counted.counts.readBytes).toBeLessThan(replays * bytes * 1.08 + FINDING_THE_END_BYTES);
+    },
+  );
 
   test('somebody who wants a little does not wait for a large read', async () => {
     const world = await logOf(200, 6 * KIB);

@@ -3,6 +3,8 @@ import { invariant } from '@message-vault/runtime';
 /** Something in the cache: how much memory it takes, and how its owner learns that it must let go of it. */
 export interface CacheEntry {
   readonly bytes: number;
+  /** Read ahead for a replay that has not come for it yet. */
+  readonly ahead?: boolean;
   evict(): void;
 }
 
@@ -31,6 +33,7 @@ export class ChunkCache {
   #keptBytes = 0;
   #loadingBytes = 0;
   #evictions = 0;
+  #ahead = 0;
 
   constructor(options: { maxBytes: number }) {
     invariant(options.maxBytes > 0, `a cache needs room: ${options.maxBytes} bytes`);
@@ -47,10 +50,16 @@ export class ChunkCache {
     };
   }
 
+  /** Entries read ahead: about as many as there are replays. */
+  get entriesAhead(): number {
+    return this.#ahead;
+  }
+
   /** Keeps `entry` until it is the least recently used and room is needed: at once, when there is no room at all. */
   put(entry: CacheEntry): void {
     this.#entries.set(entry, entry.bytes);
     this.#keptBytes += entry.bytes;
+    if (entry.ahead === true) this.#ahead += 1;
     this.#makeRoom();
   }
 
@@ -67,9 +76,13 @@ export class ChunkCache {
   /** Its owner has let go of it. */
   remove(entry: CacheEntry): void {
     const counted = this.#entries.get(entry);
-    if (counted === undefined) return;
+    if (counted !== undefined) this.#forget(entry, counted);
+  }
+
+  #forget(entry: CacheEntry, counted: number): void {
     this.#entries.delete(entry);
     this.#keptBytes -= counted;
+    if (entry.ahead === true) this.#ahead -= 1;
   }
 
   /**
@@ -116,8 +129,7 @@ export class ChunkCache {
   #makeRoom(): void {
     for (const [entry, counted] of this.#entries) {
       if (this.#keptBytes + this.#loadingBytes <= this.maxBytes) return;
-      this.#entries.delete(entry);
-      this.#keptBytes -= counted;
+      this.#forget(entry, counted);
       this.#evictions += 1;
       entry.evict();
     }

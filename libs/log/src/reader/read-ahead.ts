@@ -93,6 +93,7 @@ export class ReadAhead {
     if (this.#kept.size >= MAX_PIECES && oldest !== undefined) this.take(oldest);
     const kept: Kept = {
       piece,
+      ahead: true,
       bytes: piece.begun?.bytes.byteLength ?? 0,
       evict: () => void this.#kept.delete(page),
     };

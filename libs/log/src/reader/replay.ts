@@ -35,6 +35,9 @@ interface Load {
   readonly run: Promise<Run | undefined>;
 }
 
+/** What is served, what of a commit goes on from it into what is read ahead, and two pieces of that; with one to spare. */
+const PIECES_OF_A_REPLAY = 5;
+
 /** Pages in memory, and what of a commit was put together from two reads before them. */
 interface Piece {
   readonly begun: StoredCommit | undefined;
@@ -118,11 +121,15 @@ export class Replay {
 
   /**
    * The piece after `raw`, and the one after that on its way: once a replay has come for what was read ahead, storage is
-   * given the next read before it has answered the last one.
+   * given the next read before it has answered the last one. Only while nobody else reads: several replays keep storage
+   * busy by themselves, and would push out of the cache what the others have read ahead.
    */
   #goOnAhead(raw: RawPiece): RawPiece | undefined {
+    const { cache, chunkBytes } = this.#options;
     const next = raw.next ?? this.#startAhead(raw.page + raw.pages);
-    if (next !== undefined) next.next ??= this.#startAhead(next.page + next.pages);
+    const alone = cache.stats.loadingBytes <= chunkBytes && cache.entriesAhead === 0;
+    const roomy = PIECES_OF_A_REPLAY * chunkBytes <= cache.maxBytes;
+    if (next !== undefined && alone && roomy) next.next ??= this.#startAhead(next.page + next.pages);
     return next;
   }
 
