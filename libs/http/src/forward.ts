@@ -2,6 +2,7 @@ import type { OutgoingHttpHeader } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MAX_BATCH_BYTES } from '@message-vault/framing';
+import { HOP_BY_HOP } from '@message-vault/relay-protocol';
 import type { BodyLimits, BodyReader } from './body.ts';
 import { type Exchange, goneSignal, type HttpContext } from './exchange.ts';
 import { type ForwardAnswer, ForwardError } from './ports.ts';
@@ -13,20 +14,6 @@ const MAX_HOPS = 3;
 /** Bodies up to this are held, so that the node can send them to the next leader if this one is about to go. */
 const HOLD_BYTES = MAX_BATCH_BYTES;
 
-/** They are about one connection, not about the request (RFC 9110, 7.6.1). */
-export const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-  'host',
-]);
 /** About the node the client talks to, so not taken over from the leader's answer. */
 const OWN_HEADERS = new Set(['vault-node', 'vault-role', 'x-request-id']);
 

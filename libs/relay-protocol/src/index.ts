@@ -1,6 +1,7 @@
 export { RelayProtocolError, type RelayProtocolErrorCode } from './errors.ts';
 export { type CancelCode, decodeFrame, encodeFrame, type Frame } from './frames.ts';
 export type { AnswerHead, HeaderList, RequestHead } from './heads.ts';
+export { HOP_BY_HOP, headersOfOneHop } from './hop-by-hop.ts';
 export {
   MAX_DATA_BYTES,
   MAX_FRAME_BYTES,

@@ -1,21 +1,8 @@
 import { Readable } from 'node:stream';
 import type { RelayedAnswer, RelayedRequest, RelayHandler } from '@message-vault/client';
+import { HOP_BY_HOP } from '@message-vault/relay-protocol';
 import { Pool } from 'undici';
 
-/** About this hop only (RFC 9110, 7.6.1), or for the other end to say itself. */
-const DROPPED = new Set([
-  'connection',
-  'host',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-]);
 const MAX_CONNECTIONS = 256;
 const CONNECT_TIMEOUT_MS = 5000;
 
@@ -76,7 +63,7 @@ export class HttpForwarder {
     body,
     signal,
   }: RelayedRequest): Promise<RelayedAnswer> {
-    const headers = headerList.filter(([name]) => !DROPPED.has(name.toLowerCase()));
+    const headers = headerList.filter(([name]) => !HOP_BY_HOP.has(name.toLowerCase()));
     const answer = await this.#pool.request({
       method,
       path: `${this.#base}${path}`,
@@ -91,6 +78,6 @@ export class HttpForwarder {
 function kept(headers: Readonly<Record<string, string | string[] | undefined>>) {
   const result: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers))
-    if (value !== undefined && !DROPPED.has(name)) result[name] = value;
+    if (value !== undefined && !HOP_BY_HOP.has(name)) result[name] = value;
   return result;
 }

@@ -1,6 +1,6 @@
-import type { HeaderList } from '@message-vault/relay-protocol';
+import { type HeaderList, headersOfOneHop } from '@message-vault/relay-protocol';
 import type { Exchange, HttpContext } from '../exchange.ts';
-import { FORWARDED, HOP_BY_HOP } from '../forward.ts';
+import { FORWARDED } from '../forward.ts';
 import { HttpProblem } from '../problems.ts';
 
 /** Said by the nodes themselves; a listener's own would be lies. */
@@ -39,12 +39,12 @@ function single(value: string | string[] | undefined): string | undefined {
  */
 export function requestHeaders(context: HttpContext, exchange: Exchange, name: string): HeaderList {
   const { req, requestId } = exchange;
-  const dropped = connectionHeaders(req.headers.connection);
+  const dropped = headersOfOneHop(req.headers.connection);
   dropped.add(FORWARDED).add('x-request-id');
   if (context.options.authorize !== undefined) dropped.add('authorization');
   const kept = pairs(req.rawHeaders).filter(([header]) => {
     const name = header.toLowerCase();
-    return !HOP_BY_HOP.has(name) && !dropped.has(name) && !FORWARDING.test(name);
+    return !dropped.has(name) && !FORWARDING.test(name);
   });
   const added = Object.entries(forwardingHeaders(context, exchange, name));
   return [...kept, ...added, ['x-request-id', requestId]];
@@ -53,10 +53,10 @@ export function requestHeaders(context: HttpContext, exchange: Exchange, name: s
 /** Puts the headers of a listener's answer on the client's. Throws HttpProblem `relay_failed` for a length that is none. */
 export function copyAnswerHeaders(exchange: Exchange, headers: HeaderList): void {
   const connection = headers.filter(([header]) => header.toLowerCase() === 'connection');
-  const dropped = connectionHeaders(connection.map(([, value]) => value).join(','));
+  const dropped = headersOfOneHop(connection.map(([, value]) => value).join(','));
   for (const [header, value] of headers) {
     const name = header.toLowerCase();
-    if (HOP_BY_HOP.has(name) || dropped.has(name) || OURS.test(name)) continue;
+    if (dropped.has(name) || OURS.test(name)) continue;
     if (name === 'content-length') copyLength(exchange, value);
     else exchange.res.appendHeader(header, value);
   }
@@ -69,11 +69,6 @@ function copyLength({ res }: Exchange, value: string): void {
     throw new HttpProblem('relay_failed', 'the listener answered with a Content-Length that is none');
   res.setHeader('Content-Length', value);
   res.strictContentLength = true;
-}
-
-/** Headers that `Connection` names belong to one connection only. */
-function connectionHeaders(connection = ''): Set<string> {
-  return new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
 }
 
 function pairs(raw: readonly string[]): [string, string][] {
