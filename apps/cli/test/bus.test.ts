@@ -263,6 +263,8 @@ describe('relay', () => {
         response.writeHead(request.url === '/base/teapot' ? 418 : 200, [
           ['set-cookie', 'a=1'],
           ['set-cookie', 'b=2'],
+          ['connection', 'keep-alive, x-inner'],
+          ['x-inner', 'for who is connected to the service'],
         ]);
         response.end(`${request.method} ${request.url} ${Buffer.concat(chunks)}`);
       });
@@ -277,6 +279,7 @@ describe('relay', () => {
       const answer = await fetch(`${url}/api/-/relay/teapot`, { method: 'PUT', body: 'tea' });
       expect(answer.status).toBe(418);
       expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+      expect(answer.headers.get('x-inner')).toBeNull();
       expect(await answer.text()).toBe('PUT /base/teapot tea');
     }
     expect(linesOf(relay.out)).toHaveLength(cluster.urls.length);

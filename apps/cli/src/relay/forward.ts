@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { RelayedAnswer, RelayedRequest, RelayHandler } from '@message-vault/client';
-import { HOP_BY_HOP } from '@message-vault/relay-protocol';
+import { HOP_BY_HOP, headersOfOneHop } from '@message-vault/relay-protocol';
 import { Pool } from 'undici';
 
 const MAX_CONNECTIONS = 256;
@@ -76,8 +76,9 @@ export class HttpForwarder {
 }
 
 function kept(headers: Readonly<Record<string, string | string[] | undefined>>) {
+  const dropped = headersOfOneHop([headers.connection].flat().join(','));
   const result: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers))
-    if (value !== undefined && !HOP_BY_HOP.has(name)) result[name] = value;
+    if (value !== undefined && !dropped.has(name)) result[name] = value;
   return result;
 }
