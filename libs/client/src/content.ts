@@ -1,7 +1,6 @@
-import type { MessageHeader, ValueKind } from '@message-vault/framing';
+import { type MessageHeader, memberSource, type ValueKind } from '@message-vault/framing';
 import { isMembers, optionalString } from './answers.ts';
 import { VaultClientError } from './errors.ts';
-import { memberSource } from './json-source.ts';
 
 /** What a message says, as nodes give it in JSON. */
 export interface Content {

@@ -30,6 +30,7 @@ export {
   type ExpectedPlace,
 } from './commit-header.ts';
 export { FramingError, type FramingErrorCode } from './errors.ts';
+export { elementSources, memberSource } from './json-source.ts';
 export {
   BATCH_HEADER_BYTES,
   COMMIT_HEADER_BYTES,

@@ -4,7 +4,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 export interface ParsedJson {
   readonly json: unknown;
-  /** What it was read from, for those who need a value as it was written (see json-source.ts). */
+  /** What it was read from, for those who need a value as it was written (see `memberSource`). */
   readonly text: string;
 }
 

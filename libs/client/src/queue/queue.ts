@@ -1,10 +1,10 @@
+import { elementSources, memberSource } from '@message-vault/framing';
 import { act } from '../act.ts';
 import { isMembers, parseMembers } from '../answers.ts';
 import { ask, type Question } from '../ask.ts';
 import { wholeNumber } from '../checks.ts';
 import type { Door } from '../door.ts';
 import { VaultClientError } from '../errors.ts';
-import { elementSources, memberSource } from '../json-source.ts';
 import { type CountOptions, redrive } from '../names/redrive.ts';
 import { askNameStats, type QueueStats } from '../names/stats.ts';
 import type { CallOptions } from '../questions.ts';

@@ -1,7 +1,12 @@
-import { MAX_BATCH_MESSAGES, type Message, type MessageHeader } from '@message-vault/framing';
+import {
+  elementSources,
+  MAX_BATCH_MESSAGES,
+  type Message,
+  type MessageHeader,
+  memberSource,
+} from '@message-vault/framing';
 import { invariant } from '@message-vault/runtime';
 import { isObject, type JsonObject, parseJson } from '../json.ts';
-import { elementStarts, memberStart, sourceAt, startOfJson } from '../json-source.ts';
 import { HttpProblem } from '../problems.ts';
 import { decodeBase64 } from './base64.ts';
 
@@ -33,12 +38,9 @@ export function parseBatchJson(bytes: Uint8Array): Message[] {
 
 /** How the `value` of each message is written, for those that have one: that is what is stored, not what it means to us. */
 function valueSources(text: string): (string | undefined)[] {
-  const messages = memberStart(text, startOfJson(text), 'messages');
+  const messages = memberSource(text, 'messages');
   invariant(messages !== undefined, 'messages was found when the body was parsed');
-  return Array.from(elementStarts(text, messages), (message) => {
-    const value = memberStart(text, message, 'value');
-    return value === undefined ? undefined : sourceAt(text, value);
-  });
+  return elementSources(messages).map((message) => memberSource(message, 'value'));
 }
 
 function parseMessage(message: unknown, where: string, valueSource: string | undefined): Message {

@@ -1,7 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { MAX_BATCH_MESSAGES, type Message, type MessageHeader } from '@message-vault/framing';
+import {
+  elementSources,
+  MAX_BATCH_MESSAGES,
+  type Message,
+  type MessageHeader,
+  memberSource,
+} from '@message-vault/framing';
 import { isObject, type JsonObject, parseJson } from '../json.ts';
-import { elementStarts, memberStart, sourceAt, startOfJson } from '../json-source.ts';
 import { HttpProblem } from '../problems.ts';
 import { decodeBase64 } from './base64.ts';
 import { isJson, parseMediaType } from './media-type.ts';
@@ -23,7 +28,7 @@ const NOT_ATTRIBUTES = new Set(['data', 'data_base64', 'datacontenttype']);
 /** The message of `application/cloudevents+json`. Throws `bad_body` and `bad_cloudevent`. */
 export function parseCloudEvent(bytes: Uint8Array): Message {
   const { json, text } = parseJson(bytes, 'bad_body');
-  return messageOfEvent(json, dataSource(text, startOfJson(text)), 'the event');
+  return messageOfEvent(json, memberSource(text, 'data'), 'the event');
 }
 
 /** The messages of `application/cloudevents-batch+json`. Throws `bad_body`, `bad_cloudevent` and `too_large`. */
@@ -41,14 +46,8 @@ export function parseCloudEvents(bytes: Uint8Array): Message[] {
       },
     );
   }
-  const sources = Array.from(elementStarts(text, startOfJson(text)), (start) => dataSource(text, start));
+  const sources = elementSources(text).map((event) => memberSource(event, 'data'));
   return events.map((event: unknown, index) => messageOfEvent(event, sources[index], `event ${index}`));
-}
-
-/** How the data of the event at `at` is written, if it has any. */
-function dataSource(text: string, at: number): string | undefined {
-  const data = memberStart(text, at, 'data');
-  return data === undefined ? undefined : sourceAt(text, data);
 }
 
 /** True when `ce-` headers say that the body is the data of an event. */

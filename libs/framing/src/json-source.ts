@@ -1,54 +1,56 @@
+/*
+ * Finds the text that a part of a JSON document was written as: numbers a double can't hold, and all else a producer
+ * cares about, survive only in their source. All functions take text that JSON.parse has accepted; nothing recurses, so
+ * depth costs nothing, and what is found is a slice of the text, without the space around it.
+ */
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-const COLON = 0x3a;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
 
-/*
- * Finds the text a JSON value was written as: numbers a double can't hold, and all else a producer cares about, survive
- * only in their source. Every function here takes text that JSON.parse has accepted, and the index of a value's first
- * character; none recurses, so depth costs nothing.
- */
-
-/** Index of the first value of a document. */
-export function startOfJson(text: string): number {
-  return skipSpace(text, 0);
-}
-
-/** Where the elements of the array at `at` start. */
-export function* elementStarts(text: string, at: number): Generator<number, void> {
-  let next = skipSpace(text, at + 1);
-  while (text.charCodeAt(next) !== CLOSE_ARRAY) {
-    yield next;
-    next = skipSpace(text, endOfValue(text, next));
-    if (text.charCodeAt(next) === COMMA) next = skipSpace(text, next + 1);
-  }
-}
-
-/** Where the value of the member called `name` starts; of the last one, as JSON.parse has it. Undefined if `at` has none. */
-export function memberStart(text: string, at: number, name: string): number | undefined {
-  if (text.charCodeAt(at) !== OPEN_OBJECT) return undefined;
-  let found: number | undefined;
-  let next = skipSpace(text, at + 1);
+/** The text of the object's member `name`; of the last one, as JSON.parse has it. Undefined if `text` has none. */
+export function memberSource(text: string, name: string): string | undefined {
+  const start = skipSpace(text, 0);
+  if (text.charCodeAt(start) !== OPEN_OBJECT) return undefined;
+  let found: string | undefined;
+  let next = skipSpace(text, start + 1);
   while (text.charCodeAt(next) !== CLOSE_OBJECT) {
     const endOfName = endOfString(text, next);
-    const value = skipSpace(text, skipPast(text, endOfName, COLON));
-    if (isName(text, next, endOfName, name)) found = value;
-    next = skipSpace(text, endOfValue(text, value));
-    if (text.charCodeAt(next) === COMMA) next = skipSpace(text, next + 1);
+    const colon = skipSpace(text, endOfName);
+    const value = skipSpace(text, colon + 1);
+    const end = endOfValue(text, value);
+    if (isName(text, next, endOfName, name)) found = text.slice(value, end);
+    next = nextPart(text, end);
   }
   return found;
 }
 
-/** The text of the value at `at`, without the space around it. */
-export function sourceAt(text: string, at: number): string {
-  return text.slice(at, endOfValue(text, at));
+/** The texts of the array's elements; none if `text` is no array. */
+export function elementSources(text: string): string[] {
+  const sources: string[] = [];
+  const start = skipSpace(text, 0);
+  if (text.charCodeAt(start) !== OPEN_ARRAY) return sources;
+  let next = skipSpace(text, start + 1);
+  while (text.charCodeAt(next) !== CLOSE_ARRAY) {
+    const end = endOfValue(text, next);
+    sources.push(text.slice(next, end));
+    next = nextPart(text, end);
+  }
+  return sources;
 }
 
+/** Where the next member or element begins, or where all of them end. */
+function nextPart(text: string, endOfPart: number): number {
+  const at = skipSpace(text, endOfPart);
+  return text.charCodeAt(at) === COMMA ? skipSpace(text, at + 1) : at;
+}
+
+/** A name may be written with escapes. */
 function isName(text: string, from: number, to: number, name: string): boolean {
   const written = text.slice(from + 1, to - 1);
   return written === name || (written.includes('\\') && JSON.parse(text.slice(from, to)) === name);
@@ -94,10 +96,6 @@ function isEscaped(text: string, at: number): boolean {
 
 function endsScalar(code: number): boolean {
   return code <= SPACE || code === COMMA || code === CLOSE_ARRAY || code === CLOSE_OBJECT;
-}
-
-function skipPast(text: string, at: number, code: number): number {
-  return text.charCodeAt(at) === code ? at + 1 : skipSpace(text, at) + 1;
 }
 
 function skipSpace(text: string, at: number): number {
