@@ -42,6 +42,24 @@ test('a message is received as it was sent, to the last digit of a number no dou
   expect(third?.text()).toBe('{"n":12345678901234567890, "s":"\\"]}"}');
 });
 
+test('a look at the head keeps each value with its message, and refuses an answer that is no list', async () => {
+  const { peer, queue } = await setUp({ giveUpAfterMs: 0 });
+  const [one, two] = ['{"id":"1","deliveryCount":0,"value":1.0}', '{"id":"2","deliveryCount":0,"value":2e0}'];
+  let answer = `{"messages":[null,${one},7,${two}]}`;
+  peer.instead = (request, response) => {
+    if (!request.url?.includes('/head')) return false;
+    response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
+    return true;
+  };
+  const texts = (await queue.peek()).map((message) => [message.id, message.text()]);
+  expect(texts).toEqual([
+    ['1', '1.0'],
+    ['2', '2e0'],
+  ]);
+  answer = `{"messages":${one}}`;
+  await expect(queue.peek()).rejects.toMatchObject({ code: 'bad_answer' });
+});
+
 test('an empty queue gives nothing; a lock is renewed, given back for later and settled once', async () => {
   const { peer, queue } = await setUp();
   expect(await queue.receive()).toBeUndefined();

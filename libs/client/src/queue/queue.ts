@@ -147,12 +147,12 @@ function messageOf(response: TransportResponse): {
 
 function messagesOf(response: TransportResponse): QueueMessage[] {
   const { messages } = parseMembers(response);
-  const sources = elementSources(memberSource(textOf(response), 'messages') ?? '[]');
   if (!Array.isArray(messages))
     throw new VaultClientError('bad_answer', "the node's answer has no list `messages`");
-  return messages
-    .filter(isMembers)
-    .map((members, index) => new QueueMessage(sources[index] ?? '{}', members));
+  const sources = elementSources(memberSource(textOf(response), 'messages') ?? '[]');
+  return messages.flatMap((members: unknown, index) =>
+    isMembers(members) ? [new QueueMessage(sources[index] ?? '{}', members)] : [],
+  );
 }
 
 function textOf({ body }: TransportResponse): string {
