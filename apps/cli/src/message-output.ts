@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { contentJson, type Message } from '@message-vault/framing';
 import { UNTERMINATED_HEADER } from './publish/line-messages.ts';
 import { bytesText, printable, timeText } from './text.ts';
 
@@ -6,17 +6,13 @@ export type OutputFormat = 'json' | 'ndjson' | 'values' | 'pretty';
 export const OUTPUT_FORMATS: readonly OutputFormat[] = ['json', 'ndjson', 'values', 'pretty'];
 
 /** What all messages have, wherever they come from. */
-export interface PrintedMessage {
-  readonly key: string | undefined;
-  readonly value: Uint8Array;
-  readonly kind: 'bytes' | 'text' | 'json';
-  readonly headers: readonly (readonly [name: string, value: string])[];
+export interface PrintedMessage extends Message {
   header(name: string): string | undefined;
 }
 
 /** What is told of a message besides key, headers and value. */
 export interface MessageLook<M extends PrintedMessage> {
-  /** In JSON, before all else. */
+  /** In JSON, before all else; at least one. */
   members(message: M): Readonly<Record<string, unknown>>;
   /** On the line for people, before all else. */
   lead(message: M): readonly string[];
@@ -111,38 +107,7 @@ function* values(messages: Iterable<PrintedMessage>): Generator<Uint8Array, void
 
 /** The same JSON the HTTP interface gives, on one line. */
 function messageJson<M extends PrintedMessage>(message: M, look: MessageLook<M>): string {
-  const { key = null } = message;
-  const known = { ...look.members(message), key, headers: headerMembers(message.headers) };
-  return `${JSON.stringify(known).slice(0, -1)},${valueMember(message)}}`;
-}
-
-/** A header that is there more than once is a list. */
-function headerMembers(headers: PrintedMessage['headers']): Record<string, string | string[]> {
-  const members = new Map<string, string | string[]>();
-  for (const [name, value] of headers) {
-    const before = members.get(name);
-    members.set(name, before === undefined ? value : [before, value].flat());
-  }
-  return Object.fromEntries(members);
-}
-
-function valueMember({ kind, value }: PrintedMessage): string {
-  const bytes = bufferOf(value);
-  // What a producer calls JSON or text may be neither: it is given as what it is.
-  if (kind === 'bytes' || !isUtf8(bytes)) return `"valueBase64":"${bytes.toString('base64')}"`;
-  const text = bytes.toString('utf8');
-  // In valid JSON line breaks stand between tokens only, where a space means the same.
-  if (kind === 'json' && isJson(text)) return `"value":${text.replace(/[\r\n]+/g, ' ')}`;
-  return `"valueText":${JSON.stringify(text)}`;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return `${JSON.stringify(look.members(message)).slice(0, -1)},${contentJson(message)}}`;
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

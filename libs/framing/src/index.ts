@@ -52,6 +52,7 @@ export {
   TRAILER_BYTES,
 } from './limits.ts';
 export { type MessageIdParts, messageId, parseMessageId, streamHash } from './message-id.ts';
+export { contentJson, headersJson } from './message-json.ts';
 export { decodeOffset, encodeOffset, type MessagePlace } from './offset.ts';
 export type { Message, MessageHeader, ValueKind } from './record.ts';
 export { SKIP_LEVELS, type SkipSource, skipsAfter } from './skips.ts';

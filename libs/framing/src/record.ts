@@ -25,7 +25,7 @@ import {
 } from './limits.ts';
 import { varintBytes, writeVarint } from './varint.ts';
 
-/** How the producer says the value reads. A claim: framing never looks into values. */
+/** How the producer says the value reads. A claim: the codecs never look into values. */
 export type ValueKind = 'bytes' | 'text' | 'json';
 
 /** Its place is its number on the wire; never reordered. */

@@ -1,7 +1,6 @@
 import type { DeadLetterNote, PeekedQueueMessage, QueueDelivery } from '@message-vault/bus';
-import type { Message, MessageHeader } from '@message-vault/framing';
+import { contentJson, headersJson, type Message, type MessageHeader } from '@message-vault/framing';
 import { formatDuration } from '@message-vault/metadata';
-import { headersJson, valueJson } from '../read/render.ts';
 
 export const MESSAGE_TYPE = 'application/vnd.message-vault.message+json';
 
@@ -55,11 +54,6 @@ export function contentTypeOf({ kind, headers }: Message): string {
 export function messageHeaders({ headers }: Message): string | undefined {
   const others: readonly MessageHeader[] = headers.filter(([name]) => name.toLowerCase() !== 'content-type');
   return others.length === 0 ? undefined : ascii(headersJson(others));
-}
-
-function contentJson(message: Message): string {
-  const key = message.key === undefined ? 'null' : JSON.stringify(message.key);
-  return `"key":${key},"headers":${headersJson(message.headers)},${valueJson(message)}`;
 }
 
 function noteMembers(about: {

@@ -1,5 +1,4 @@
-import { isUtf8 } from 'node:buffer';
-import { encodeOffset, type MessageHeader } from '@message-vault/framing';
+import { contentJson, encodeOffset } from '@message-vault/framing';
 import { iterateMessages, type ReadMessage, type StoredCommit } from '@message-vault/log';
 
 /** Characters after which what was rendered so far goes out: enough to make writes cheap, little enough to hold many. */
@@ -74,52 +73,9 @@ export function* commitSlices(commits: readonly StoredCommit[], range: SliceRang
 
 /** A message as a line: no line breaks inside, whatever its value. */
 export function messageJson(message: ReadMessage): string {
-  const key = message.key === undefined ? 'null' : JSON.stringify(message.key);
-  return `{"offset":${message.offset},"sequenceNumber":${message.sequenceNumber},"timestamp":${message.timestamp},"id":"${message.id}","key":${key},"headers":${headersJson(message.headers)},${valueJson(message)}}`;
+  return `{"offset":${message.offset},"sequenceNumber":${message.sequenceNumber},"timestamp":${message.timestamp},"id":"${message.id}",${contentJson(message)}}`;
 }
 
 export function messageEvent(message: ReadMessage, nextOffset: number): string {
   return `id: ${nextOffset}\ndata: ${messageJson(message)}\n\n`;
-}
-
-/** The headers as one object; names that repeat have arrays. */
-export function headersJson(headers: readonly MessageHeader[]): string {
-  const [first] = headers;
-  if (first === undefined) return '{}';
-  if (headers.length === 1) return `{${JSON.stringify(first[0])}:${JSON.stringify(first[1])}}`;
-  const members = new Map<string, string[]>();
-  for (const [name, value] of headers) {
-    const values = members.get(name);
-    if (values === undefined) members.set(name, [value]);
-    else values.push(value);
-  }
-  const texts = [...members].map(
-    ([name, values]) => `${JSON.stringify(name)}:${JSON.stringify(values.length === 1 ? values[0] : values)}`,
-  );
-  return `{${texts.join(',')}}`;
-}
-
-/** `"value":…`, `"valueText":…` or `"valueBase64":…`, on one line. */
-export function valueJson({ kind, value }: Pick<ReadMessage, 'kind' | 'value'>): string {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  // What a producer calls JSON or text may be neither: it is given as what it is.
-  if (kind === 'bytes' || !isUtf8(bytes)) return `"valueBase64":"${bytes.toString('base64')}"`;
-  const text = bytes.toString('utf8');
-  return kind === 'json' && isJsonText(text)
-    ? `"value":${onOneLine(text)}`
-    : `"valueText":${JSON.stringify(text)}`;
-}
-
-function isJsonText(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** In valid JSON line breaks stand between tokens only, where a space means the same. */
-function onOneLine(text: string): string {
-  return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]+/g, ' ') : text;
 }
