@@ -1,24 +1,18 @@
-import { type MessageHeader, memberSource, type ValueKind } from '@message-vault/framing';
+import { type Message, type MessageHeader, memberSource, type ValueKind } from '@message-vault/framing';
 import { isMembers, optionalString } from './answers.ts';
 import { VaultClientError } from './errors.ts';
 
-/** What a message says, as nodes give it in JSON. */
-export interface Content {
+/** What a message says, wherever it came from, and how it is looked at. */
+export class MessageContent implements Message {
   readonly key: string | undefined;
-  /** Byte for byte as published; of JSON values, line breaks between tokens have become spaces. */
-  readonly value: Uint8Array;
-  readonly kind: ValueKind;
-  readonly headers: readonly MessageHeader[];
-}
-
-/** A message given in JSON: its content, and how it is looked at. */
-export class JsonMessage implements Content {
-  readonly key: string | undefined;
+  /**
+   * Byte for byte as published. Only of JSON values that were given in JSON, line breaks between tokens have become spaces.
+   */
   readonly value: Uint8Array;
   readonly kind: ValueKind;
   readonly headers: readonly MessageHeader[];
 
-  constructor(content: Content) {
+  constructor(content: Message) {
     this.key = content.key;
     this.value = content.value;
     this.kind = content.kind;
@@ -42,7 +36,7 @@ export class JsonMessage implements Content {
 }
 
 /** `source`: the JSON text of the message; `members`: what JSON.parse makes of it. Error: `bad_answer`. */
-export function contentOf(source: string, members: Readonly<Record<string, unknown>>): Content {
+export function contentOf(source: string, members: Readonly<Record<string, unknown>>): Message {
   return {
     key: optionalString(members, 'key'),
     headers: headerPairs(members.headers),
@@ -53,7 +47,7 @@ export function contentOf(source: string, members: Readonly<Record<string, unkno
 function payloadOf(
   source: string,
   members: Readonly<Record<string, unknown>>,
-): Pick<Content, 'value' | 'kind'> {
+): Pick<Message, 'value' | 'kind'> {
   const { valueText, valueBase64 } = members;
   if (typeof valueText === 'string') return { value: Buffer.from(valueText), kind: 'text' };
   if (typeof valueBase64 === 'string') return { value: Buffer.from(valueBase64, 'base64'), kind: 'bytes' };

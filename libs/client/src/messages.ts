@@ -12,6 +12,7 @@ import {
   messageId,
   type ValueKind,
 } from '@message-vault/framing';
+import { MessageContent } from './content.ts';
 import { VaultClientError } from './errors.ts';
 
 export type JsonValue =
@@ -39,49 +40,26 @@ export interface OutgoingRecord {
 }
 
 /** A message as read back. */
-export class VaultMessage {
+export class VaultMessage extends MessageContent {
   /** Where it is. `offset + 1` as `from` goes on right after it. */
   readonly offset: number;
   readonly sequenceNumber: number;
   /** Milliseconds since 1970, given by the leader. */
   readonly timestamp: number;
-  readonly key: string | undefined;
-  /** The value, byte for byte as published. */
-  readonly value: Uint8Array;
-  readonly kind: ValueKind;
-  readonly headers: readonly MessageHeader[];
   readonly #streamId: string;
 
   /** The `index`-th message of a commit. */
   constructor(commit: CommitHeader, index: number, message: Message) {
+    super(message);
     this.offset = encodeOffset(commit.page, index);
     this.sequenceNumber = commit.firstSequenceNumber + index;
     this.timestamp = commit.timestamp;
-    this.key = message.key;
-    this.value = message.value;
-    this.kind = message.kind;
-    this.headers = message.headers;
     this.#streamId = commit.streamId;
   }
 
   /** UUIDv7, the same wherever the message is read. */
   get id(): string {
     return messageId(this.#streamId, this.timestamp, this.sequenceNumber);
-  }
-
-  /** The value as UTF-8 text; what is not UTF-8 becomes U+FFFD. */
-  text(): string {
-    return Buffer.from(this.value.buffer, this.value.byteOffset, this.value.byteLength).toString('utf8');
-  }
-
-  /** The value parsed as JSON. Throws SyntaxError when it is none. */
-  json(): unknown {
-    return JSON.parse(this.text());
-  }
-
-  /** The first header of that name. */
-  header(name: string): string | undefined {
-    return this.headers.find(([candidate]) => candidate === name)?.[1];
   }
 }
 

@@ -1,5 +1,5 @@
 import { isMembers, number, optionalInstant, optionalString, string } from '../answers.ts';
-import { contentOf, JsonMessage } from '../content.ts';
+import { contentOf, MessageContent } from '../content.ts';
 import { VaultClientError } from '../errors.ts';
 import type { MessageLock } from './lock.ts';
 
@@ -11,7 +11,7 @@ export interface DeadLetterInfo {
 }
 
 /** A message of a queue. */
-export class QueueMessage extends JsonMessage {
+export class QueueMessage extends MessageContent {
   /** The same each time it is given out. */
   readonly id: string;
   /** How often it has been given out, this time included. */

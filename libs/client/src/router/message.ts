@@ -1,8 +1,8 @@
 import { number, optionalInstant, string } from '../answers.ts';
-import { contentOf, JsonMessage } from '../content.ts';
+import { contentOf, MessageContent } from '../content.ts';
 
 /** A message a router hands to a connected listener. */
-export class RouterMessage extends JsonMessage {
+export class RouterMessage extends MessageContent {
   /** Where it is in the router's own stream. */
   readonly offset: number;
   readonly sequenceNumber: number;
