@@ -1,12 +1,11 @@
 import { MAX_FRAME_BYTES, RELAY_SUBPROTOCOL, RelayProtocolError } from '@message-vault/relay-protocol';
 import { sleep } from '@message-vault/runtime';
-import { pause } from '../ask.ts';
-import { Backoff } from '../backoff.ts';
 import { checkFunction, wholeNumber } from '../checks.ts';
 import type { Door } from '../door.ts';
-import { isVaultClientError, VaultClientError } from '../errors.ts';
+import { VaultClientError } from '../errors.ts';
 import type { CallOptions } from '../questions.ts';
-import { connection, type Socket, type SocketEnd } from '../router/socket.ts';
+import { connection, lostConnection, type Socket, type SocketEnd } from '../router/socket.ts';
+import { stayConnected } from '../router/stay-connected.ts';
 import type { RelayHandler, RelayProblem } from './handler.ts';
 import { RelaySession } from './session.ts';
 
@@ -24,7 +23,6 @@ export interface RelayOptions extends CallOptions {
 const MAX_IN_FLIGHT = 256;
 const MAX_DRAIN_MS = 86_400_000;
 const HANDSHAKE_TIMEOUT_MS = 5000;
-const RECONNECT = { initialMs: 50, maxMs: 2000 };
 /** The code a node closes with when the name is no connection point any more: docs/relay.md. */
 const NAME_GONE = 4404;
 
@@ -70,9 +68,10 @@ class RelayListener {
   }
 
   async run(): Promise<void> {
-    const { signal, giveUpAfterMs } = this.#door.asking(this.#options);
+    const asking = { operation: `relay ${this.#name}`, ...this.#door.asking(this.#options) };
+    const { signal } = asking;
     try {
-      await this.#stayConnected(signal, giveUpAfterMs);
+      await stayConnected(this.#door.context, asking, (url, onOpen) => this.#connection(url, signal, onOpen));
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -80,30 +79,6 @@ class RelayListener {
     }
     // The caller's own signal ends it well; anything else is a failure.
     if (!this.#options.signal?.aborted) signal.throwIfAborted();
-  }
-
-  async #stayConnected(signal: AbortSignal, giveUpAfterMs: number): Promise<void> {
-    const { context } = this.#door;
-    const backoff = new Backoff(context.runtime, RECONNECT);
-    const startedAt = context.runtime.monotonic();
-    let patienceMs = giveUpAfterMs;
-    while (!signal.aborted) {
-      const url = context.nodes.writeTarget();
-      try {
-        await this.#connection(url, signal, () => {
-          backoff.reset();
-          // Once it has been connected, an outage is something to wait for.
-          patienceMs = Number.POSITIVE_INFINITY;
-        });
-      } catch (error) {
-        if (!isVaultClientError(error, 'unavailable')) throw error;
-        if (context.runtime.monotonic() - startedAt >= patienceMs) throw error;
-        context.nodes.failed(url);
-        const delayMs = backoff.nextDelayMs();
-        context.onRetry({ operation: `relay ${this.#name}`, url, delayMs, reason: error.message });
-        await pause(context, delayMs, signal);
-      }
-    }
   }
 
   /** Until the connection has ended, or takes no more requests. Errors: `unavailable`, and what is final. */
@@ -129,7 +104,7 @@ class RelayListener {
       live?.session.lost();
       if (live !== undefined) this.#live.delete(live);
     });
-    ended.then(({ code, reason }) => over.reject(endOf(this.#name, code, reason)), over.reject);
+    ended.then((end) => over.reject(endOf(this.#name, end)), over.reject);
     try {
       await over.promise;
     } finally {
@@ -188,10 +163,7 @@ class RelayListener {
   }
 }
 
-function endOf(name: string, code: number, reason: string): VaultClientError {
-  if (code === NAME_GONE) return new VaultClientError('not_found', `${name} is no connection point any more`);
-  return new VaultClientError(
-    'unavailable',
-    `the connection ended (${code}${reason === '' ? '' : `: ${reason}`})`,
-  );
+function endOf(name: string, end: SocketEnd): VaultClientError {
+  if (end.code !== NAME_GONE) return lostConnection(end);
+  return new VaultClientError('not_found', `${name} is no connection point any more`);
 }

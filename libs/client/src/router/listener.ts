@@ -1,16 +1,15 @@
 import { randomUuid } from '@message-vault/runtime';
 import { isMembers } from '../answers.ts';
-import { pause } from '../ask.ts';
-import { Backoff } from '../backoff.ts';
 import { checkFunction, wholeNumber } from '../checks.ts';
 import type { Door } from '../door.ts';
-import { isVaultClientError, VaultClientError } from '../errors.ts';
+import { VaultClientError } from '../errors.ts';
 import { askNameStats } from '../names/stats.ts';
 import type { CallOptions } from '../questions.ts';
 import { type ReadFrom, toPlace, toQuery } from '../read/start.ts';
 import { Inbox } from './inbox.ts';
 import { RouterMessage } from './message.ts';
-import { connection, type Socket, type SocketEnd } from './socket.ts';
+import { connection, lostConnection, type Socket, type SocketEnd } from './socket.ts';
+import { stayConnected } from './stay-connected.ts';
 
 export type { RouterMessage } from './message.ts';
 
@@ -52,7 +51,6 @@ const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 /** Far more than a node hands out ahead of acknowledgements. */
 const MAX_WAITING = 100_000;
 const HANDSHAKE_TIMEOUT_MS = 5000;
-const RECONNECT = { initialMs: 50, maxMs: 2000 };
 /** What a node closes with: docs/listeners.md. */
 const NAME_GONE = 4404;
 const REPLACED = 4409;
@@ -115,7 +113,10 @@ class Listener {
     const signal = AbortSignal.any([asking.signal, this.#fatal.signal]);
     try {
       await this.#findPlace();
-      await this.#stayConnected(signal, asking.giveUpAfterMs);
+      const reconnecting = { ...asking, operation: `listen ${this.#name}`, signal };
+      await stayConnected(this.#door.context, reconnecting, (url, onOpen) =>
+        this.#connection(url, signal, onOpen),
+      );
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -134,30 +135,6 @@ class Listener {
     if (this.#resumes && stats.nextOffset !== undefined) this.#from ??= String(stats.nextOffset);
   }
 
-  async #stayConnected(signal: AbortSignal, giveUpAfterMs: number): Promise<void> {
-    const { context } = this.#door;
-    const backoff = new Backoff(context.runtime, RECONNECT);
-    const startedAt = context.runtime.monotonic();
-    let patienceMs = giveUpAfterMs;
-    const onOpen = (): void => {
-      backoff.reset();
-      // Once it has been connected, an outage is something to wait for.
-      patienceMs = Number.POSITIVE_INFINITY;
-    };
-    while (!signal.aborted) {
-      const url = context.nodes.writeTarget();
-      try {
-        await this.#connection(url, signal, onOpen);
-      } catch (error) {
-        if (!isVaultClientError(error, 'unavailable', 'bad_answer')) throw error;
-        if (context.runtime.monotonic() - startedAt >= patienceMs) throw error;
-        const delayMs = backoff.nextDelayMs();
-        context.onRetry({ operation: `listen ${this.#name}`, url, delayMs, reason: error.message });
-        await pause(context, delayMs, signal);
-      }
-    }
-  }
-
   /** Until the connection has ended. Errors: `unavailable` when it was lost, and what is final. */
   async #connection(url: string, signal: AbortSignal, onOpen: () => void): Promise<void> {
     const { context } = this.#door;
@@ -167,17 +144,14 @@ class Listener {
     signal.addEventListener('abort', leave);
     guard.signal.addEventListener('abort', breakOff);
     try {
-      const { code, reason } = await this.#connect(url, (socket) => {
+      const end = await this.#connect(url, (socket) => {
         this.#socket = socket;
         if (signal.aborted) leave();
         context.nodes.reached(url);
         onOpen();
         this.#options.onConnected?.({ id: this.#id, url });
       });
-      if (!signal.aborted) throw endOf(this.#name, code, reason);
-    } catch (error) {
-      if (isVaultClientError(error, 'unavailable')) context.nodes.failed(url);
-      throw error;
+      if (!signal.aborted) throw endOf(this.#name, end);
     } finally {
       signal.removeEventListener('abort', leave);
       guard.signal.removeEventListener('abort', breakOff);
@@ -241,12 +215,9 @@ class Listener {
 }
 
 /** Why a node let go of a listener, and whether it is worth coming back. */
-function endOf(name: string, code: number, reason: string): VaultClientError {
-  if (code === REPLACED)
+function endOf(name: string, end: SocketEnd): VaultClientError {
+  if (end.code === REPLACED)
     return new VaultClientError('conflict', `${name}: another listener has connected with the same id`);
-  if (code === NAME_GONE) return new VaultClientError('not_found', `${name} is no router any more`);
-  return new VaultClientError(
-    'unavailable',
-    `the connection ended (${code}${reason === '' ? '' : `: ${reason}`})`,
-  );
+  if (end.code === NAME_GONE) return new VaultClientError('not_found', `${name} is no router any more`);
+  return lostConnection(end);
 }

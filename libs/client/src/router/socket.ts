@@ -80,6 +80,14 @@ export function connection(options: SocketOptions): Promise<SocketEnd> {
   return ended.promise;
 }
 
+/** An end that nobody meant as one. */
+export function lostConnection({ code, reason }: SocketEnd): VaultClientError {
+  return new VaultClientError(
+    'unavailable',
+    `the connection ended (${code}${reason === '' ? '' : `: ${reason}`})`,
+  );
+}
+
 function actionsOf(socket: WebSocket): Socket {
   const waiting: (() => void)[] = [];
   const hasRoom = (): boolean =>
