@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '@message-vault/up';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, getJson, type LocalCluster, localCluster } from './support/local-cluster.ts';
 
@@ -13,7 +13,7 @@ let secondUrl: string;
 
 beforeAll(async () => {
   local = await localCluster({ slaves: 0, readers: 0 });
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   secondUrl = `http://127.0.0.1:${port}`;
   const storage = local.cluster.storage.connection;
   second = spawn(process.execPath, [masterProgram, '--listen', `127.0.0.1:${port}`, '--storage', storage], {
@@ -29,16 +29,6 @@ afterAll(async () => {
   second.kill('SIGKILL');
   await local.stop();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
-}
 
 test('a second master started by mistake stands by: it writes nothing itself and passes publishes on to the first', async () => {
   await eventually('the second master seeing the first', async () => {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { readHistory } from '@message-vault/checkers';
 import { expect, it, onTestFinished } from 'vitest';
 import { type DrillReport, drillNamed, type Report, runDrills } from '../src/index.ts';
+import { isRunning } from '../src/lab/lab.ts';
 
 const WITHIN_MS = 180_000;
 
@@ -120,12 +121,3 @@ it('against a deployed cluster, a drill that needs hands on its processes says w
     drillNamed('storage-brownout').notFromOutside,
   ]);
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -4,3 +4,4 @@ export { ClusterError, type ClusterErrorCode } from './errors.ts';
 export type { Cluster, ClusterNode, ClusterStorage } from './handle.ts';
 export type { ClusterOptions, StorageChoice } from './options.ts';
 export type { App, NodePlan } from './plan.ts';
+export { freePorts } from './ports.ts';

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { freePorts } from '@message-vault/up';
 import { DrillError } from '../errors.ts';
 import { pause } from '../wait.ts';
-import { freePort } from './ports.ts';
 
 const UP_WITHIN_MS = 10_000;
 
@@ -26,7 +26,8 @@ export class LabRedis {
   }
 
   static async open(): Promise<LabRedis> {
-    const redis = new LabRedis(await freePort());
+    const [port = 0] = await freePorts(1);
+    const redis = new LabRedis(port);
     await redis.start();
     return redis;
   }
