@@ -33,6 +33,8 @@ function suggestions(cluster: Cluster): string[] {
     `  seq 1000 | npx mvault publish orders${url}`,
     `  npx mvault tail orders${url}`,
     `  npx mvault cluster${url}`,
+    '',
+    'Queues and routers, step by step: docs/tour.md',
   ];
 }
 

@@ -66,6 +66,8 @@ describe('npm start', () => {
     const { nodes }: ClusterFile = JSON.parse(await readFile(join(dir, 'cluster.json'), 'utf8'));
     expect(nodes.map(({ url }) => url)).toEqual([1, 2, 3].map((at) => `http://127.0.0.1:${base + at}`));
 
+    const [, tour = ''] = /^Queues and routers.*: (\S+)$/m.exec(start.said()) ?? [];
+    expect(await readFile(new URL(`../../../${tour}`, import.meta.url), 'utf8')).toMatch(/^# .*/);
     const [, suggestedWrite, suggestedRead] =
       /curl -d.*? (http\S+)[\s\S]*curl '(http\S+)'/.exec(start.said()) ?? [];
     const published = await fetch(suggestedWrite ?? '', {
