@@ -4,55 +4,12 @@ import {
   LEADER_PATH,
   parseLeaderDocument,
 } from '@message-vault/metadata';
-import { VirtualRuntime } from '@message-vault/runtime/testing';
-import { memoryStorage, type Storage } from '@message-vault/storage';
 import { describe, expect, it } from 'vitest';
 import { CLAIM_PATH, encodeClaim, parseClaim } from '../src/claim-document.ts';
 import { claimEpoch } from '../src/claim-epoch.ts';
-import { acquireLead, breakLead, type Contender, type Contest, TAKEOVER_LEASE } from '../src/contend.ts';
-import { defaultElectionSettings } from '../src/index.ts';
-import { LeaderRecords } from '../src/leader-records.ts';
-import { LeaseKeeper } from '../src/lease-keeper.ts';
-import { StorageCalls } from '../src/storage-calls.ts';
-import { type FateOf, StorageLink } from './link.ts';
-import { NodeRuntime } from './node-runtime.ts';
-
-interface Lab {
-  readonly base: VirtualRuntime;
-  readonly storage: Storage;
-}
-
-function lab(): Lab {
-  const base = new VirtualRuntime();
-  return { base, storage: memoryStorage({ runtime: base }) };
-}
-
-function contender({ base, storage }: Lab, nodeId: string) {
-  const runtime = new NodeRuntime(base);
-  const link = new StorageLink(base, runtime, storage);
-  const settings = defaultElectionSettings;
-  const calls = new StorageCalls({ ...link, runtime, timeoutMs: settings.storageTimeoutMs });
-  const made: Contender = {
-    nodeId,
-    url: `http://${nodeId}`,
-    runtime,
-    calls,
-    settings,
-    records: new LeaderRecords(calls),
-    keep: (leaseId, acquiredAt) =>
-      new LeaseKeeper({
-        runtime,
-        calls,
-        settings,
-        leaseId,
-        acquiredAt,
-        sightings: undefined,
-        onLost: () => {},
-        onStorage: () => {},
-      }),
-  };
-  return { ...made, link, runtime };
-}
+import { acquireLead, breakLead, type Contest, TAKEOVER_LEASE } from '../src/contend.ts';
+import type { FateOf } from './link.ts';
+import { contender, type Lab, lab } from './support-contender.ts';
 
 function epochOf(contest: Contest): number {
   if (contest.kind !== 'won') throw new Error(`not won: ${JSON.stringify(contest)}`);

@@ -177,21 +177,13 @@ describe('a restarted node', () => {
 });
 
 describe('a second process of the same configuration', () => {
+  const MASTER = { wantsToLead: true, nodeId: 'master', busy: true };
+
   it('at another address stands by while the first is alive, and takes over when it dies', async () => {
     const cluster = new Cluster();
-    const first = cluster.start('first', {
-      wantsToLead: true,
-      nodeId: 'master',
-      url: 'http://one',
-      busy: true,
-    });
+    const first = cluster.start('first', { ...MASTER, url: 'http://one' });
     await cluster.untilLeads('first');
-    const second = cluster.start('second', {
-      wantsToLead: true,
-      nodeId: 'master',
-      url: 'http://two',
-      busy: true,
-    });
+    const second = cluster.start('second', { ...MASTER, url: 'http://two' });
     await cluster.advance(60_000);
     expect(second.role).toBe('standby');
     expect(names(cluster)).toEqual(['first']);
@@ -202,15 +194,10 @@ describe('a second process of the same configuration', () => {
 
   it('started while the first is frozen stands by until the first is found to be gone', async () => {
     const cluster = new Cluster();
-    const first = cluster.start('first', {
-      wantsToLead: true,
-      nodeId: 'master',
-      url: 'http://one',
-      busy: true,
-    });
+    const first = cluster.start('first', { ...MASTER, url: 'http://one' });
     await cluster.untilLeads('first');
     first.runtime.freeze();
-    cluster.start('second', { wantsToLead: true, nodeId: 'master', url: 'http://two', busy: true });
+    cluster.start('second', { ...MASTER, url: 'http://two' });
     await cluster.untilLeads('second', 3000);
     first.runtime.thaw();
     await cluster.advance(30_000);
@@ -221,15 +208,10 @@ describe('a second process of the same configuration', () => {
   it('that even answers at the same address takes the lead once, and the two do not take it from each other for ever', async () => {
     const cluster = new Cluster();
     // On two machines, each reached by itself under an address of the loopback.
-    const first = cluster.start('first', {
-      wantsToLead: true,
-      nodeId: 'master',
-      url: 'http://127.0.0.1',
-      busy: true,
-    });
+    const first = cluster.start('first', { ...MASTER, url: 'http://127.0.0.1' });
     await cluster.untilLeads('first');
     cluster.loopback.add('http://127.0.0.1');
-    cluster.start('second', { wantsToLead: true, nodeId: 'master', url: 'http://127.0.0.1', busy: true });
+    cluster.start('second', { ...MASTER, url: 'http://127.0.0.1' });
     await cluster.advance(300_000);
     expect(cluster.led.length).toBeLessThanOrEqual(2);
     expect(cluster.leaders()).toEqual(['second']);

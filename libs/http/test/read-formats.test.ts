@@ -1,22 +1,10 @@
 import { decodeCommit, decodeOffset } from '@message-vault/framing';
 import { describe, expect, it } from 'vitest';
 import { problem, publishValues, read } from './support/requests.ts';
+import { startWithMessages } from './support/some-messages.ts';
 import { startNode } from './support/test-node.ts';
 
 const COMMITS = 'application/vnd.message-vault.commits';
-
-/** Three commits: of three, two and four messages. */
-async function startWithMessages() {
-  const running = await startNode();
-  const commits = [];
-  for (const values of [
-    [0, 1, 2],
-    [3, 4],
-    [5, 6, 7, 8],
-  ])
-    commits.push(await publishValues(running.url, 'orders', values));
-  return { ...running, commits };
-}
 
 describe('formats', () => {
   it('has a line per message in NDJSON, the same as in JSON', async () => {

@@ -1,20 +1,8 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { json, problem, publishValues, type ReadBody, read, until } from './support/requests.ts';
+import { startWithMessages } from './support/some-messages.ts';
 import { startNode } from './support/test-node.ts';
-
-/** Three commits: of three, two and four messages. */
-async function startWithMessages() {
-  const running = await startNode();
-  const commits = [];
-  for (const values of [
-    [0, 1, 2],
-    [3, 4],
-    [5, 6, 7, 8],
-  ])
-    commits.push(await publishValues(running.url, 'orders', values));
-  return { ...running, commits };
-}
 
 const values = (body: ReadBody): unknown[] => body.messages.map(({ value }) => value);
 

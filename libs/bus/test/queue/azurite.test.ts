@@ -1,5 +1,5 @@
-import { deadLetterOf, defaultLimits, type QueueDocument, queuePolicySchema } from '@message-vault/metadata';
-import { randomUuid, systemRuntime } from '@message-vault/runtime';
+import { deadLetterOf, defaultLimits, type QueueDocument } from '@message-vault/metadata';
+import { systemRuntime } from '@message-vault/runtime';
 import { SeededRandom } from '@message-vault/runtime/testing';
 import {
   azureStorage,
@@ -13,6 +13,7 @@ import { type Azurite, startAzurite } from '@message-vault/storage/testing';
 import { inProcessWakeup } from '@message-vault/wakeup';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Queues } from '../../src/index.ts';
+import { newQueue } from '../support/new-queue.ts';
 import { nobody, sized, text, textOf } from './support/bench.ts';
 
 const silent = { info: () => undefined, warn: () => undefined };
@@ -42,25 +43,8 @@ function node(fault: (call: StorageCall) => Fault | undefined = () => undefined)
   });
 }
 
-async function newQueue(policy: Partial<QueueDocument['policy']> = {}): Promise<QueueDocument> {
-  const named = (): string => `mv-${Buffer.from(systemRuntime.randomBytes(16)).toString('hex')}`;
-  const document: QueueDocument = {
-    version: 1,
-    name: 'myapp/work',
-    role: 'queue',
-    createdAt: systemRuntime.now(),
-    createdByEpoch: 1,
-    queueId: randomUuid(systemRuntime),
-    queue: named(),
-    deadLetterId: randomUuid(systemRuntime),
-    deadLetterQueue: named(),
-    container: named(),
-    policy: queuePolicySchema.parse(policy),
-  };
-  await storage.queues.createQueue(document.queue);
-  await storage.queues.createQueue(document.deadLetterQueue);
-  await storage.pages.createContainer(document.container);
-  return document;
+function queueWith(policy: Partial<QueueDocument['policy']> = {}): Promise<QueueDocument> {
+  return newQueue({ runtime: systemRuntime, storage, name: 'myapp/work', policy });
 }
 
 async function bodies({ container }: QueueDocument): Promise<number> {
@@ -69,7 +53,7 @@ async function bodies({ container }: QueueDocument): Promise<number> {
 
 describe('queues on Azure Storage queues', () => {
   it('carry what is small and what is large, through locks, renewals and dead letters, over several nodes', async () => {
-    const queue = await newQueue();
+    const queue = await queueWith();
     const [one, two] = [node(), node()];
     await one.enqueue(queue, [text('grüße', { key: 'k', headers: [['h', 'v']] })]);
     await one.enqueue(queue, [sized(1_000_000)]);
@@ -92,7 +76,7 @@ describe('queues on Azure Storage queues', () => {
   });
 
   it('give a message out again whose consumer died, and refuse his late word', async () => {
-    const queue = await newQueue({ lockDurationMs: 1000 });
+    const queue = await queueWith({ lockDurationMs: 1000 });
     const [one, two] = [node(), node()];
     await one.enqueue(queue, [text('job')]);
     const first = await one.receive(queue, patient);
@@ -105,7 +89,7 @@ describe('queues on Azure Storage queues', () => {
   });
 
   it('hide what is delayed, forget what has expired, and wake who waits', async () => {
-    const queue = await newQueue();
+    const queue = await queueWith();
     const here = node();
     await here.enqueue(queue, [text('expired')], { timeToLiveMs: 1 });
     const waiting = here.receive(queue, patient);
@@ -119,7 +103,7 @@ describe('queues on Azure Storage queues', () => {
   });
 
   it('give a message that was given back to nobody at once, as if it had not been delivered', async () => {
-    const queue = await newQueue();
+    const queue = await queueWith();
     const here = node();
     await here.enqueue(queue, [text('job')]);
     const undone = await here.receive(queue, nobody);
@@ -128,7 +112,7 @@ describe('queues on Azure Storage queues', () => {
   });
 
   it('lose nothing when calls are refused, or their answers lost, in the middle of everything', async () => {
-    const queue = await newQueue({ lockDurationMs: 1000, maxDequeueRetries: 1000 });
+    const queue = await queueWith({ lockDurationMs: 1000, maxDequeueRetries: 1000 });
     const here = node();
     const { messageIds } = await here.enqueue(
       queue,

@@ -14,6 +14,20 @@ async function attach(
   listener.attachment = await world.run(work.attach(listener));
 }
 
+/** Two listeners, of which the first acknowledges nothing, and 40 messages published to them. */
+async function withOneWhoAcknowledgesNothing() {
+  const world = new World();
+  const router = await world.router('app/jobs', { distribution: 'one' });
+  const leader = world.leader();
+  const silent = new TestListener(world.uuid());
+  const other = new TestListener(world.uuid());
+  silent.acknowledges = false;
+  await attach(world, leader, router, silent);
+  await attach(world, leader, router, other);
+  await leader.publish(router, numbered(40));
+  return { world, router, leader, silent, other };
+}
+
 describe('a router that gives each message to one', () => {
   it('spreads messages over queues, streams and webhooks, each message to exactly one', async () => {
     const world = new World();
@@ -71,15 +85,7 @@ describe('a router that gives each message to one', () => {
   });
 
   it('gives what a listener did not acknowledge to others once it has been gone for a while, and never before', async () => {
-    const world = new World();
-    const router = await world.router('app/jobs', { distribution: 'one' });
-    const leader = world.leader();
-    const a = new TestListener(world.uuid());
-    const b = new TestListener(world.uuid());
-    a.acknowledges = false;
-    await attach(world, leader, router, a);
-    await attach(world, leader, router, b);
-    await leader.publish(router, numbered(40));
+    const { world, leader, silent: a, other: b } = await withOneWhoAcknowledgesNothing();
     await world.settle(1000);
     const unkept = a.offered.map(({ value }) => Buffer.from(value).toString());
     expect(unkept.length).toBeGreaterThan(5);
@@ -93,15 +99,7 @@ describe('a router that gives each message to one', () => {
   });
 
   it('lets go of a listener that takes messages and acknowledges none, and gives them to others', async () => {
-    const world = new World();
-    const router = await world.router('app/jobs', { distribution: 'one' });
-    const leader = world.leader();
-    const hung = new TestListener(world.uuid());
-    const b = new TestListener(world.uuid());
-    hung.acknowledges = false;
-    await attach(world, leader, router, hung);
-    await attach(world, leader, router, b);
-    await leader.publish(router, numbered(40));
+    const { world, leader, silent: hung, other: b } = await withOneWhoAcknowledgesNothing();
     await world.settle(60_000);
     expect(hung.ends).toEqual(['too_slow']);
     expect(b.kept.toSorted()).toEqual(numbered(40).toSorted());
@@ -128,15 +126,7 @@ describe('a router that gives each message to one', () => {
   });
 
   it('gives a listener that comes back in time the messages it had', async () => {
-    const world = new World();
-    const router = await world.router('app/jobs', { distribution: 'one' });
-    const leader = world.leader();
-    const a = new TestListener(world.uuid());
-    const b = new TestListener(world.uuid());
-    a.acknowledges = false;
-    await attach(world, leader, router, a);
-    await attach(world, leader, router, b);
-    await leader.publish(router, numbered(40));
+    const { world, router, leader, silent: a, other: b } = await withOneWhoAcknowledgesNothing();
     await world.settle(1000);
     a.attachment?.detach();
     await world.settle(3000);

@@ -1,6 +1,5 @@
 import type { Message } from '@message-vault/framing';
-import { defaultLimits, type Limits, type QueueDocument, queuePolicySchema } from '@message-vault/metadata';
-import { randomUuid } from '@message-vault/runtime';
+import { defaultLimits, type Limits, type QueueDocument } from '@message-vault/metadata';
 import { VirtualRuntime } from '@message-vault/runtime/testing';
 import {
   type Fault,
@@ -11,6 +10,7 @@ import {
 } from '@message-vault/storage';
 import { inProcessWakeup } from '@message-vault/wakeup';
 import { Queues } from '../../../src/index.ts';
+import { newQueue } from '../../support/new-queue.ts';
 
 const silent = { info: () => undefined, warn: () => undefined };
 
@@ -49,26 +49,9 @@ export class QueueBench {
     });
   }
 
-  async queue(policy: Partial<QueueDocument['policy']> = {}): Promise<QueueDocument> {
+  queue(policy: Partial<QueueDocument['policy']> = {}): Promise<QueueDocument> {
     const { runtime, storage } = this;
-    const named = (): string => `mv-${Buffer.from(runtime.randomBytes(16)).toString('hex')}`;
-    const document: QueueDocument = {
-      version: 1,
-      name: 'myapp/work',
-      role: 'queue',
-      createdAt: runtime.now(),
-      createdByEpoch: 1,
-      queueId: randomUuid(runtime),
-      queue: named(),
-      deadLetterId: randomUuid(runtime),
-      deadLetterQueue: named(),
-      container: named(),
-      policy: queuePolicySchema.parse(policy),
-    };
-    await storage.queues.createQueue(document.queue);
-    await storage.queues.createQueue(document.deadLetterQueue);
-    await storage.pages.createContainer(document.container);
-    return document;
+    return newQueue({ runtime, storage, name: 'myapp/work', policy });
   }
 
   /** How many calls of an operation were made about something. */

@@ -18,7 +18,6 @@ import {
   intakeOf,
   type NameDocument,
   type QueueDocument,
-  queuePolicySchema,
   type RouterDocument,
   type RouterPolicy,
   routerPolicySchema,
@@ -46,6 +45,7 @@ import {
   type SubscriptionRequest,
   type SubscriptionView,
 } from '../../../src/index.ts';
+import { newQueue } from '../../support/new-queue.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -104,19 +104,8 @@ export class World {
   }
 
   async queue(name: string, policy: Partial<QueueDocument['policy']> = {}): Promise<QueueDocument> {
-    const document: QueueDocument = {
-      ...this.#common(name),
-      role: 'queue',
-      queueId: this.uuid(),
-      queue: this.#container(),
-      deadLetterId: this.uuid(),
-      deadLetterQueue: this.#container(),
-      container: this.#container(),
-      policy: queuePolicySchema.parse(policy),
-    };
-    await this.storage.queues.createQueue(document.queue);
-    await this.storage.queues.createQueue(document.deadLetterQueue);
-    await this.storage.pages.createContainer(document.container);
+    const { runtime, storage } = this;
+    const document = await newQueue({ runtime, storage, name, policy });
     this.names.set(name, document);
     return document;
   }
