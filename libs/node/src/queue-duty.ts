@@ -8,7 +8,7 @@ import type { Catalog } from './catalog.ts';
 
 export interface QueueDutyOptions {
   readonly storage: Storage;
-  readonly catalog: Pick<Catalog, 'list' | 'lookup'>;
+  readonly catalog: Pick<Catalog, 'list' | 'lookup' | 'subscribe'>;
   readonly runtime: Runtime;
   readonly wakeup: Wakeup;
   readonly logger: Logger;
@@ -38,6 +38,11 @@ export class QueueDuty {
       logger,
       limits: config.limits.queue,
       counted: (event, messages) => metrics.queueMessages.inc({ event }, messages),
+    });
+    options.catalog.subscribe({
+      gone: (document) => {
+        if (document.role === 'queue') this.queues.gone(document.queueId);
+      },
     });
   }
 

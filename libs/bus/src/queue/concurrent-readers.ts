@@ -14,16 +14,25 @@ export interface ReaderPlace {
   lock(lock: Lock): Promise<void>;
 }
 
+/** Somebody without a place. */
+interface Waiting {
+  /** There is a place, and it is theirs. */
+  enter(): void;
+  refuse(why: QueueError): void;
+}
+
 interface Queue {
   readonly list: Promise<ReaderList>;
   /** The limit as of the newest policy seen. */
   max: number;
   /** Places taken by those who wait for a message. */
   pending: number;
-  /** Those without a place, in order of arrival: each is called when it has one. */
-  readonly waiting: (() => void)[];
+  /** Those without a place, in order of arrival. */
+  readonly waiting: Waiting[];
   /** Fires when the next lock runs out, while somebody waits for a place. */
   timer: Timer | undefined;
+  /** The queue is no more. */
+  gone: boolean;
 }
 
 /** A renewal has been made, or has failed, after this long. */
@@ -48,7 +57,7 @@ export class ConcurrentReaders {
     this.#maxQueues = maxQueues;
   }
 
-  /** Undefined when no place became free in time. Errors: QueueError `not_leader`, `busy`; StorageError. */
+  /** Undefined when no place became free in time. Errors: QueueError `not_leader`, `busy`, `gone`; StorageError. */
   async enter(
     document: QueueDocument,
     max: number,
@@ -87,6 +96,14 @@ export class ConcurrentReaders {
     this.#end(queue, await queue.list, keyOf(lock));
   }
 
+  /** The queue has been removed: whoever waits for a place is told, or would hear of it only when a lock runs out. */
+  gone(queueId: string): void {
+    const queue = this.#queues.get(queueId);
+    if (queue === undefined) return;
+    queue.gone = true;
+    for (const waiting of queue.waiting.splice(0)) waiting.refuse(isGone());
+  }
+
   #end(queue: Queue, list: ReaderList, key: string): void {
     list.remove(key);
     this.#admit(queue, list);
@@ -113,28 +130,30 @@ export class ConcurrentReaders {
   }
 
   /** True when a place was taken. */
-  #waitForPlace(
+  async #waitForPlace(
     queue: Queue,
     list: ReaderList,
     { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined },
   ): Promise<boolean> {
-    return new Promise((resolve) => {
-      const end = (entered: boolean): void => {
-        timer.cancel();
-        signal?.removeEventListener('abort', leave);
-        resolve(entered);
-      };
-      const leave = (): void => {
-        const at = queue.waiting.indexOf(enter);
-        if (at >= 0) queue.waiting.splice(at, 1);
-        end(false);
-      };
-      const enter = (): void => end(true);
-      const timer = this.#context.runtime.setTimer(timeoutMs, leave);
-      signal?.addEventListener('abort', leave, { once: true });
-      queue.waiting.push(enter);
-      this.#admit(queue, list);
-    });
+    // It may have gone while the list was read.
+    if (queue.gone) throw isGone();
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const waiting: Waiting = { enter: () => resolve(true), refuse: reject };
+    const leave = (): void => {
+      const at = queue.waiting.indexOf(waiting);
+      if (at >= 0) queue.waiting.splice(at, 1);
+      resolve(false);
+    };
+    const timer = this.#context.runtime.setTimer(timeoutMs, leave);
+    signal?.addEventListener('abort', leave, { once: true });
+    queue.waiting.push(waiting);
+    this.#admit(queue, list);
+    try {
+      return await promise;
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener('abort', leave);
+    }
   }
 
   /** Gives out what places there are, first come, first served. */
@@ -142,7 +161,7 @@ export class ConcurrentReaders {
     const { runtime } = this.#context;
     while (queue.waiting.length > 0 && list.inForce(runtime.now()) + queue.pending < queue.max) {
       queue.pending += 1;
-      queue.waiting.shift()?.();
+      queue.waiting.shift()?.enter();
     }
     queue.timer?.cancel();
     queue.timer = undefined;
@@ -160,7 +179,7 @@ export class ConcurrentReaders {
     }
     this.#makeRoom();
     const list = ReaderList.claim(this.#context, queueId, this.#epoch);
-    const queue: Queue = { list, max: 1, pending: 0, waiting: [], timer: undefined };
+    const queue: Queue = { list, max: 1, pending: 0, waiting: [], timer: undefined, gone: false };
     this.#queues.set(queueId, queue);
     list.catch(() => this.#queues.delete(queueId));
     return queue;
@@ -178,6 +197,10 @@ export class ConcurrentReaders {
       retryAfterMs: 1000,
     });
   }
+}
+
+function isGone(): QueueError {
+  return new QueueError('gone', 'the queue has been removed');
 }
 
 function keyOf({ messageId, popReceipt }: Lock): string {

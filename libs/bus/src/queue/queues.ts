@@ -93,6 +93,11 @@ export class Queues {
     this.#readers = undefined;
   }
 
+  /** The queue has been removed: who waits for a place among its readers is told at once. */
+  gone(queueId: string): void {
+    this.#readers?.gone(queueId);
+  }
+
   /**
    * Each message becomes one of its own in the queue, in about their order. Errors: QueueError (`too_large`, `bad_times`,
    * `queue_full`, `gone`, `storage_unavailable`, `outcome_unknown`), StorageError; FramingError for a message no batch can hold.

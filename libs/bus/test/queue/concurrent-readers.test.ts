@@ -55,6 +55,19 @@ describe('a queue that limits its concurrent readers', () => {
       expect(await bench.runtime.run(leader.receiveAndDelete(queue, nobody))).toBeDefined();
   });
 
+  it('tells whoever waits for a place at once that the queue has been removed', async () => {
+    const { bench, queue, leader } = await counted(1);
+    await bench.runtime.run(leader.receive(queue, nobody));
+    const waiting = [leader.receive(queue, long), leader.receiveAndDelete(queue, long)];
+    const told = Promise.allSettled(waiting);
+    await bench.runtime.advance(100);
+    leader.gone(queue.queueId);
+    for (const each of await bench.runtime.run(told))
+      expect(each).toMatchObject({ reason: { code: 'gone' } });
+    expect(bench.runtime.monotonic()).toBe(100);
+    await expect(bench.runtime.run(leader.receive(queue, long))).rejects.toMatchObject({ code: 'gone' });
+  });
+
   it('is served by the leader only', async () => {
     const { bench, queue } = await counted(1);
     await expect(bench.node().receive(queue, nobody)).rejects.toMatchObject({ code: 'not_leader' });

@@ -47,6 +47,17 @@ it('whoever waits at a queue that is removed is told, unless there is another by
   expect((await fetch(`${reader}/work`, { method: 'POST', body: 'x' })).status).toBe(201);
 });
 
+it('whoever waits for his turn at a queue that is removed is told as well, through every node', async () => {
+  const { leader, reader } = await vault();
+  await assign(leader, 'work', { role: 'queue', maxConcurrentReaders: 1 });
+  await fetch(`${reader}/work`, { method: 'POST', body: 'job' });
+  expect((await fetch(`${reader}/work/-/head`, { method: 'POST' })).status).toBe(201);
+  const waiting = [leader, reader].map((at) => fetch(`${at}/work/-/head?timeout=50`, { method: 'POST' }));
+  expect((await remove(leader, 'work')).status).toBe(204);
+  for (const answer of await Promise.all(waiting))
+    expect(await problemOf(answer)).toMatchObject({ status: 404, code: 'no_such_name' });
+});
+
 it('a queue that counted its readers leaves nothing behind of them', async () => {
   const { storage } = await removed({ role: 'queue', maxConcurrentReaders: 2 });
   await expect.poll(async () => (await storage.documents.list('queue-readers/')).paths).toEqual([]);
