@@ -5,7 +5,7 @@ import { silentLogger } from '@message-vault/telemetry';
 import { describe, expect, it, vi } from 'vitest';
 import { createNode } from '../src/index.ts';
 import { request } from './support/curl.ts';
-import { assign, node, vault } from './support/vault.ts';
+import { assign, candidates, node, vault } from './support/vault.ts';
 
 const page = await readFile(new URL('../../../docs/queues.md', import.meta.url), 'utf8');
 
@@ -49,6 +49,11 @@ describe('docs/queues.md', () => {
   });
 });
 
+async function waitersAt(url: string): Promise<number> {
+  const metrics = await (await fetch(`${url}/-/metrics`)).text();
+  return Number(/^mvault_queue_waiters\{.*\} (\d+)$/m.exec(metrics)?.[1]);
+}
+
 describe('queues on a cluster', () => {
   it('go on without a leader: put in, take out, acknowledge', async () => {
     const storage = memoryStorage();
@@ -81,6 +86,20 @@ describe('queues on a cluster', () => {
     expect((await fetch(`${leader}/myapp/work/-/head`, { method: 'POST' })).status).toBe(404);
     await assign(leader, 'myapp/work', { role: 'queue' });
     expect((await fetch(`${leader}/myapp/work/-/head`, { method: 'POST' })).status).toBe(204);
+  });
+
+  it('have nothing for who waits where leadership is handed over, and leave nobody in doubt', async () => {
+    const storage = memoryStorage();
+    const [{ url: leader }, { url: next }] = await candidates(() => storage);
+    const reader = await node('reader', storage);
+    await assign(leader, 'myapp/work', { role: 'queue', maxConcurrentReaders: 3 });
+    const waiting = [leader, reader, next].map((at) =>
+      fetch(`${at}/myapp/work/-/head?timeout=50`, { method: 'POST' }),
+    );
+    await vi.waitUntil(async () => (await waitersAt(leader)) === 3);
+    expect((await fetch(`${leader}/-/cluster/handover`, { method: 'POST' })).status).toBe(200);
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([204, 204, 204]);
+    expect(await waitersAt(leader)).toBe(0);
   });
 
   it('keep their limit of readers through every node', async () => {

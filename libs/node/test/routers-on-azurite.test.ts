@@ -1,11 +1,7 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { azureStorage } from '@message-vault/storage';
 import { type Azurite, startAzurite } from '@message-vault/storage/testing';
-import { silentLogger } from '@message-vault/telemetry';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { createNode, type VaultNode } from '../src/index.ts';
-import { assign, json } from './support/vault.ts';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { assign, candidates, json } from './support/vault.ts';
 
 let azurite: Azurite;
 
@@ -17,43 +13,9 @@ afterAll(async () => {
   await azurite.stop();
 });
 
-/** Two nodes that can lead, over one Azurite. */
-async function pair(systemContainer: string): Promise<readonly [VaultNode, VaultNode]> {
-  const started: VaultNode[] = [];
-  const ports = await Promise.all([freePort(), freePort()]);
-  const peers = ports.map((port) => `http://127.0.0.1:${port}`);
-  for (const [index, app] of (['master', 'slave'] as const).entries()) {
-    const port = ports[index] ?? 0;
-    const storage = azureStorage({ connectionString: azurite.connectionString, systemContainer });
-    const config = {
-      app,
-      nodeId: app,
-      port,
-      peers,
-      storage: 'given',
-      systemContainer,
-      logLevel: 'silent',
-    } as const;
-    const node = await createNode(config, { storage, logger: silentLogger });
-    onTestFinished(async () => {
-      await node.stop();
-      await storage.close();
-    });
-    await vi.waitUntil(() => node.notReady() === undefined, { timeout: 20_000 });
-    started.push(node);
-  }
-  const [master, slave] = started;
-  if (master === undefined || slave === undefined) throw new Error('two nodes were started');
-  return [master, slave];
-}
-
-/** A port nobody listened on a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
+/** Two nodes that can lead, over one Azurite, each with connections of its own. */
+function pair(systemContainer: string) {
+  return candidates(() => azureStorage({ connectionString: azurite.connectionString, systemContainer }));
 }
 
 function post(url: string, body: unknown): Promise<Response> {

@@ -50,11 +50,22 @@ export class ConcurrentReaders {
   /** The one that was asked for longest ago is the first. */
   readonly #queues = new Map<string, Queue>();
   readonly #maxQueues: number;
+  readonly #term = new AbortController();
 
   constructor(context: QueueContext, epoch: number, maxQueues = MAX_QUEUES) {
     this.#context = context;
     this.#epoch = epoch;
     this.#maxQueues = maxQueues;
+  }
+
+  /** This node does not lead any more. */
+  end(): void {
+    this.#term.abort();
+  }
+
+  /** Fires with `signal`, and when this node leads no longer: whoever still waits then has to ask the next leader. */
+  whileLeading(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#term.signal : AbortSignal.any([signal, this.#term.signal]);
   }
 
   /** Undefined when no place became free in time. Errors: QueueError `not_leader`, `busy`, `gone`; StorageError. */
@@ -137,6 +148,7 @@ export class ConcurrentReaders {
   ): Promise<boolean> {
     // It may have gone while the list was read.
     if (queue.gone) throw isGone();
+    if (signal?.aborted) return false;
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const waiting: Waiting = { enter: () => resolve(true), refuse: reject };
     const leave = (): void => {

@@ -85,11 +85,13 @@ export class Queues {
 
   /** This node leads from now on: it serves the queues whose readers are counted. */
   lead(epoch: number): void {
+    this.follow();
     this.#readers = new ConcurrentReaders(this.#context, epoch);
   }
 
-  /** It does not lead any more. */
+  /** It does not lead any more. Who waits at such a queue gets nothing: the next leader is there to be asked. */
   follow(): void {
+    this.#readers?.end();
     this.#readers = undefined;
   }
 
@@ -128,15 +130,16 @@ export class Queues {
   }
 
   /**
-   * Waits for a message and takes it under lock. Undefined when none came in time, nobody waits any more or the node
-   * stops. Errors: QueueError (`gone`, `busy`, `storage_unavailable`, `outcome_unknown`,
-   * and `not_leader` for queues whose readers are counted).
+   * Waits for a message and takes it under lock. Undefined when none came in time, nobody waits any more, the node stops
+   * or, for queues whose readers are counted, leads no longer. Errors: QueueError (`gone`, `busy`, `storage_unavailable`,
+   * `outcome_unknown`, and `not_leader` for queues whose readers are counted).
    */
   receive(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
     return told(this.#receive(document, wait), RECEIVE_UNKNOWN);
   }
 
-  async #receive(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
+  async #receive(document: QueueDocument, asked: WaitOptions): Promise<QueueDelivery | undefined> {
+    const wait = this.#whileServed(document, asked);
     const place = await this.#enter(document, wait);
     if (place === 'full') return undefined;
     try {
@@ -155,8 +158,9 @@ export class Queues {
     return told(this.#receiveAndDelete(document, wait), RECEIVE_UNKNOWN);
   }
 
-  async #receiveAndDelete(document: QueueDocument, wait: WaitOptions): Promise<QueueDelivery | undefined> {
+  async #receiveAndDelete(document: QueueDocument, asked: WaitOptions): Promise<QueueDelivery | undefined> {
     const { runtime } = this.#context;
+    const wait = this.#whileServed(document, asked);
     const deadline = runtime.monotonic() + wait.timeoutMs;
     const place = await this.#enter(document, wait);
     if (place === 'full') return undefined;
@@ -274,6 +278,11 @@ export class Queues {
       await this.#disposal.giveBack(document, taken, 'at-once');
       throw error;
     }
+  }
+
+  #whileServed(document: QueueDocument, wait: WaitOptions): WaitOptions {
+    if (document.policy.maxConcurrentReaders === undefined) return wait;
+    return { ...wait, signal: this.#mustLead().whileLeading(wait.signal) };
   }
 
   /** Undefined for a queue whose readers nobody counts. */

@@ -73,6 +73,21 @@ describe('a queue that limits its concurrent readers', () => {
     await expect(bench.node().receive(queue, nobody)).rejects.toMatchObject({ code: 'not_leader' });
   });
 
+  it('lets everybody who waits go with nothing when its node leads no longer', async () => {
+    const { bench, queue, leader } = await counted(1);
+    const taken = await bench.runtime.run(leader.receive(queue, nobody));
+    const forPlaces = [leader.receive(queue, long), leader.receiveAndDelete(queue, long)];
+    const empty = await bench.queue({ maxConcurrentReaders: 2 });
+    const forMessages = [leader.receive(empty, long), leader.receiveAndDelete(empty, long)];
+    await bench.runtime.advance(100);
+    leader.follow();
+    const given = await bench.runtime.run(Promise.all([...forPlaces, ...forMessages]));
+    expect(given).toEqual([undefined, undefined, undefined, undefined]);
+    expect(bench.runtime.monotonic()).toBe(100);
+    await bench.runtime.run(leader.acknowledge(queue, taken?.lock?.id ?? ''));
+    expect(await leader.stats(queue)).toMatchObject({ depth: 9, locked: 0 });
+  });
+
   it('keeps to its limit when another node begins to lead', async () => {
     const { bench, queue, leader } = await counted(2);
     const held = [];

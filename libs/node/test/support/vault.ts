@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { memoryStorage, type Storage } from '@message-vault/storage';
 import { silentLogger } from '@message-vault/telemetry';
 import { onTestFinished, vi } from 'vitest';
@@ -24,6 +26,35 @@ export async function runningNode(app: 'master' | 'slave' | 'reader', storage: S
   onTestFinished(() => running.stop());
   await vi.waitUntil(() => running.notReady() === undefined, { timeout: 20_000 });
   return running;
+}
+
+/** Two nodes that can lead and know each other: the first of them does. */
+export async function candidates(
+  storageOf: () => Storage,
+): Promise<readonly [leader: VaultNode, next: VaultNode]> {
+  const ports = [await freePort(), await freePort()];
+  const peers = ports.map((port) => `http://127.0.0.1:${port}`);
+  const start = async (app: 'master' | 'slave', port = 0): Promise<VaultNode> => {
+    const storage = storageOf();
+    const config = { app, nodeId: app, port, peers, storage: 'given', logLevel: 'silent' } as const;
+    const started = await createNode(config, { storage, logger: silentLogger });
+    onTestFinished(async () => {
+      await started.stop();
+      await storage.close();
+    });
+    await vi.waitUntil(() => started.notReady() === undefined, { timeout: 20_000 });
+    return started;
+  };
+  return [await start('master', ports[0]), await start('slave', ports[1])];
+}
+
+/** A port nobody listened on a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 export function assign(url: string, name: string, policy: unknown): Promise<Response> {
