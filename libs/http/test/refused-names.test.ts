@@ -12,6 +12,7 @@ describe('what is not a name', () => {
     ['//orders', /empty segment/],
     ['/orders/-', /expected/],
     ['/orders%2Fb', /escaped separator/],
+    ['/orders%2Fb/-/relay/x', /escaped separator/],
     ['/orders%5cb', /escaped separator/],
     ['/orders%00', /escaped separator/],
     ['/orders%', /percent-encoded/],

@@ -212,14 +212,22 @@ describe('a connection point', () => {
     await problem(await fetch(`${url}/api`), 502, 'relay_failed');
   });
 
-  it('refuses a path that climbs, and methods that are about connections', async () => {
+  it.each(['a/../b', '..', 'a/%2e%2E/b', '.%2e', 'a%2f..%2Fb', 'a%5C..', 'a%00', 'a%', '%g0'])(
+    'refuses the path %s, which climbs or is no path',
+    async (path) => {
+      const { url, port } = await startRelay();
+      await connectListener(url);
+      const refused = `GET /api/-/relay/${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+      expect(parseRaw(await sendRaw(port, refused))).toMatchObject({
+        status: 400,
+        body: { code: 'bad_request' },
+      });
+    },
+  );
+
+  it('refuses methods that are about connections', async () => {
     const { url, port } = await startRelay();
     await connectListener(url);
-    const climbing = 'GET /api/-/relay/a/../b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-    expect(parseRaw(await sendRaw(port, climbing))).toMatchObject({
-      status: 400,
-      body: { code: 'bad_request' },
-    });
     const trace = 'TRACE /api HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
     expect(parseRaw(await sendRaw(port, trace))).toMatchObject({
       status: 405,
@@ -241,6 +249,19 @@ describe.each(['the leader', 'another node'])('a relay asked through %s', (throu
     const entry = through === 'the leader' ? leader : follower;
     return { entry, listener: await connectListener(entry.url) };
   }
+
+  it.each([
+    ['projects/group%2Fname/tags', 'projects/group%2Fname/tags'],
+    ['@scope%2fname;v=1,2:3', '@scope%2fname;v=1,2:3'],
+    ['%6Fne//%ff%5C-/-/relay/-', '%6Fne//%ff%5C-/-/relay/-'],
+    ['a\\b#c"d', 'a%5Cb%23c%22d'],
+  ])('gives the listener the path %s as it came', async (path, arrives) => {
+    const { entry, listener } = await start();
+    listener.answersAll('x');
+    const head = `GET /api/-/relay/${path}?q=%2F HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+    expect(await sendRaw(entry.port, head)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(await listener.request()).toMatchObject({ path: `/${arrives}?q=%2F` });
+  });
 
   it('streams a large body both ways, byte for byte', async () => {
     const { entry, listener } = await start();

@@ -9,11 +9,14 @@ import { HttpProblem } from '../problems.ts';
 import { Sink } from '../read/sink.ts';
 import { RELAYED } from '../relayed.ts';
 import type { RoleRequest } from '../roles.ts';
+import { encodeByte } from '../target.ts';
 import { copyAnswerHeaders, forwardingHeaders, requestHeaders } from './headers.ts';
 
 /** On top of what the leader waits for a listener, for the way there and back. */
 const WAY_MS = 5000;
 const NOT_RELAYED = new Set(['CONNECT', 'TRACE']);
+/** An escape that is none, or NUL. */
+const MALFORMED = /%(?![0-9a-f]{2})|%00/i;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** Gives a request to a listener of the connection point, and its answer to the client; through the leader. */
@@ -42,14 +45,14 @@ export async function relayRequest(request: RoleRequest<ConnectionPointDocument>
 /** What the listener sees: what follows `/{name}/-/relay`, and the query. */
 function relayedPath({ target, parameters }: RoleRequest): string {
   const { rest = '' } = parameters;
-  if (rest.split('/').some((segment) => segment === '.' || segment === '..'))
+  if (MALFORMED.test(rest))
+    throw new HttpProblem('bad_request', 'a relayed path is percent-encoded and has no NUL');
+  // A service may take what is encoded for what separates, so nothing climbs by that either.
+  const segments = rest.replace(/%2e/gi, '.').split(/\/|%2f|%5c/i);
+  if (segments.some((segment) => segment === '.' || segment === '..'))
     throw new HttpProblem('bad_request', 'a relayed path has no segments "." and ".."');
   // What a parser lets pass in a query may still be nothing to put into a request line.
   return `/${rest}${target.query}`.replace(/[^\x21-\x7e]/g, encodeByte);
-}
-
-function encodeByte(character: string): string {
-  return `%${character.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`;
 }
 
 function bodyLimits({ options }: HttpContext): Partial<BodyLimits> {
