@@ -10,11 +10,12 @@ import { ClaimedDocument } from './claimed-document.ts';
 import { cursorsCodec, cursorsPath } from './cursors-document.ts';
 import { reaches } from './cycles.ts';
 import { RouterError } from './errors.ts';
+import { idleStats } from './idle-stats.ts';
 import { knownRouters } from './known-routers.ts';
 import type { DispatcherPorts } from './ports.ts';
 import { reasonOf } from './pump.ts';
 import { RecentChunks } from './recent-chunks.ts';
-import type { SubscriptionRequest, SubscriptionView } from './requests.ts';
+import type { RouterStats, SubscriptionRequest, SubscriptionView } from './requests.ts';
 import { RouterWork } from './router-work.ts';
 import { SendBudget } from './send-budget.ts';
 import { type DispatcherSettings, defaultDispatcherSettings } from './settings.ts';
@@ -89,6 +90,13 @@ export class Dispatcher {
     // One router that can't be opened for now holds up nobody who asks for another.
     if (!this.#works.has(document.routerId)) await this.#found;
     return this.#works.has(document.routerId) ? await this.work(document) : undefined;
+  }
+
+  /** To look at a router is no reason to begin work for it. Errors: as of `work`, and those of a StreamReader. */
+  async stats(document: RouterDocument): Promise<RouterStats> {
+    const { routerId } = document;
+    const begun = this.#works.has(routerId) || (await this.#ports.documents.get(statePath(routerId)));
+    return begun ? (await this.work(document)).stats() : await idleStats(this.#ports, document);
   }
 
   /** The secret is set for webhooks. Errors: RouterError, FilterError, WebhookError, those of a StreamReader. */

@@ -46,7 +46,7 @@ export function routersOf(dispatcher: () => Dispatcher | undefined): Routers {
     setState: async (router, id, state) => (await withSubscribers(router, id)).setState(id, state),
     rotateSecret: async (router, id) => (await withSubscribers(router, id)).rotateSecret(id),
     redrive: async (router, limit) => (await leading().work(router)).redrive(limit),
-    stats: async (router) => (await leading().work(router)).stats(),
+    stats: async (router) => leading().stats(router),
     attach: async (router, listener) => (await leading().work(router)).attach(listener),
   };
 }
