@@ -34,8 +34,8 @@ export class AllDistribution implements Distribution {
     this.#host = host;
   }
 
-  get listeners(): number {
-    return this.#listeners.size;
+  get listeners(): readonly StreamPlace[] {
+    return [...this.#listeners.values()].map(({ pump }) => pump.cursor);
   }
 
   async start(subscriptions: readonly Subscription[]): Promise<void> {

@@ -43,7 +43,8 @@ export interface Distribution {
   pump(subscriptionId: string): Pump | undefined;
   /** Where a subscription has got to. */
   cursor(subscriptionId: string): StreamPlace | undefined;
-  readonly listeners: number;
+  /** Where each listener that is connected has got to. */
+  readonly listeners: readonly StreamPlace[];
   /** Leaves out everything before `to` that this subscription has not had. */
   jump(subscriptionId: string, to: StreamPlace): Promise<void>;
   /** Lets this subscription not have what lies in a gap at the end of the stream. False when it can't. */

@@ -70,6 +70,11 @@ export class OneMember {
     });
   }
 
+  /** A listener that is there. */
+  get connected(): boolean {
+    return this.listener?.listener !== undefined;
+  }
+
   /** Puts down how far it is. */
   save(): void {
     const share = this.#share();

@@ -84,8 +84,8 @@ export class OneDistribution implements Distribution {
     });
   }
 
-  get listeners(): number {
-    return [...this.#members.values()].filter(({ listener }) => listener?.listener !== undefined).length;
+  get listeners(): readonly StreamPlace[] {
+    return [...this.#members.values()].filter(({ connected }) => connected).map(({ pump }) => pump.cursor);
   }
 
   /** Members that are gone for good leave, those that were there go on with what they had. */
@@ -301,7 +301,7 @@ export class OneDistribution implements Distribution {
 
   #awaitReturn(id: string): void {
     this.#host.alarms.set(graceKey(id), LISTENER_GRACE_MS, () => {
-      if (this.#members.get(id)?.listener?.listener !== undefined) return;
+      if (this.#members.get(id)?.connected) return;
       void this.#change(() => this.#depart(id)).catch(() => {});
     });
   }

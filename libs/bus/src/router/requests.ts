@@ -38,6 +38,6 @@ export interface RouterStats {
   readonly nextSequenceNumber: number;
   /** About how many dead letters there are. */
   readonly deadLettered: number;
-  /** Of the subscription that is furthest behind. */
+  /** Of the subscription, or connected listener, that is furthest behind. */
   readonly maxLag: number;
 }

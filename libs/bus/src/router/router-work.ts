@@ -206,13 +206,15 @@ export class RouterWork {
 
   async stats(): Promise<RouterStats> {
     const views = this.views();
+    const { listeners } = this.#distribution;
+    const lags = listeners.map((cursor) => backlogOf(cursor, this.#tail).messages);
     return {
       subscriptions: views.length,
-      listeners: this.#distribution.listeners,
+      listeners: listeners.length,
       nextOffset: this.#tail.offset,
       nextSequenceNumber: this.#tail.sequenceNumber,
       deadLettered: await this.#options.ports.queues.countDeadLetters(this.#document),
-      maxLag: views.reduce((most, { lag }) => Math.max(most, lag), 0),
+      maxLag: Math.max(0, ...lags, ...views.map(({ lag }) => lag)),
     };
   }
 
