@@ -149,8 +149,8 @@ function total(sizes: readonly number[]): number {
 function full({ name, policy }: QueueDocument): QueueError {
   const { maxQueueLength, maxQueueCapacityBytes } = policy;
   const limits = [
-    ...(maxQueueLength === undefined ? [] : [`${maxQueueLength} messages`]),
-    ...(maxQueueCapacityBytes === undefined ? [] : [`${maxQueueCapacityBytes} bytes`]),
+    ...(maxQueueLength === undefined ? [] : [counted(maxQueueLength, 'message')]),
+    ...(maxQueueCapacityBytes === undefined ? [] : [counted(maxQueueCapacityBytes, 'byte')]),
   ];
   return new QueueError(
     'queue_full',
@@ -160,6 +160,10 @@ function full({ name, policy }: QueueDocument): QueueError {
       retryAfterMs: 1000,
     },
   );
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function bodyIdOf(raw: Uint8Array): string | undefined {

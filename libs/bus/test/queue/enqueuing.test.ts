@@ -193,6 +193,18 @@ describe('a queue at its limit', () => {
     });
   });
 
+  it.each([
+    [{ maxQueueLength: 1 }, 'it takes 1 message;'],
+    [{ maxQueueLength: 2, maxQueueCapacityBytes: 1 }, 'it takes 2 messages and 1 byte;'],
+  ])('says what one with %o takes when it is full', async (policy, says) => {
+    const bench = new QueueBench();
+    const queue = await bench.queue(policy);
+    const node = bench.node();
+    await node.enqueue(queue, [text('1')]);
+    const refused = bench.runtime.run(node.enqueue(queue, [text('2')]));
+    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining(says) });
+  });
+
   it('refuses a batch of which not all fit, and none of it is there', async () => {
     const bench = new QueueBench();
     const queue = await bench.queue({ maxQueueLength: 3 });
