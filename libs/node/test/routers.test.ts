@@ -165,6 +165,18 @@ test('the examples of docs/routers.md work in the order they stand there', async
   ]);
 });
 
+test('a place to begin at that is none is told of as what it is, a member of the body', async () => {
+  const vault = await leadingNode();
+  await vault.role('app/jobs', { role: 'router' });
+  for (const from of ['yesterday', 1.5]) {
+    const { json } = await vault.subscribe('app/jobs', { name: 'app/jobs' }, { from });
+    expect(json).toMatchObject({
+      code: 'bad_body',
+      detail: expect.stringMatching(/not a subscription: .*from/s),
+    });
+  }
+});
+
 test('a subscription ends as soon as its target loses its role', async () => {
   const vault = await leadingNode();
   await vault.role('app/jobs', { role: 'router' });
@@ -184,7 +196,7 @@ test('what is wrong with a subscription is said with a code of its own, and noth
   const wrong: [status: number, code: string, target: object, more?: object][] = [
     [400, 'bad_body', { name: 'app/x', webhook: 'https://example.com' }],
     [400, 'bad_name', { name: 'app//x' }],
-    [400, 'bad_parameter', { name: 'app/jobs' }, { from: 'yesterday' }],
+    [400, 'bad_body', { name: 'app/jobs' }, { from: 'yesterday' }],
     [400, 'bad_filter', { name: 'app/x' }, { filter: 'key =' }],
     [400, 'bad_webhook', { webhook: 'https://user:secret@example.com' }],
     [400, 'bad_webhook', { webhook: 'https://169.254.169.254/latest' }],

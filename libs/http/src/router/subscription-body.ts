@@ -1,4 +1,5 @@
 import type { SubscriptionRequest } from '@message-vault/bus';
+import type { Position } from '@message-vault/log';
 import { parseName } from '@message-vault/metadata';
 import { z } from 'zod';
 import { HttpProblem } from '../problems.ts';
@@ -22,15 +23,25 @@ const subscriptionSchema = z.strictObject({
 
 const changeSchema = z.strictObject({ state: z.enum(['active', 'paused']) });
 
-/** What a body asks to subscribe. Throws HttpProblem `bad_body`, `bad_parameter`; NameError. */
+/** What a body asks to subscribe. Throws HttpProblem `bad_body`; NameError. */
 export function parseSubscription(json: unknown): SubscriptionRequest {
   const { target, from, filter, expires } = checked(subscriptionSchema, json, 'a subscription');
   return {
     target: 'name' in target ? { name: parseName(target.name) } : target,
-    from: from === undefined ? undefined : parsePosition(String(from)),
+    from: from === undefined ? undefined : positionOf(from),
     filter,
     expiresAt: expires === undefined ? undefined : Date.parse(expires),
   };
+}
+
+/** Written as in a query, where what is wrong with it would be a parameter's fault. */
+function positionOf(from: string | number): Position {
+  try {
+    return parsePosition(String(from));
+  } catch (error) {
+    if (!(error instanceof HttpProblem)) throw error;
+    throw new HttpProblem('bad_body', `this is not a subscription: its member ${error.message}`);
+  }
 }
 
 export function parseChange(json: unknown): 'active' | 'paused' {
