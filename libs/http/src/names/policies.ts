@@ -3,7 +3,9 @@ import { type NameDocument, parsePolicy, withFixedFields } from '@message-vault/
 import { accessOf, authorize } from '../exchange.ts';
 import { forward, sendOn } from '../forward.ts';
 import { HttpProblem } from '../problems.ts';
+import { parseMediaType } from '../publish/media-type.ts';
 import type { OpenRequest } from '../routes/role-table.ts';
+import { inWordsOfAtom } from './atom-words.ts';
 import { ATOM_TYPE, checkIfMatch, POLICY_TYPE, parsePolicyBody, sendPolicy } from './policy-format.ts';
 
 /** More than any policy has. */
@@ -79,12 +81,17 @@ async function changing(
   try {
     await use(body.bytes);
   } catch (error) {
-    if (!isLogError(error, 'not_leader')) throw error;
+    if (!isLogError(error, 'not_leader')) throw inWordsOf(exchange.req.headers['content-type'], error);
     await sendOn(context, exchange, target.url, body.bytes);
     ports.names.outdate(target.name);
   } finally {
     body.release();
   }
+}
+
+/** In those of the body that was sent. */
+function inWordsOf(contentType: string | undefined, error: unknown): unknown {
+  return parseMediaType(contentType)?.essence === ATOM_TYPE ? inWordsOfAtom(error) : error;
 }
 
 function known(document: NameDocument | undefined, name: string): NameDocument {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assign, ENTRY, json, problemOf, vault } from '../support/vault.ts';
+import { assign, ENTRY, json, POLICY, problemOf, vault } from '../support/vault.ts';
 
 describe('Atom', () => {
   const entry = (inside: string) =>
@@ -35,6 +35,55 @@ describe('Atom', () => {
     });
     expect(put.status).toBe(200);
     expect(await (await fetch(`${leader}/work/-/policy`)).json()).toEqual(inForce);
+  });
+
+  it.each([
+    [
+      'a value that is none',
+      'Queue',
+      '<LockDuration>soon</LockDuration>',
+      'LockDuration is "soon": expected',
+    ],
+    ['one out of range', 'Queue', '<MaxDequeueRetries>-1</MaxDequeueRetries>', 'MaxDequeueRetries is "-1"'],
+    [
+      'an unknown element',
+      'Router',
+      '<Colour>red</Colour>',
+      '"Colour" is no field of a router: expected one of Authorization,',
+    ],
+    [
+      'a contradiction',
+      'Queue',
+      '<LockDuration>PT2H</LockDuration><MaxMessageAge>PT1H</MaxMessageAge>',
+      'LockDuration is above MaxMessageAge,',
+    ],
+    [
+      'a time that is over',
+      'Queue',
+      '<ExpirationInstant>2001-01-01T00:00:00Z</ExpirationInstant>',
+      'ExpirationInstant is over',
+    ],
+    ['the word of a field for a value', 'Metadata', '<Uri>overflow</Uri>', 'Uri is "overflow": expected'],
+  ])('calls what is wrong by its element: %s', async (_what, role, fields, says) => {
+    const { leader } = await vault();
+    const refused = await problemOf(await post(leader, entry(`<${role}Policy>${fields}</${role}Policy>`)));
+    expect(refused).toMatchObject({ code: 'bad_policy', detail: expect.stringContaining(says) });
+    expect(refused.field).toBe(/[A-Z]\w+/.exec(says)?.[0]);
+  });
+
+  it('calls what can not change by its element too, in an entry only', async () => {
+    const { leader } = await vault();
+    await assign(leader, 'work', { role: 'router' });
+    const put = (headers: Record<string, string>, body: string) =>
+      fetch(`${leader}/work/-/policy`, { method: 'PUT', headers, body });
+    const inEntry = entry('<RouterPolicy><MessageDistribution>one</MessageDistribution></RouterPolicy>');
+    expect((await problemOf(await put(ENTRY, inEntry))).detail).toMatch(
+      /^MessageDistribution can not change/,
+    );
+    const inJson = JSON.stringify({ messageDistribution: 'one' });
+    expect((await problemOf(await put(POLICY, inJson))).detail).toMatch(
+      /^messageDistribution can not change/,
+    );
   });
 
   it('lists names as a feed, page by page', async () => {
