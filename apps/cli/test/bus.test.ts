@@ -208,6 +208,20 @@ describe('receive', () => {
     expect((await run('redrive', 'r/dead')).stdout.toString()).toBe('1 message back in r/dead\n');
     expect((await run('stats', 'r/dead')).stdout.toString()).toMatch(/messages +1\n/);
   });
+
+  test('dead letters that stay are told of, and why', async () => {
+    await client.name('r/small').assign({ role: 'queue', maxMessageSize: 1 });
+    await client.name('r/jobs').assign({ role: 'router' });
+    await client.router('r/jobs').subscribe({ name: 'r/small' });
+    for (const job of ['large', 'larger']) await client.publish('r/jobs', job);
+    await vi.waitUntil(async () => (await client.router('r/jobs').stats()).deadLettered === 2, 20_000);
+    const some = await run('redrive', 'r/jobs', '--json');
+    expect(JSON.parse(some.stdout.toString())).toEqual({ name: 'r/jobs', moved: 0, left: 2 });
+    await client.name('r/small').change({ maxMessageSize: 5 });
+    expect((await run('redrive', 'r/jobs')).stdout.toString()).toBe(
+      '1 message back in r/jobs, 1 left in r/jobs/dead-letter: whom they were for did not take them, or is no more\n',
+    );
+  });
 });
 
 describe('publish', () => {

@@ -1,3 +1,4 @@
+import { isVaultClientError, type VaultClient } from '@message-vault/client';
 import {
   type CommandContext,
   type CommandModule,
@@ -6,7 +7,7 @@ import {
   withCommonOptions,
 } from '../context.ts';
 import { EXIT } from '../exit.ts';
-import { plural } from '../text.ts';
+import { countText, plural } from '../text.ts';
 import { wholeNumber } from '../units.ts';
 
 interface RedriveCommandOptions extends CommonOptions {
@@ -40,11 +41,26 @@ async function redrive(
   name: string,
   options: RedriveCommandOptions,
 ): Promise<number> {
-  const moved = await redriveAll(context, name, options.limit);
+  const redriven = await redriveAll(context, name, options.limit);
+  const { moved, left } = redriven;
   await context.out.write(
-    options.json ? `${JSON.stringify({ name, moved })}\n` : `${plural(moved, 'message')} back in ${name}\n`,
+    options.json ? `${JSON.stringify({ name, moved, left })}\n` : `${toText(name, redriven)}\n`,
   );
   return EXIT.ok;
+}
+
+interface Redriven {
+  readonly moved: number;
+  /** Dead letters there are still, as storage counts them; undefined when that can't be said. */
+  readonly left: number | undefined;
+  /** What keeps them there, if it is not just that they were not asked for. */
+  readonly why: string | undefined;
+}
+
+function toText(name: string, { moved, left, why }: Redriven): string {
+  const back = `${plural(moved, 'message')} back in ${name}`;
+  if (!left) return back;
+  return `${back}, ${countText(left)} left in ${name}/dead-letter${why === undefined ? '' : `: ${why}`}`;
 }
 
 /** A node moves so many at a time. What is dead-lettered once more meanwhile is left where it is. */
@@ -52,10 +68,9 @@ async function redriveAll(
   { client, signal }: CommandContext,
   name: string,
   limit = Number.POSITIVE_INFINITY,
-): Promise<number> {
+): Promise<Redriven> {
   const vault = client();
-  const stats = await vault.name(name).stats({ signal });
-  const { deadLettered = 0 } = stats.role === 'stream' ? {} : stats;
+  const { role, deadLettered } = await deadLettersOf(vault, name, signal);
   // Storage counts approximately: something may be there though it says there is nothing.
   const wanted = Math.min(limit, Math.max(1, deadLettered));
   let moved = 0;
@@ -65,5 +80,27 @@ async function redriveAll(
     moved += now;
     if (now === 0) break;
   }
-  return moved;
+  return { moved, left: await leftOf(vault, name, signal), why: moved < wanted ? KEPT[role] : undefined };
+}
+
+/** What was moved is worth telling even if nobody can say what is left. */
+async function leftOf(vault: VaultClient, name: string, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    return (await deadLettersOf(vault, name, signal)).deadLettered;
+  } catch (error) {
+    if (isVaultClientError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Why there are dead letters that don't come back. */
+const KEPT = {
+  stream: undefined,
+  queue: 'somebody has them under lock',
+  router: 'whom they were for did not take them, or is no more',
+} as const;
+
+async function deadLettersOf(vault: VaultClient, name: string, signal: AbortSignal) {
+  const stats = await vault.name(name).stats({ signal });
+  return { role: stats.role, deadLettered: stats.role === 'stream' ? 0 : (stats.deadLettered ?? 0) };
 }

@@ -23,7 +23,7 @@ export interface RouterStats {
   /** Offset the next message gets in the router's own stream. */
   readonly nextOffset: number | undefined;
   readonly deadLettered: number | undefined;
-  /** Messages the slowest subscription has yet to get. */
+  /** Messages the slowest subscription, or connected listener, has yet to get. */
   readonly maxLag: number | undefined;
 }
 
