@@ -86,7 +86,9 @@ export class AllDistribution implements Distribution {
     await this.#end(subscriptionId);
     const known = cursors.body.cursors[subscriptionId];
     const producer = { epoch: (known?.producer?.epoch ?? 0) + 1, sequence: 0 };
-    cursors.body.cursors[subscriptionId] = { ...to, producer };
+    // What was in flight may have got further meanwhile.
+    if (known === undefined || known.offset < to.offset)
+      cursors.body.cursors[subscriptionId] = { ...to, producer };
     await cursors.durable();
     const subscription = this.#host.subscription(subscriptionId);
     if (subscription?.state === 'active') await this.add(subscription);

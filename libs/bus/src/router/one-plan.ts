@@ -8,7 +8,7 @@
  */
 import { invariant } from '@message-vault/runtime';
 import type { Filterable } from '../filter/evaluate.ts';
-import type { Era, Member, Move, OneState, Share } from './cursors-document.ts';
+import type { Era, Member, Move, OneState, ProducerPlace, Share } from './cursors-document.ts';
 import type { StreamPlace } from './position.ts';
 import { chooseOne } from './rendezvous.ts';
 
@@ -31,6 +31,16 @@ export function currentShares(one: OneState): readonly string[] {
 
 export function shareOf(one: OneState, member: string): string | undefined {
   return currentShares(one).find((id) => one.shares[id]?.member === member);
+}
+
+export function currentShare(one: OneState, member: string): Share | undefined {
+  const id = shareOf(one, member);
+  return id === undefined ? undefined : one.shares[id];
+}
+
+/** What follows goes to the holder of a share under numbers that begin anew. */
+export function nextEpoch({ cursor }: Share): ProducerPlace {
+  return { epoch: (cursor.producer?.epoch ?? 0) + 1, sequence: 0 };
 }
 
 /**

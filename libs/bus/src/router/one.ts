@@ -1,6 +1,6 @@
 import { parseFilter } from '../filter/filter.ts';
 import { backOffMs } from './back-off.ts';
-import type { Gap, Member, Move, OneState, Share } from './cursors-document.ts';
+import type { Gap, Member, Move, OneState } from './cursors-document.ts';
 import type { Distribution, DistributionHost } from './distribution.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import { Acknowledgements, connectListener, refuseListener } from './one-attachment.ts';
@@ -12,14 +12,15 @@ import { type MemberTarget, OneMember } from './one-member.ts';
 import { Orphans } from './one-orphans.ts';
 import {
   type Candidate,
+  currentShare,
   currentShares,
   emptyOne,
   endOf,
   join,
   leave,
+  nextEpoch,
   prune,
   renumberMoves,
-  shareOf,
 } from './one-plan.ts';
 import { DOUBT_COUNT, isQueue, reach } from './one-reach.ts';
 import type { StreamPlace } from './position.ts';
@@ -130,8 +131,7 @@ export class OneDistribution implements Distribution {
     this.#host.alarms.clear(graceKey(listener.id));
     await this.#change(async () => {
       const known = this.#members.get(listener.id);
-      const shareId = shareOf(this.#one, listener.id);
-      const share = shareId === undefined ? undefined : this.#one.shares[shareId];
+      const share = currentShare(this.#one, listener.id);
       if (known !== undefined && share?.filter === listener.filter) return;
       if (known !== undefined) await this.#depart(listener.id);
       const { id, filter } = listener;
@@ -150,8 +150,7 @@ export class OneDistribution implements Distribution {
   }
 
   cursor(subscriptionId: string): StreamPlace | undefined {
-    const shareId = shareOf(this.#one, subscriptionId);
-    return shareId === undefined ? undefined : this.#one.shares[shareId]?.cursor;
+    return this.#members.get(subscriptionId)?.pump.cursor ?? currentShare(this.#one, subscriptionId)?.cursor;
   }
 
   /** A member leaves what it was to do undone: it leaves, and joins at `to`. */
@@ -161,10 +160,12 @@ export class OneDistribution implements Distribution {
       if (member === undefined) return;
       await member.stop();
       const share = this.#one.shares[member.shareId];
-      if (share !== undefined) share.cursor = { ...to, producer: nextEpoch(share) };
+      // It has put down how far it was, and is not to do so again.
+      this.#members.delete(subscriptionId);
+      if (share !== undefined && share.cursor.offset < to.offset)
+        share.cursor = { ...to, producer: nextEpoch(share) };
       await this.#host.cursors.durable();
       const subscription = this.#host.subscription(subscriptionId);
-      this.#members.delete(subscriptionId);
       if (subscription !== undefined)
         this.#begin(subscriptionId, member.shareId, (context) =>
           reach(this.#host, subscription, { context, doubtBelow: this.#frontier.claimedAt.offset }),
@@ -394,7 +395,3 @@ const noPump = {
   moved: () => {},
   ended: () => {},
 };
-
-function nextEpoch({ cursor }: Share): { epoch: number; sequence: number } {
-  return { epoch: (cursor.producer?.epoch ?? 0) + 1, sequence: 0 };
-}

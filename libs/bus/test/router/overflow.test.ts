@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isRouterError } from '../../src/index.ts';
 import { taking } from './support/taking.ts';
-import { numbered, World } from './support/world.ts';
+import { numbered, text, World } from './support/world.ts';
 
 async function paused(world: World, leader: ReturnType<World['leader']>, policy: object, target: object) {
   const router = await world.router('app/jobs', { maxQueueLength: 5, ...policy });
@@ -62,6 +62,33 @@ describe('as much as may wait for a subscriber', () => {
     await leader.end();
   });
 
+  it.each(['all', 'one'] as const)(
+    'of `%s`: nothing comes again for what was left out while it was on its way',
+    async (distribution) => {
+      const world = new World();
+      const policy = { distribution, maxQueueLength: 5, overflow: 'discard-existing' } as const;
+      const router = await world.router('app/jobs', policy);
+      const leader = world.leader();
+      const took: string[] = [];
+      const answers: (() => void)[] = [];
+      world.webhooks.set('https://a.test', ({ message }) => {
+        took.push(Buffer.from(message.value).toString());
+        return new Promise((resolve) => answers.push(() => resolve({ outcome: 'delivered' })));
+      });
+      await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+      await leader.publish(router, numbered(5));
+      await leader.publish(router, numbered(3, 5));
+      await world.settle();
+      while (answers.length > 0) {
+        for (const answer of answers.splice(0)) answer();
+        await world.settle();
+      }
+      expect(took).toEqual([...new Set(took)]);
+      expect(took).toContain('m7');
+      await leader.end();
+    },
+  );
+
   it('stays within bounds by leaving out the newest under `discard-incoming`, also under the next leader', async () => {
     const world = new World();
     const leader = world.leader();
@@ -81,4 +108,44 @@ describe('as much as may wait for a subscriber', () => {
     expect(await world.values(stream)).toEqual([...numbered(5), ...numbered(3, 30)]);
     await next.end();
   });
+
+  /** A router `one` to a queue that is full for now, which nobody else takes anything over from, and to a webhook. */
+  async function halfStuck(overflow: 'discard-incoming' | 'discard-existing') {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one', maxQueueLength: 9, overflow });
+    const queue = await world.queue('app/work', { maxQueueLength: 1 });
+    const took = taking(world, 'https://a.test');
+    const leader = world.leader();
+    await world.run(world.queues(world.storage).enqueue(queue, [text('there')]));
+    const { id } = await leader.subscribe(router, { target: { name: queue.name } });
+    await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    for (let at = 0; at < 60; at += 3) {
+      await leader.publish(router, numbered(3, at));
+      await world.settle(500);
+    }
+    return { world, router, queue, took, leader, id };
+  }
+
+  const isEarly = (value: string): boolean => Number(value.slice(1)) < 20;
+
+  it.each([['discard-existing', false]] as const)(
+    'of a router `one` is what `%s` leaves, also under the next leader',
+    async (overflow, early) => {
+      const { world, router, queue, took, leader } = await halfStuck(overflow);
+      await leader.end();
+      world.names.set(queue.name, { ...queue, policy: { ...queue.policy, maxQueueLength: undefined } });
+      const next = world.leader();
+      await world.settle(60_000);
+      const [, ...kept] = (await world.drain(queue)).map(({ value }) => value);
+      expect(kept.length).toBeGreaterThan(0);
+      expect(kept.length).toBeLessThan(10);
+      expect(new Set(kept.map(isEarly))).toEqual(new Set([early]));
+      expect(new Set([...kept, ...took]).size).toBe(kept.length + took.length);
+      await next.publish(router, numbered(6, 60));
+      await world.settle();
+      const late = new Set([...took, ...(await world.drain(queue)).map(({ value }) => value)]);
+      expect(numbered(6, 60).filter((value) => !late.has(value))).toEqual([]);
+      await next.end();
+    },
+  );
 });
