@@ -12,6 +12,7 @@ import type { Pump, PumpContext } from './pump.ts';
 import { placeOf } from './start-place.ts';
 import type { NameTarget, Subscription, WebhookSubscriber } from './state-document.ts';
 import { queueTarget, streamTarget, webhookTarget } from './targets.ts';
+import { UnsavedGaps } from './unsaved-gaps.ts';
 
 interface Connected {
   readonly pump: MessagePump;
@@ -25,9 +26,7 @@ export class AllDistribution implements Distribution {
   /** Pumps on their way out: a subscription is served by one at a time. */
   readonly #leaving = new Map<string, Promise<void>>();
   readonly #listeners = new Map<string, Connected>();
-  /** Offsets from which on what is discarded is not saved yet, by subscription; and the latest change of that. */
-  readonly #unsaved = new Map<string, number>();
-  readonly #lastChange = new Map<string, object>();
+  readonly #unsavedGaps = new UnsavedGaps();
   #stopped = false;
 
   constructor(host: DistributionHost) {
@@ -98,27 +97,15 @@ export class AllDistribution implements Distribution {
     return this.#host.cursors.body.discarded?.[subscriptionId] ?? [];
   }
 
-  /** It is read up to the gap only until that is saved: the next leader is to leave out the same. */
-  discard(subscriptionId: string, gap: Gap): boolean {
+  discard(subscriptionId: string, gap: Gap): void {
     const { body } = this.#host.cursors;
     const cursor = this.cursor(subscriptionId);
     body.discarded ??= {};
     body.discarded[subscriptionId] = withGap(this.gaps(subscriptionId), gap, cursor?.offset ?? 0);
-    this.#unsaved.set(
-      subscriptionId,
-      Math.min(gap.from.offset, this.#unsaved.get(subscriptionId) ?? gap.from.offset),
-    );
-    const change = {};
-    this.#lastChange.set(subscriptionId, change);
-    void this.#host.cursors.durable().then(
-      () => {
-        if (this.#lastChange.get(subscriptionId) !== change) return;
-        this.#unsaved.delete(subscriptionId);
-        this.#pumps.get(subscriptionId)?.kick();
-      },
-      () => {},
-    );
-    return true;
+    this.#unsavedGaps.hold(subscriptionId, gap.from.offset, {
+      saved: this.#host.cursors.durable(),
+      release: () => this.#pumps.get(subscriptionId)?.kick(),
+    });
   }
 
   neededFrom(): number {
@@ -188,7 +175,7 @@ export class AllDistribution implements Distribution {
     const context = this.#host.contextFor(id, {
       accepts: (message) => !isIn(this.gaps(id), message.offset) && (filter?.matches(message) ?? true),
       acceptsAll: () => filter === undefined && this.gaps(id).length === 0,
-      readTo: () => Math.min(this.#host.tail().offset, this.#unsaved.get(id) ?? Number.POSITIVE_INFINITY),
+      readTo: () => Math.min(this.#host.tail().offset, this.#unsavedGaps.limit(id)),
       moved: () => {
         cursors.body.cursors[id] = pump.cursor;
         cursors.touch();

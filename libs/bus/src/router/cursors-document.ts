@@ -21,6 +21,9 @@ const doubtSchema = z.strictObject({
   below: z.int().nonnegative(),
 });
 
+/** What lies from `from` on and before `to`. */
+const gapSchema = z.strictObject({ from: positionSchema, to: positionSchema });
+
 /** A part of the router's stream that is one member's to deliver (distribution `one`). */
 const shareSchema = z.strictObject({
   member: z.uuid(),
@@ -31,6 +34,8 @@ const shareSchema = z.strictObject({
   filter: z.string().optional(),
   /** The member has left: what the share still holds goes to others. */
   left: z.boolean(),
+  /** What the policy let the member not have, in order, as far as the cursor has not passed it. Nobody else has it either. */
+  discarded: z.array(gapSchema).optional(),
   /** Of one that has left: what an earlier leader may have delivered. Nobody else may be given it. */
   doubt: doubtSchema.optional(),
 });
@@ -62,9 +67,6 @@ const memberSchema = z.strictObject({
   moves: producerSchema,
 });
 
-/** What lies from `from` on and before `to`. */
-const gapSchema = z.strictObject({ from: positionSchema, to: positionSchema });
-
 const oneSchema = z.strictObject({
   nextShare: z.int().nonnegative(),
   eras: z.array(eraSchema),
@@ -79,7 +81,7 @@ const cursorsSchema = z.strictObject({
   epoch: z.int().nonnegative(),
   /** Distribution `all`: by subscription. */
   cursors: z.record(z.string(), cursorSchema),
-  /** Likewise: what the policy let nobody have, in order, as far as the cursor has not passed it. */
+  /** Likewise: what the policy let a subscriber not have, in order, as far as the cursor has not passed it. */
   discarded: z.record(z.string(), z.array(gapSchema)).optional(),
   /** Distribution `one`. */
   one: oneSchema.optional(),

@@ -47,8 +47,8 @@ export interface Distribution {
   readonly listeners: readonly StreamPlace[];
   /** Leaves out everything before `to` that this subscription has not had. */
   jump(subscriptionId: string, to: StreamPlace): Promise<void>;
-  /** Lets this subscription not have what lies in a gap at the end of the stream. False when it can't. */
-  discard(subscriptionId: string, gap: Gap): boolean;
+  /** Lets this subscription not have what lies in a gap at the end of the stream, where nobody has read yet. */
+  discard(subscriptionId: string, gap: Gap): void;
   /** What it will not have of what it has not had. */
   gaps(subscriptionId: string): readonly Gap[];
   /** Nothing before this offset is needed any more. */

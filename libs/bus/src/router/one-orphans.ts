@@ -2,6 +2,7 @@ import type { ReadMessage } from '@message-vault/log';
 import { backOffMs } from './back-off.ts';
 import type { Move, OneState, Share } from './cursors-document.ts';
 import type { DistributionHost } from './distribution.ts';
+import { isIn } from './gaps.ts';
 import { currentShares, endOf } from './one-plan.ts';
 import type { StreamPlace } from './position.ts';
 
@@ -150,6 +151,7 @@ export class Orphans {
   }
 
   #isSeenTo(share: Share, offset: number): boolean {
+    if (isIn(share.discarded ?? [], offset)) return true;
     return share.done.includes(offset) || this.#options.one.moves.some((move) => move.offset === offset);
   }
 

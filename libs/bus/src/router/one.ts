@@ -2,6 +2,7 @@ import { parseFilter } from '../filter/filter.ts';
 import { backOffMs } from './back-off.ts';
 import type { Gap, Member, Move, OneState } from './cursors-document.ts';
 import type { Distribution, DistributionHost } from './distribution.ts';
+import { isIn, withGap } from './gaps.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import { Acknowledgements, connectListener, refuseListener } from './one-attachment.ts';
 import { OneChoice } from './one-choice.ts';
@@ -24,9 +25,10 @@ import {
 } from './one-plan.ts';
 import { DOUBT_COUNT, isQueue, reach } from './one-reach.ts';
 import type { StreamPlace } from './position.ts';
-import type { Pump, PumpContext } from './pump.ts';
+import { NO_PUMP, type Pump, type PumpContext } from './pump.ts';
 import type { Subscription } from './state-document.ts';
 import { Suspensions } from './suspensions.ts';
+import { UnsavedGaps } from './unsaved-gaps.ts';
 import type { Entry } from './window.ts';
 
 /** Offsets put down as done out of order, all members together: they are part of one document. */
@@ -48,6 +50,7 @@ export class OneDistribution implements Distribution {
   #changes: Promise<void> = Promise.resolve();
   #stopped = false;
   readonly #frontier: Frontier;
+  readonly #unsavedGaps = new UnsavedGaps();
   /** Moves an earlier leader may have made. */
   readonly #doubtful = new WeakSet<Move>();
 
@@ -77,7 +80,7 @@ export class OneDistribution implements Distribution {
       assign: (message, share) => this.#choice.move(message, { share, not: undefined, attempts: 0 }),
       deadLetter: (message, member) =>
         host
-          .contextFor(member, noPump)
+          .contextFor(member, NO_PUMP)
           .deadLetter(message, 'it may have been delivered to a subscriber that is gone'),
       isDoubtful: (move) => this.#doubtful.has(move),
       redirect: (message, move) => this.#choice.redirect(message, move, undefined),
@@ -173,12 +176,18 @@ export class OneDistribution implements Distribution {
     });
   }
 
-  discard(): boolean {
-    return false;
+  discard(subscriptionId: string, gap: Gap): void {
+    const share = currentShare(this.#one, subscriptionId);
+    if (share === undefined) return;
+    share.discarded = withGap(share.discarded ?? [], gap, share.cursor.offset);
+    this.#unsavedGaps.hold(subscriptionId, gap.from.offset, {
+      saved: this.#saved(),
+      release: () => this.#members.get(subscriptionId)?.kick(),
+    });
   }
 
-  gaps(): readonly Gap[] {
-    return [];
+  gaps(subscriptionId: string): readonly Gap[] {
+    return currentShare(this.#one, subscriptionId)?.discarded ?? [];
   }
 
   neededFrom(): number {
@@ -248,9 +257,11 @@ export class OneDistribution implements Distribution {
 
   #begin(id: string, shareId: string, reach: (context: PumpContext) => MemberTarget): void {
     const context = this.#host.contextFor(id, {
-      accepts: (message) => this.#choice.owner(message) === shareId,
+      accepts: (message) =>
+        this.#choice.owner(message) === shareId &&
+        !isIn(this.#one.shares[shareId]?.discarded ?? [], message.offset),
       acceptsAll: () => false,
-      readTo: () => Math.min(this.#host.tail().offset, this.#frontier.limit),
+      readTo: () => Math.min(this.#host.tail().offset, this.#frontier.limit, this.#unsavedGaps.limit(id)),
       moved: () => this.#host.cursors.touch(),
       ended: (reason) => this.#host.ended(id, reason),
     });
@@ -386,12 +397,3 @@ export class OneDistribution implements Distribution {
     prune(this.#one);
   }
 }
-
-/** For what is given up on behalf of somebody who is gone. */
-const noPump = {
-  accepts: () => false,
-  acceptsAll: () => false,
-  readTo: () => 0,
-  moved: () => {},
-  ended: () => {},
-};

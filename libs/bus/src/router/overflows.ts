@@ -31,9 +31,8 @@ export class Overflows {
       const cursor = this.#distribution.cursor(id);
       const gaps = this.#distribution.gaps(id);
       if (cursor === undefined || !isOver(backlogOf(cursor, this.#host.tail(), gaps), policy)) continue;
-      if (overflow === 'discard-incoming' && this.#discardIncoming(id, policy, { cursor, before })) continue;
-      this.#jumping.add(id);
-      void this.#discard(id, policy, cursor).finally(() => this.#jumping.delete(id));
+      if (overflow === 'discard-incoming') this.#discardIncoming(id, policy, { cursor, before });
+      else this.#discardExisting(id, policy, cursor);
     }
   }
 
@@ -42,14 +41,19 @@ export class Overflows {
     id: string,
     { maxQueueLength }: RouterPolicy,
     { cursor, before }: { cursor: StreamPlace; before: StreamPlace },
-  ): boolean {
+  ): void {
     const waiting = backlogOf(cursor, before, this.#distribution.gaps(id)).messages;
     const room = Math.max(0, (maxQueueLength ?? waiting) - waiting);
     const from = {
       offset: before.offset + room,
       sequenceNumber: before.sequenceNumber + room,
     };
-    return this.#distribution.discard(id, { from, to: this.#host.tail() });
+    this.#distribution.discard(id, { from, to: this.#host.tail() });
+  }
+
+  #discardExisting(id: string, policy: RouterPolicy, cursor: StreamPlace): void {
+    this.#jumping.add(id);
+    void this.#discard(id, policy, cursor).finally(() => this.#jumping.delete(id));
   }
 
   async #discard(id: string, policy: RouterPolicy, cursor: StreamPlace): Promise<void> {

@@ -34,6 +34,15 @@ export interface PumpContext {
   ended(reason: string): void;
 }
 
+/** The part of a context that a pump would have, for what is given up on behalf of somebody who is gone. */
+export const NO_PUMP = {
+  accepts: () => false,
+  acceptsAll: () => false,
+  readTo: () => 0,
+  moved: () => {},
+  ended: () => {},
+};
+
 /** Takes what a router's stream holds from a cursor on to one subscriber. Never throws; asks for nothing while idle. */
 export interface Pump {
   /** Everything before it is dealt with. */

@@ -128,7 +128,10 @@ describe('as much as may wait for a subscriber', () => {
 
   const isEarly = (value: string): boolean => Number(value.slice(1)) < 20;
 
-  it.each([['discard-existing', false]] as const)(
+  it.each([
+    ['discard-incoming', true],
+    ['discard-existing', false],
+  ] as const)(
     'of a router `one` is what `%s` leaves, also under the next leader',
     async (overflow, early) => {
       const { world, router, queue, took, leader } = await halfStuck(overflow);
@@ -148,4 +151,17 @@ describe('as much as may wait for a subscriber', () => {
       await next.end();
     },
   );
+
+  it('and what `discard-incoming` has left out for one is not for others when that one goes', async () => {
+    const { world, router, took, leader, id } = await halfStuck('discard-incoming');
+    const before = took.length;
+    await world.run((await world.run(leader.dispatcher.work(router))).unsubscribe(id));
+    await world.settle(60_000);
+    // What may have been delivered is a dead letter.
+    const letters = (await world.deadLetters(router)).map(({ value }) => value);
+    const left = [...took.slice(before), ...letters];
+    expect(left.length).toBeGreaterThan(0);
+    expect(left.filter((value) => !isEarly(value))).toEqual([]);
+    await leader.end();
+  });
 });
