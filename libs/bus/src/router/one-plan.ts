@@ -29,7 +29,7 @@ export function currentShares(one: OneState): readonly string[] {
   return one.eras.at(-1)?.shares ?? [];
 }
 
-export function shareOf(one: OneState, member: string): string | undefined {
+function shareOf(one: OneState, member: string): string | undefined {
   return currentShares(one).find((id) => one.shares[id]?.member === member);
 }
 
