@@ -94,10 +94,14 @@ function exerciseCommit(input: Uint8Array): Verdict {
   if ('refusal' in decoded) return decoded.refusal.code;
   promise('value' in header, 'decodeCommit accepts a header that decodeCommitHeader refuses');
   const { batches, checkpoint } = decoded.value;
-  for (const batch of batches) exerciseBatch(batch);
+  const sound = batches.map(exerciseBatch).every((verdict) => verdict === 'accepted');
   if (checkpoint !== undefined) exerciseCheckpoint(checkpoint);
   const again = encodeCommit({ ...decoded.value.header, batches, checkpoint });
-  promise(same(again, input.subarray(0, again.byteLength)), 'an accepted commit has a second encoding');
+  // The CRC of what is encoded is made from those the batches carry: where these are wrong, it gives them away.
+  promise(
+    !sound || same(again, input.subarray(0, again.byteLength)),
+    'an accepted commit has a second encoding',
+  );
   const elsewhere = attempt(input, () => decodeCommit(input, 0, { page: decoded.value.header.page + 1 }));
   promise(
     'refusal' in elsewhere && elsewhere.refusal.code === 'wrong_place',
