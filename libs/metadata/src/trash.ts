@@ -20,6 +20,8 @@ const trashDocumentSchema = z.strictObject({
   queues: z.array(containerSchema).max(MAX_THINGS),
   /** Paths of documents. */
   documents: z.array(z.string().max(1024)).max(MAX_THINGS),
+  /** They have been removed, and told of; the note stays for what may still be on its way. */
+  emptied: z.literal(true).optional(),
   /** Milliseconds since 1970. */
   at: z.int().nonnegative(),
 });

@@ -31,8 +31,8 @@ const LATE_WRITE_MS = 3_600_000;
 /** While this node leads: takes roles whose time is over, and empties what leaders that died have left in the trash. */
 export class NameRounds {
   readonly #options: NameRoundsOptions;
-  /** What this term has emptied already and only keeps in mind. */
-  readonly #emptied = new Set<string>();
+  /** Notes that could not be read in the last round, and were told of. */
+  #damaged: ReadonlySet<string> = new Set();
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -46,12 +46,29 @@ export class NameRounds {
     this.#timer?.cancel();
   }
 
-  /** Errors: StorageError, LogError, DocumentError. */
+  /** Errors: StorageError, LogError; DocumentError for the name of a role whose time is over. */
   async round(): Promise<void> {
     await this.#expire();
-    for await (const trash of this.#options.names.trash.all()) {
+    const damaged = new Set<string>();
+    for await (const path of this.#options.names.trash.paths()) {
       if (this.#stopped) return;
-      await this.#sweep(trash);
+      if (!(await this.#sweepIfReadable(path))) damaged.add(path);
+    }
+    this.#damaged = damaged;
+  }
+
+  /** False for a note that can't be read, or the name it is about: it must not keep the others from being seen to. */
+  async #sweepIfReadable(path: string): Promise<boolean> {
+    const { names, logger } = this.#options;
+    try {
+      const found = await names.trash.read(path);
+      if (found !== undefined) await this.#sweep(found);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error;
+      if (!this.#damaged.has(path))
+        logger.warn({ error, path }, 'a note in the trash can not be made sense of: it is left as it is');
+      return false;
     }
   }
 
@@ -92,15 +109,13 @@ export class NameRounds {
     const next = fateOf(trash, stored, now);
     if (next === 'wait' || !leadership.isLeading()) return;
     if (next === 'forget') return await names.trash.removeVersion(found);
-    if (!this.#emptied.has(trash.id)) {
-      await names.trash.empty(trash);
-      this.#emptied.add(trash.id);
+    if (next === 'empty' && trash.emptied) return;
+    await names.trash.empty(trash);
+    if (!trash.emptied)
       logger.info({ name: trash.name, id: trash.id }, 'contents of a role that is gone were removed');
-    }
-    if (next === 'empty') return;
+    if (next === 'empty') return await names.trash.emptied(found);
     if (isOldRemoval(stored, now)) await catalog.store.erase(trash.name, stored.etag);
     await names.trash.removeVersion(found);
-    this.#emptied.delete(trash.id);
   }
 }
 

@@ -45,17 +45,31 @@ export class Trash {
     await this.#storage.documents.delete(trashPath(document.id), { ifMatch: etag });
   }
 
-  async *all(): AsyncGenerator<StoredTrash> {
+  /** Where the notes are, all of them. */
+  async *paths(): AsyncGenerator<string> {
     const { documents } = this.#storage;
     let cursor: string | undefined;
     do {
       const page = await documents.list(TRASH_PREFIX, { limit: PAGE, cursor });
-      for (const path of page.paths) {
-        const stored = await documents.get(path);
-        if (stored !== undefined) yield { document: parseTrashDocument(stored.body), etag: stored.etag };
-      }
+      yield* page.paths;
       cursor = page.cursor;
     } while (cursor !== undefined);
+  }
+
+  /** Errors besides: DocumentError. */
+  async read(path: string): Promise<StoredTrash | undefined> {
+    const stored = await this.#storage.documents.get(path);
+    return stored && { document: parseTrashDocument(stored.body), etag: stored.etag };
+  }
+
+  /** Puts down that what the note lists has been removed, unless somebody has noted something new there. */
+  async emptied({ document, etag }: StoredTrash): Promise<void> {
+    const body = encodeTrashDocument({ ...document, emptied: true });
+    try {
+      await this.#storage.documents.put(trashPath(document.id), body, { ifMatch: etag });
+    } catch (error) {
+      if (!isStorageError(error, 'etag_mismatch', 'not_found')) throw error;
+    }
   }
 
   /** Idempotent. */

@@ -7,7 +7,7 @@ import {
   type Storage,
   type StorageCall,
 } from '@message-vault/storage';
-import { silentLogger } from '@message-vault/telemetry';
+import { createLogger } from '@message-vault/telemetry';
 import { describe, expect, it } from 'vitest';
 import { NameRounds } from '../../src/names/name-rounds.ts';
 import { nameAuthority } from '../support/name-authority.ts';
@@ -20,14 +20,17 @@ const HOUR_MS = 3_600_000;
 function world() {
   const runtime = new VirtualRuntime({ seed: 1 });
   const inner = memoryStorage({ runtime });
+  const told: string[] = [];
+  const destination = { write: (line: string) => void told.push(line) };
+  const logger = createLogger({ level: 'info', nodeId: 'n', destination });
   const leader = (epoch: number, fault?: (call: StorageCall) => Fault | undefined) => {
     const storage = fault === undefined ? inner : faultyStorage(inner, fault, { runtime });
     const names = nameAuthority(storage, { epoch, runtime });
     const { catalog, authority, leadership } = names;
-    const rounds = new NameRounds({ catalog, names: authority, leadership, runtime, logger: silentLogger });
+    const rounds = new NameRounds({ catalog, names: authority, leadership, runtime, logger });
     return { ...names, rounds, round: () => runtime.run(rounds.round()) };
   };
-  return { runtime, inner, leader };
+  return { runtime, inner, leader, told };
 }
 
 /** Every container and queue the storage holds of those ever asked for. */
@@ -206,6 +209,38 @@ describe('what belongs to a name', () => {
     await round();
     expect(await left()).toBe(3);
     expect((await inner.documents.list('trash/')).paths).toEqual([]);
+  });
+
+  it('is said to be removed once, by whatever leader, and removed once more before it is forgotten', async () => {
+    const { runtime, inner, leader, told } = world();
+    const first = leader(1);
+    await runtime.run(first.authority.assign('work', QUEUE));
+    await runtime.run(first.authority.remove('work', () => undefined));
+    await first.round();
+    first.rounds.stop();
+    const calls: string[] = [];
+    const next = leader(2, ({ operation }) => void calls.push(operation));
+    await next.round();
+    expect(calls.filter((call) => call === 'queues.deleteQueue')).toEqual([]);
+    await runtime.advance(2 * HOUR_MS);
+    expect(calls.filter((call) => call === 'queues.deleteQueue')).toHaveLength(2);
+    expect((await inner.documents.list('trash/')).paths).toEqual([]);
+    expect(told).toEqual([expect.stringContaining('were removed')]);
+  });
+
+  it('is seen to though the note of another can not be read, which is told once', async () => {
+    const { runtime, inner, leader, told } = world();
+    const { plan, left } = watched(inner);
+    const { authority, round } = leader(1, plan);
+    for (const at of ['trash/0', 'trash/ffffffff-ffff-4fff-bfff-ffffffffffff'])
+      await inner.documents.put(at, Buffer.from('{'), { ifAbsent: true });
+    await runtime.run(authority.assign('work', QUEUE));
+    await runtime.run(authority.remove('work', () => undefined));
+    await runtime.advance(2 * HOUR_MS);
+    for (let times = 0; times < 3; times += 1) await round();
+    expect(await left()).toBe(0);
+    expect((await inner.documents.list('trash/')).paths).toHaveLength(2);
+    expect(told.filter((each) => each.includes('can not be made sense of'))).toHaveLength(2);
   });
 
   it('goes with a role whose time is over', async () => {
