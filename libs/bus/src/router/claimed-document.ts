@@ -158,25 +158,32 @@ export class ClaimedDocument<Body extends { epoch: number }> {
         signal.throwIfAborted();
         if (!isStorageError(error)) throw error;
         const refused = isStorageError(error, 'etag_mismatch', 'not_found');
-        if (!refused) await sleep(runtime, backOffMs(failures, runtime.random()), signal);
-        await this.#lookAgain();
+        if (refused && (await this.#lookAgain())) continue;
+        // Without a pause it would be tried for ever, as fast as storage answers.
+        await sleep(runtime, backOffMs(failures, runtime.random()), signal);
+        if (!refused) await this.#lookAgain();
       }
     }
     throw this.#lost;
   }
 
-  /** Somebody wrote on top of our last version: an earlier try of ours, whose answer was lost, or another leader. */
-  async #lookAgain(): Promise<void> {
+  /**
+   * Somebody wrote on top of our last version: an earlier try of ours, whose answer was lost, or another leader. False
+   * when it can't be found out who.
+   */
+  async #lookAgain(): Promise<boolean> {
     const { documents, path, codec, epoch, signal } = this.#options;
     try {
       const found = await documents.get(path, { signal });
-      if (found === undefined) return this.#fail('router_gone', `${path} was removed`);
-      const holder = codec.parse(found.body).epoch;
-      if (holder !== epoch) return this.#fail('not_leader', `epoch ${holder} has claimed ${path}`);
-      this.#etag = found.etag;
+      const holder = found && codec.parse(found.body).epoch;
+      if (found === undefined) this.#fail('router_gone', `${path} was removed`);
+      else if (holder !== epoch) this.#fail('not_leader', `epoch ${holder} has claimed ${path}`);
+      else this.#etag = found.etag;
+      return true;
     } catch (error) {
       signal.throwIfAborted();
       if (!isStorageError(error)) throw error;
+      return false;
     }
   }
 

@@ -1,5 +1,5 @@
 import { VirtualRuntime } from '@message-vault/runtime/testing';
-import { memoryStorage } from '@message-vault/storage';
+import { faultyStorage, memoryStorage } from '@message-vault/storage';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Alarms } from '../../src/router/alarms.ts';
@@ -181,6 +181,43 @@ describe('a document that belongs to one leader', () => {
     expect(losses).toEqual(['epoch 2 has claimed doc']);
     await expect(runtime.run(claim(1))).rejects.toMatchObject({ code: 'not_leader' });
   });
+});
+
+it('a document is tried at intervals while nobody can say why it may not be written', async () => {
+  const runtime = new VirtualRuntime();
+  const inner = memoryStorage({ runtime });
+  let tries = 0;
+  const { documents } = faultyStorage(
+    inner,
+    ({ operation }) => {
+      if (operation === 'documents.put') tries += 1;
+      // Were it tried without a pause, it would go on for ever.
+      if (tries <= 1 || tries > 1000) return undefined;
+      return { kind: 'refuse', code: operation === 'documents.put' ? 'etag_mismatch' : 'unavailable' };
+    },
+    { runtime },
+  );
+  const document = await runtime.run(
+    ClaimedDocument.claim({
+      documents,
+      runtime,
+      alarms: new Alarms(runtime),
+      path: 'doc',
+      epoch: 1,
+      codec: {
+        encode: (body: { epoch: number }) => Buffer.from(JSON.stringify(body)),
+        parse: (bytes) => JSON.parse(Buffer.from(bytes).toString()),
+      },
+      initial: () => ({ epoch: 1 }),
+      saveEveryMs: 100,
+      onLost: () => {},
+      signal: new AbortController().signal,
+    }),
+  );
+  document.touch();
+  await runtime.advance(10_000);
+  expect(tries).toBeGreaterThan(3);
+  expect(tries).toBeLessThan(20);
 });
 
 it('finds out whether one router reaches another, also where ways meet', () => {
