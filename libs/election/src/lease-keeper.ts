@@ -21,6 +21,7 @@ export interface LeaseKeeperOptions {
 
 /** Costs no storage call: a look at the clock and at what is known. */
 const WATCH_EVERY_MS = 100;
+const TOO_LATE = 'the lease could not be renewed in time';
 
 /**
  * Renews a lease that has been taken, and is the leader's pulse on its storage.
@@ -91,7 +92,7 @@ export class LeaseKeeper {
     if (this.#stopped) return;
     const now = this.#options.runtime.monotonic();
     if (now >= this.#deadline) {
-      this.#lose('the lease could not be renewed in time');
+      this.#lose(TOO_LATE);
       return;
     }
     const stood = now - this.#watchDueAt > this.#options.settings.stallMs;
@@ -145,6 +146,11 @@ export class LeaseKeeper {
 
   #succeeded(sentAt: number): void {
     if (this.#stopped || sentAt < this.#lastSuccessSentAt) return;
+    // Whoever has asked since the deadline has dropped what it was at: a term does not go on after that.
+    if (!this.isHeld) {
+      this.#lose(TOO_LATE);
+      return;
+    }
     this.#lastSuccessSentAt = sentAt;
     this.#deadline = this.#deadlineAfter(sentAt);
     this.#troubleAt = undefined;

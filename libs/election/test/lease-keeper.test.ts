@@ -138,6 +138,26 @@ describe('lease keeper', () => {
     expect(lost).toHaveLength(1);
   });
 
+  it('does not come back once its deadline has passed, though a renewal is answered right after it', async () => {
+    const { base, runtime, link, keeper, renewals, lost, acquiredAt } = await setUp();
+    link.cut('lose');
+    await base.advance(acquiredAt + 13_900 - base.monotonic());
+    link.heal();
+    const before = renewals().length;
+    while (renewals().length === before) await base.advance(1);
+    await base.advance(1);
+    runtime.freeze();
+    await base.advance(acquiredAt + 14_000 - base.monotonic());
+    expect(keeper.isHeld).toBe(false);
+    // The answer comes before the next look at the clock.
+    runtime.thaw();
+    await base.advance(1);
+    expect(keeper.isHeld).toBe(false);
+    await base.advance(1000);
+    expect(keeper.isHeld).toBe(false);
+    expect(lost.map((loss) => loss.reason)).toEqual(['the lease could not be renewed in time']);
+  });
+
   it('does not mind what the wall clock does', async () => {
     const { base, keeper, lost } = await setUp();
     for (const jump of [-3_600_000, 7_200_000, -86_400_000]) {

@@ -3,8 +3,8 @@ export interface Leadership {
   /** Carried by every write of this term. */
   readonly epoch: number;
   /**
-   * False once the lease's deadline on the monotonic clock has passed or leadership was lost. Asked right before every
-   * write and every acknowledgement, so that a process that was paused wakes up silent.
+   * False once the lease's deadline on the monotonic clock has passed or leadership was lost, and from then on. Asked right
+   * before every write and every acknowledgement, so that a process that was paused wakes up silent.
    */
   isLeading(): boolean;
   /**
