@@ -11,7 +11,7 @@ import type { GivenUpMessages } from './given-up.ts';
 import { decodeLockId, encodeLockId, type Lock } from './lock-id.ts';
 import type { Taken } from './poller.ts';
 import { Remembered } from './remembered.ts';
-import type { Renewals } from './renewals.ts';
+import type { Renewal, Renewals } from './renewals.ts';
 import type { Screening } from './screening.ts';
 
 export interface LocksParts {
@@ -28,6 +28,8 @@ export interface LocksParts {
 interface Standing extends MessageReceipt {
   readonly until: number;
   readonly renewed: boolean;
+  /** How often. */
+  readonly count: number;
 }
 
 /** What came of a call with a receipt. `unknown`: refused within its time, after a try that may have done it. */
@@ -97,14 +99,14 @@ export class Locks {
     const { runtime, queues } = this.#context;
     const lock = await this.read(document, id);
     const { lockDurationMs } = document.policy;
-    let renewed = { popReceipt: '', until: 0 };
-    await this.#whileHeld(lock, async (receipt) => {
+    let renewed = { popReceipt: '', until: 0, count: 0 };
+    await this.#whileHeld(lock, async (standing) => {
       // Counted from before the call: the storage hides the message a little longer than we say.
       const until = runtime.now() + lockDurationMs;
-      const { popReceipt } = await queues.update(document.queue, receipt, {
+      const { popReceipt } = await queues.update(document.queue, standing, {
         visibilityTimeoutMs: lockDurationMs,
       });
-      renewed = { popReceipt, until };
+      renewed = { popReceipt, until, count: standing.count + 1 };
     });
     if (renewed.popReceipt === '') throw lost();
     await this.#parts.renewals.save(lock, renewed);
@@ -181,7 +183,7 @@ export class Locks {
    * Makes `call` with a receipt that holds. Answers whether the lock was ever renewed. First with what this node knows; a
    * receipt that is refused, or late, may have been replaced by a renewal.
    */
-  async #whileHeld(lock: Lock, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<boolean> {
+  async #whileHeld(lock: Lock, call: (standing: Standing) => Promise<unknown>): Promise<boolean> {
     let standing = standingOf(lock, this.#parts.renewals.remembered(lock));
     for (let renewals = 0; renewals <= LOOK_AGAIN_AFTER_MS.length; renewals += 1) {
       const outcome = this.#isOver(standing) ? 'refused' : await this.#tried(standing, call);
@@ -212,7 +214,7 @@ export class Locks {
     return undefined;
   }
 
-  async #tried(standing: Standing, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<Tried> {
+  async #tried(standing: Standing, call: (standing: Standing) => Promise<unknown>): Promise<Tried> {
     let unknown: unknown;
     for (let tries = 1; ; tries += 1) {
       try {
@@ -234,11 +236,8 @@ export class Locks {
   }
 }
 
-function standingOf(
-  { messageId, popReceipt, until }: Lock,
-  renewal: { popReceipt: string; until: number } | undefined,
-): Standing {
-  return { messageId, popReceipt, until, ...renewal, renewed: renewal !== undefined };
+function standingOf({ messageId, popReceipt, until }: Lock, renewal: Renewal | undefined): Standing {
+  return { messageId, popReceipt, until, count: 0, ...renewal, renewed: renewal !== undefined };
 }
 
 function lost(): QueueError {

@@ -14,6 +14,8 @@ const renewalSchema = z.strictObject({
   popReceipt: z.string(),
   /** Milliseconds since 1970. */
   until: z.int(),
+  /** How often the lock has been renewed by then: of two renewals the one with more is newer, whoever writes last. */
+  count: z.int().nonnegative().default(0),
 });
 
 /** What a lock id stands for since it was renewed: storage gives a new receipt each time, the consumer keeps one id. */
@@ -39,14 +41,14 @@ export class Renewals {
     return this.documents.get(pathOf(lock));
   }
 
-  /** Errors: StorageError. This node knows of it even then. */
-  async save(lock: Lock, { popReceipt, until }: Pick<Renewal, 'popReceipt' | 'until'>): Promise<void> {
+  /** Unless a newer one was written down meanwhile. Errors: StorageError. This node knows of it even then. */
+  async save(lock: Lock, { popReceipt, until, count }: Omit<Renewal, 'version'>): Promise<void> {
     const path = pathOf(lock);
-    const renewal: Renewal = { version: 1, popReceipt, until };
+    const renewal: Renewal = { version: 1, popReceipt, until, count };
     const oldest = this.#remembered.size >= MAX_REMEMBERED ? this.#remembered.keys().next().value : undefined;
     if (oldest !== undefined) this.#remembered.delete(oldest);
     this.#remembered.set(path, renewal);
-    await this.documents.set(path, renewal);
+    await this.documents.set(path, renewal, (there) => there.count > count);
   }
 
   /** The lock is over. */

@@ -21,12 +21,14 @@ export class SmallDocuments<T> {
     return stored && this.#parse(stored.body);
   }
 
-  /** Writes it over whatever is there. Errors: StorageError. */
-  async set(path: string, value: T): Promise<void> {
+  /** Writes it over whatever is there that is not newer. Errors: StorageError. */
+  async set(path: string, value: T, isNewer: (there: T) => boolean = () => false): Promise<void> {
     const body = Buffer.from(JSON.stringify(value));
     for (let left = TRIES; ; left -= 1) {
       try {
         const there = await this.#documents.get(path);
+        const stored = there && this.#parse(there.body);
+        if (stored !== undefined && isNewer(stored)) return;
         await this.#documents.put(
           path,
           body,

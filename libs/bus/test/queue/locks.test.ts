@@ -180,6 +180,41 @@ describe('a renewal', () => {
     expect(await node.stats(queue)).toMatchObject({ depth: 0 });
   });
 
+  it('that is slow to be written down does not take the place of the next one', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const { runtime } = bench;
+    let puts = 0;
+    bench.fault = ({ operation, target }) =>
+      operation === 'documents.put' && target.startsWith('queue-locks/') && puts++ === 0
+        ? { kind: 'delay', beforeMs: 100 }
+        : undefined;
+    const first = node.renew(queue, held.lock.id);
+    await runtime.advance(1);
+    await runtime.run(node.renew(queue, held.lock.id));
+    await runtime.run(first);
+    await runtime.run(bench.node().acknowledge(queue, held.lock.id));
+    expect(await node.stats(queue)).toMatchObject({ depth: 0 });
+  });
+
+  it('whose writing down was not answered does not take the place of another node’s when it is tried again', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const { runtime } = bench;
+    const counts: Record<string, number> = {};
+    bench.fault = ({ operation, target }) => {
+      if (!target.startsWith('queue-locks/')) return undefined;
+      const times = (counts[operation] ?? 0) + 1;
+      counts[operation] = times;
+      if (operation === 'documents.put' && times === 1) return { kind: 'lose_answer' };
+      return operation === 'documents.get' && times === 2 ? { kind: 'delay', beforeMs: 100 } : undefined;
+    };
+    const first = node.renew(queue, held.lock.id);
+    await runtime.advance(1);
+    await runtime.run(bench.node().renew(queue, held.lock.id));
+    await runtime.run(first);
+    await runtime.run(bench.node().acknowledge(queue, held.lock.id));
+    expect(await node.stats(queue)).toMatchObject({ depth: 0 });
+  });
+
   it('does not help a lock that is over', async () => {
     const { bench, queue, node, held } = await oneLocked();
     await bench.runtime.advance(10_000);
