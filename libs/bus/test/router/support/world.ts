@@ -91,13 +91,13 @@ export class World {
     this.storage = memoryStorage({ runtime: this.runtime });
   }
 
-  async stream(name: string): Promise<StreamDocument> {
+  async stream(name: string, policy: Partial<StreamDocument['policy']> = {}): Promise<StreamDocument> {
     const document: StreamDocument = {
       ...this.#common(name),
       role: 'stream',
       streamId: this.uuid(),
       container: this.#container(),
-      policy: streamPolicySchema.parse({}),
+      policy: streamPolicySchema.parse(policy),
     };
     await this.#makeStream(document);
     return document;
