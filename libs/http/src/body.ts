@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Metrics } from '@message-vault/telemetry';
 import type { Exchange } from './exchange.ts';
 import { HttpProblem } from './problems.ts';
@@ -130,6 +131,7 @@ export class BodyReader {
     const { req } = exchange;
     return new Promise((resolve, reject) => {
       const watch = new BodyWatch(this.#limits, maxBytes, fail);
+      const share = new FairShare(req);
       function settle(): void {
         watch.stop();
         req.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
@@ -144,6 +146,7 @@ export class BodyReader {
           if (problem !== undefined) throw problem;
           take(chunk);
           watch.waiting();
+          share.took(chunk.length);
         } catch (error) {
           fail(error instanceof Error ? error : new Error('the body could not be taken', { cause: error }));
         }
@@ -158,6 +161,30 @@ export class BodyReader {
       req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
       if (req.destroyed) onGone();
     });
+  }
+}
+
+/** Of one body, before everybody else has a turn. */
+const BYTES_PER_TURN = 128 * 1024;
+
+/**
+ * Makes the bodies that come at once take turns. Left to itself, a socket is read as long as it has something, up to two
+ * MiB, before the next one is looked at; a few bulk publishers would hold up all others, and the storage's answers.
+ */
+class FairShare {
+  readonly #req: IncomingMessage;
+  #bytes = 0;
+
+  constructor(req: IncomingMessage) {
+    this.#req = req;
+  }
+
+  took(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < BYTES_PER_TURN) return;
+    this.#bytes = 0;
+    this.#req.pause();
+    setImmediate(() => this.#req.resume());
   }
 }
 
