@@ -5,7 +5,7 @@ import { freePorts } from '@message-vault/up';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, getJson, type LocalCluster, localCluster } from './support/local-cluster.ts';
 
-const masterProgram = fileURLToPath(new URL('../../../apps/master/src/main.ts', import.meta.url));
+const masterProgram = fileURLToPath(new URL('../../../apps/master/bin/master.js', import.meta.url));
 
 let local: LocalCluster;
 let second: ChildProcess;

@@ -9,7 +9,7 @@ export interface NodePlan {
   /** `master-1`, `slave-1`, `reader-1`, … */
   id: string;
   app: App;
-  /** The program: an absolute path to its main.ts. */
+  /** The program: an absolute path to its file. */
   script: string;
   /** HOST:PORT it listens on. */
   listen: string;
@@ -136,5 +136,5 @@ export function commandOf(node: NodePlan): { args: string[]; env: Record<string,
 }
 
 function appScript(app: App): string {
-  return fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url));
+  return fileURLToPath(new URL(`../../../apps/${app}/bin/${app}.js`, import.meta.url));
 }

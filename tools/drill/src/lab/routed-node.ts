@@ -5,7 +5,7 @@
  * pair. Instead this process gets a routing table, as its machine could have one: which address is reached by which way.
  * Everything above the socket, the node itself included, is as it is in production.
  *
- *     node routed-node.ts --drill-program MAIN.ts --drill-routes '{"127.0.0.1:7002":"127.0.0.1:41234"}' …
+ *     node routed-node.ts --drill-program PROGRAM --drill-routes '{"127.0.0.1:7002":"127.0.0.1:41234"}' …
  */
 import { Socket } from 'node:net';
 import { pathToFileURL } from 'node:url';
