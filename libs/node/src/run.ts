@@ -1,4 +1,4 @@
-import { tuneCollectorForBuffers } from '@message-vault/runtime';
+import { returnMemoryWhenIdle, tuneCollectorForBuffers } from '@message-vault/runtime';
 import { isStorageError } from '@message-vault/storage';
 import { createLogger, type Logger } from '@message-vault/telemetry';
 import { ConfigError, configFromArguments, type NodeConfig, usage } from './config.ts';
@@ -13,6 +13,7 @@ const STOP_WITHIN_MS = 20_000;
  */
 export async function runBroker(app: NodeConfig['app'], args: readonly string[]): Promise<void> {
   tuneCollectorForBuffers();
+  returnMemoryWhenIdle();
   const config = readConfig(app, args);
   if (config === undefined) return;
   const logger = createLogger({ level: config.logLevel, nodeId: config.nodeId });
