@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClientOptions, createClient, type VaultClient } from '@message-vault/client';
 import { azureStorage, type ETag, type SegmentRef, type Storage } from '@message-vault/storage';
-import { type Cluster, type ClusterNode, startCluster } from '@message-vault/up';
+import { type Cluster, type ClusterNode, type StorageChoice, startCluster } from '@message-vault/up';
 import { request } from 'undici';
 
 /** A cluster of its own for the measurements, and the raw storage beside it. */
@@ -25,13 +25,24 @@ export interface Lab {
 export async function openLab({
   redisUrl,
   slaves = 0,
+  storage: kind = 'azurite',
+  flags = [],
 }: {
   redisUrl?: string | undefined;
   slaves?: number | undefined;
+  storage?: StorageChoice | undefined;
+  /** Of every node, besides those of the cluster. */
+  flags?: readonly string[] | undefined;
 }): Promise<Lab> {
   const dir = await mkdtemp(join(tmpdir(), 'mvault-bench-'));
-  const redis = redisUrl === undefined ? {} : { redisUrl };
-  const cluster = await startCluster({ dir, portBase: 'free', slaves, ...redis });
+  const cluster = await startCluster({
+    dir,
+    portBase: 'free',
+    slaves,
+    storage: kind,
+    ...(redisUrl === undefined ? {} : { redisUrl }),
+    configureNode: (node) => ({ ...node, extraFlags: [...node.extraFlags, ...flags] }),
+  });
   const storage = azureStorage({ connectionString: cluster.storage.connection });
   const clients: VaultClient[] = [];
   const node = (app: ClusterNode['app']): ClusterNode => {

@@ -8,6 +8,8 @@ export interface BenchOptions {
   readonly roundMs: number;
   /** Smaller amounts, for a first look. */
   readonly quick: boolean;
+  /** Idle streams that are really made, at least 2; a smaller number than is calculated from them when not given. */
+  readonly streams: number | undefined;
 }
 
 export interface Scenario {
@@ -18,4 +20,8 @@ export interface Scenario {
   readonly redis?: boolean;
   /** Hot standbys of its cluster; none by default, since they would share the two cores. */
   readonly slaves?: number;
+  /** Where its cluster keeps everything; an Azurite with a disk by default, as that is what storage is like. */
+  readonly storage?: 'memory';
+  /** Of every node, besides those of its cluster. */
+  readonly flags?: readonly string[];
 }
