@@ -15,6 +15,7 @@ export {
 export { applyRetention, type RetentionOptions, type RetentionPolicy } from './retention.ts';
 export {
   byteInSegment,
+  type LandedCommit,
   type StreamRef,
   segmentFirstPage,
   segmentName,

@@ -1,6 +1,6 @@
 import { MAX_PAGE, PAGE_BYTES } from '@message-vault/framing';
 import { invariant } from '@message-vault/runtime';
-import type { SegmentRef } from '@message-vault/storage';
+import type { ETag, SegmentRef } from '@message-vault/storage';
 
 /** Which stream, and where it is stored. */
 export interface StreamRef {
@@ -25,6 +25,15 @@ export interface Tail {
   readonly nextSequenceNumber: number;
   /** Milliseconds since 1970: timestamp of the last commit, 0 when there is none. */
   readonly timestamp: number;
+}
+
+/** A commit at the moment its write was answered. */
+export interface LandedCommit {
+  /** As stored; good until whoever is given them returns. */
+  readonly bytes: Uint8Array;
+  /** The version of its segment that it was written to, and the one that this made: at it, nothing is behind the commit. */
+  readonly versionBefore: ETag;
+  readonly version: ETag;
 }
 
 const NAME_DIGITS = 16;

@@ -1,6 +1,6 @@
-import { decodeOffset, FramingError } from '@message-vault/framing';
+import { type CommitHeader, decodeCommit, decodeOffset, FramingError } from '@message-vault/framing';
 import { describe, expect, it } from 'vitest';
-import { LogError } from '../src/index.ts';
+import { type LandedCommit, LogError, segmentRef } from '../src/index.ts';
 import { batchOf, largeBatch, onCall, WriterWorld } from './support/writer-world.ts';
 
 describe('append', () => {
@@ -100,14 +100,24 @@ describe('append', () => {
     expect(timestamps.map((timestamp) => timestamp - start)).toEqual([0, hour, hour, hour, 2 * hour]);
   });
 
-  it('tells onCommit of every commit once it is durable', async () => {
+  it('tells onCommit of every commit once it is durable, with its bytes and versions', async () => {
     const world = new WriterWorld();
-    const told: number[] = [];
-    const writer = await world.open(1, { onCommit: (page) => told.push(page) });
+    const told: { page: number; header: CommitHeader }[] = [];
+    const versions: string[] = [];
+    const onCommit = (page: number, commit: LandedCommit | undefined): void => {
+      if (commit === undefined) return;
+      told.push({ page, header: decodeCommit(commit.bytes).header });
+      versions.push(commit.versionBefore, commit.version);
+    };
+    const writer = await world.open(1, { onCommit });
     await world.run(writer.append(batchOf('a')));
     await world.run(writer.append(batchOf('b')));
-    const ends = (await world.stored()).map(({ header }) => header.page + header.pages);
-    expect(told).toEqual(ends);
+    const stored = (await world.stored()).map(({ header }) => ({ page: header.page + header.pages, header }));
+    expect(told).toEqual(stored);
+    const { etag } = await world.pages.segmentProperties(segmentRef(world.stream, 0));
+    expect(versions[3]).toBe(etag);
+    expect(versions[2]).toBe(versions[1]);
+    expect(new Set(versions).size).toBe(3);
   });
 });
 

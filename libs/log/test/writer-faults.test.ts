@@ -1,5 +1,6 @@
 import type { Fault, FaultPlan } from '@message-vault/storage';
 import { describe, expect, it } from 'vitest';
+import type { LandedCommit } from '../src/index.ts';
 import {
   batchOf,
   by,
@@ -49,6 +50,24 @@ describe('an unknown outcome', () => {
       [0, ['a']],
       [1, ['b']],
     ]);
+  });
+
+  it('is told onCommit without a version: a newer leader may have written behind what was read back', async () => {
+    const world = new WriterWorld();
+    const faults: FaultPlan = ({ operation }) => {
+      if (operation === 'pages.writePages') return { kind: 'lose_answer' };
+      return operation === 'pages.readRange' ? { kind: 'delay', beforeMs: 500 } : undefined;
+    };
+    const told: [page: number, commit: LandedCommit | undefined][] = [];
+    const deposed = await world.open(1, { faults, onCommit: (...each) => told.push(each) });
+    const append = deposed.append(batchOf('a'));
+    await world.runtime.advance(10);
+    const next = await world.open(2);
+    await world.run(next.append(batchOf('b')));
+    expect(told).toEqual([]);
+    await world.run(append);
+    expect(told).toEqual([[1, undefined]]);
+    expect(await world.values()).toEqual(['a', 'b']);
   });
 
   it('does no harm when the write lands late, after it was put again', async () => {

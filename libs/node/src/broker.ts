@@ -330,7 +330,7 @@ export class Broker implements NodePorts {
         retentionBytes: config.retentionBytes,
       }),
       dispatching: this.#dispatching(),
-      onCommit: (entry, tail) => wakeup.announce(entry.ref.streamId, tail.page),
+      onCommit: (entry, tail, commit) => wakeup.announce(entry.ref.streamId, tail.page, commit),
     });
     this.#retention = new RetentionRounds({
       catalog: this.#catalog,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { WebhookSender } from '@message-vault/bus';
+import { ClusterSecret, type WebhookSender } from '@message-vault/bus';
 import { createHttpApp, type HttpApp } from '@message-vault/http';
 import { invariant, type Runtime, systemRuntime } from '@message-vault/runtime';
 import { type AzureStorageOptions, azureStorage, type Storage } from '@message-vault/storage';
@@ -70,17 +70,15 @@ class RunningNode implements VaultNode {
     this.#storage = parts.storage ?? azureStorage(azureOptions(config));
     this.#records =
       parts.storage ?? azureStorage({ ...azureOptions(config), maxConnections: RECORD_CONNECTIONS });
-    this.#wakeup =
-      config.redisUrl === undefined
-        ? inProcessWakeup({ logger })
-        : redisWakeup({ url: config.redisUrl, logger });
+    const runtime = parts.runtime ?? systemRuntime;
+    this.#wakeup = wakeupOf(config.redisUrl, logger, new ClusterSecret(this.#storage.documents, runtime));
     this.#peers = undiciPeers();
-    this.#webhooks = openWebhooks(config, parts.runtime ?? systemRuntime);
+    this.#webhooks = openWebhooks(config, runtime);
     this.#broker = new Broker({
       config,
       logger,
       metrics,
-      runtime: parts.runtime ?? systemRuntime,
+      runtime,
       storage: this.#storage,
       records: this.#records,
       wakeup: this.#wakeup,
@@ -129,6 +127,11 @@ class RunningNode implements VaultNode {
     await Promise.all([this.#peers.close(), this.#webhooks.close()]);
     if (this.#parts.storage === undefined) await Promise.all([this.#storage.close(), this.#records.close()]);
   }
+}
+
+function wakeupOf(redisUrl: string | undefined, logger: Logger, secret: ClusterSecret): Wakeup {
+  if (redisUrl === undefined) return inProcessWakeup({ logger });
+  return redisWakeup({ url: redisUrl, logger, secret: () => secret.get() });
 }
 
 /** An account URL signs in by itself; everything else has to be a connection string. */

@@ -69,7 +69,7 @@ export class Readers {
     this.#makeRoom();
     const { pages, runtime, wakeup } = this.#options;
     const reader = openReader({ pages, runtime, stream: { name, streamId, container }, cache: this.#cache });
-    const unsubscribe = wakeup.subscribe(streamId, (tailPage) => reader.hint(tailPage));
+    const unsubscribe = wakeup.subscribe(streamId, (tailPage, commit) => reader.hint(tailPage, commit));
     const open = { reader, unsubscribe, users: 0 };
     this.#open.set(streamId, open);
     return open;

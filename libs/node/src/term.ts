@@ -31,8 +31,8 @@ export class Term {
     this.leadership = options.leadership;
     this.writers = new Writers({
       ...options,
-      onCommit: (entry, tail) => {
-        options.onCommit(entry, tail);
+      onCommit: (entry, tail, commit) => {
+        options.onCommit(entry, tail, commit);
         this.dispatcher.grown(entry.ref.streamId, tail);
       },
     });

@@ -1,5 +1,6 @@
 import {
   isLogError,
+  type LandedCommit,
   type Leadership,
   LogError,
   openWriter,
@@ -18,7 +19,7 @@ export interface WritersOptions {
   readonly runtime: Runtime;
   readonly leadership: Leadership;
   readonly limits: Limits['writer'];
-  readonly onCommit: (entry: StreamEntry, tail: Tail) => void;
+  readonly onCommit: (entry: StreamEntry, tail: Tail, commit: LandedCommit | undefined) => void;
 }
 
 /** Streams recovered at once. */
@@ -152,7 +153,7 @@ export class Writers {
       leadership,
       stream: entry.ref,
       settings,
-      onCommit: (tail) => onCommit(entry, tail),
+      onCommit: (tail, commit) => onCommit(entry, tail, commit),
     });
   }
 

@@ -1,5 +1,5 @@
 import { Listeners } from './listeners.ts';
-import type { Wakeup, WakeupLogger } from './wakeup.ts';
+import type { GrowthListener, Wakeup, WakeupLogger } from './wakeup.ts';
 
 /** Wake-ups within this process. Listeners are called before `announce` returns. */
 export function inProcessWakeup(options: { logger: WakeupLogger }): Wakeup {
@@ -7,15 +7,15 @@ export function inProcessWakeup(options: { logger: WakeupLogger }): Wakeup {
   let closed = false;
   let announced = 0;
   return {
-    announce(streamId, tailPage) {
+    announce(streamId, tailPage, commit) {
       if (closed) return;
       announced += 1;
-      listeners.tell(streamId, tailPage);
+      listeners.tell(streamId, tailPage, commit);
     },
     subscribe(streamId, listener) {
       if (closed) return () => {};
       // A function of its own per subscription: the same listener may be given twice and is then called twice.
-      const own = (tailPage: number): void => listener(tailPage);
+      const own: GrowthListener = (tailPage, commit) => listener(tailPage, commit);
       listeners.add(streamId, own);
       return () => void listeners.remove(streamId, own);
     },

@@ -1,3 +1,4 @@
+import type { LandedCommit } from '@message-vault/log';
 import type { GrowthListener, WakeupLogger } from './wakeup.ts';
 
 /** Who listens to which stream in this process. */
@@ -40,10 +41,10 @@ export class Listeners {
   }
 
   /** A listener that throws is reported and keeps no other from hearing. */
-  tell(streamId: string, tailPage: number): void {
+  tell(streamId: string, tailPage: number, commit?: LandedCommit): void {
     for (const listener of [...(this.#byStream.get(streamId) ?? [])]) {
       try {
-        listener(tailPage);
+        listener(tailPage, commit);
       } catch (error) {
         this.#logger.warn({ error, streamId }, 'a listener for growth failed');
       }

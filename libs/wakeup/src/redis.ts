@@ -1,15 +1,19 @@
+import type { LandedCommit } from '@message-vault/log';
 import { type Runtime, randomUuid, systemRuntime, type Timer } from '@message-vault/runtime';
 import { type Redis, ReplyError } from 'ioredis';
-import { encodeAnnouncement, parseAnnouncement } from './announcement.ts';
+import { encodeAnnouncement, MAX_COMMIT_BYTES, parseAnnouncement } from './announcement.ts';
 import { Announcer, type Growth } from './announcer.ts';
 import { Listeners } from './listeners.ts';
 import { RedisLink } from './redis-link.ts';
+import { type ReadSecret, Seal } from './seal.ts';
 import type { GrowthListener, Wakeup, WakeupLogger, WakeupStats } from './wakeup.ts';
 
 export interface RedisWakeupOptions {
   /** `redis://[user:password@]host:port[/db]`, or `rediss://` for TLS. A secret when it holds a password. */
   readonly url: string;
   readonly logger: WakeupLogger;
+  /** What the processes of this cluster have in common and Redis does not know. Without it, commits never come along. */
+  readonly secret?: ReadSecret;
   /** Before the stream id in every channel's name: clusters that share a Redis need different ones. */
   readonly channelPrefix?: string;
   /** Streams listened to through Redis; those beyond hear only of this process's own announcements. */
@@ -38,6 +42,7 @@ class RedisWakeup implements Wakeup {
   readonly #runtime: Runtime;
   readonly #logger: WakeupLogger;
   readonly #sender: string;
+  readonly #seal: Seal | undefined;
   readonly #prefix: string;
   readonly #maxChannels: number;
   readonly #listeners: Listeners;
@@ -51,16 +56,18 @@ class RedisWakeup implements Wakeup {
   #toldOfRefusal = false;
   #closed = false;
 
-  constructor({ url, logger, channelPrefix, maxChannels, runtime = systemRuntime }: RedisWakeupOptions) {
+  constructor(options: RedisWakeupOptions) {
+    const { url, logger, secret, channelPrefix, maxChannels, runtime = systemRuntime } = options;
     this.#runtime = runtime;
     this.#logger = logger;
     this.#sender = randomUuid(runtime);
+    this.#seal = secret && new Seal(secret, runtime);
     this.#prefix = channelPrefix ?? DEFAULT_PREFIX;
     this.#maxChannels = maxChannels ?? DEFAULT_MAX_CHANNELS;
     this.#listeners = new Listeners(logger);
     this.#announcer = new Announcer({
       runtime,
-      send: (growth) => this.#publish(growth),
+      send: (growth, commit) => this.#publish(growth, commit),
       pauseMs: PAUSE_MS,
       maxStreams: MAX_WAITING_STREAMS,
       maxPerSend: MAX_PER_SEND,
@@ -84,17 +91,17 @@ class RedisWakeup implements Wakeup {
     return { connected, ...this.#counts, ...this.#announcer.counts };
   }
 
-  announce(streamId: string, tailPage: number): void {
+  announce(streamId: string, tailPage: number, commit?: LandedCommit): void {
     if (this.#closed) return;
     this.#counts.announced += 1;
-    this.#listeners.tell(streamId, tailPage);
-    this.#announcer.announce(streamId, tailPage);
+    this.#listeners.tell(streamId, tailPage, commit);
+    this.#announcer.announce(streamId, tailPage, commit);
   }
 
   subscribe(streamId: string, listener: GrowthListener): () => void {
     if (this.#closed) return () => {};
     // A function of its own per subscription: the same listener may be given twice and is then called twice.
-    const own = (tailPage: number): void => listener(tailPage);
+    const own: GrowthListener = (tailPage, commit) => listener(tailPage, commit);
     if (this.#listeners.add(streamId, own)) this.#openChannel(streamId);
     return () => {
       if (this.#listeners.remove(streamId, own)) this.#closeChannel(streamId);
@@ -110,12 +117,15 @@ class RedisWakeup implements Wakeup {
     this.#incoming.close();
   }
 
-  async #publish(growth: readonly Growth[]): Promise<'sent' | 'not_ready'> {
+  async #publish(growth: readonly Growth[], commit: LandedCommit | undefined): Promise<'sent' | 'not_ready'> {
     const redis = this.#outgoing.ready();
     if (redis === undefined) return 'not_ready';
     const pipeline = redis.pipeline();
+    const sender = this.#sender;
+    const along = commit !== undefined && commit.bytes.byteLength <= MAX_COMMIT_BYTES ? commit : undefined;
     for (const [streamId, tailPage] of growth) {
-      pipeline.publish(this.#prefix + streamId, encodeAnnouncement({ sender: this.#sender, tailPage }));
+      const sealed = along && this.#seal?.close(along, { streamId, tailPage, sender });
+      pipeline.publish(this.#prefix + streamId, encodeAnnouncement({ sender, tailPage, sealed }));
     }
     const answers = (await pipeline.exec()) ?? [];
     const refusal = answers.find(([error]) => error !== null)?.[0];
@@ -174,8 +184,10 @@ class RedisWakeup implements Wakeup {
       this.#counts.ignored += 1;
       return;
     }
-    if (announcement.sender === this.#sender) return;
+    const { sender, tailPage, sealed } = announcement;
+    if (sender === this.#sender) return;
     this.#counts.received += 1;
-    this.#listeners.tell(streamId, announcement.tailPage);
+    const commit = sealed && this.#seal?.open(sealed, { streamId, tailPage, sender });
+    this.#listeners.tell(streamId, tailPage, commit || undefined);
   }
 }

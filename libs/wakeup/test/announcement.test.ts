@@ -8,6 +8,11 @@ describe('announcement', () => {
     expect(parseAnnouncement(encodeAnnouncement({ sender, tailPage }))).toEqual({ sender, tailPage });
   });
 
+  it('brings a sealed commit', () => {
+    const announcement = { sender, tailPage: 7, sealed: 'c2VhbGVk+/==' };
+    expect(parseAnnouncement(encodeAnnouncement(announcement))).toEqual(announcement);
+  });
+
   it.each([
     ['nothing', ''],
     ['no sender', '12'],
@@ -17,6 +22,8 @@ describe('announcement', () => {
     ['more digits than any page', `${'9'.repeat(400)} ${sender}`],
     ['a sender that is no UUID', '12 me'],
     ['something behind it', `12 ${sender}\n`],
+    ['what can be no sealed commit', `12 ${sender} <commit>`],
+    ['more than any sealed commit', `12 ${sender} ${'A'.repeat(64 * 1024)}`],
     ['JSON', '{"tailPage":12}'],
   ])('is not taken from %s', (_, text) => {
     expect(parseAnnouncement(text)).toBeUndefined();

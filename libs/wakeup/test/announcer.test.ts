@@ -1,23 +1,29 @@
+import type { LandedCommit } from '@message-vault/log';
 import { VirtualRuntime } from '@message-vault/runtime/testing';
 import { describe, expect, it } from 'vitest';
 import { Announcer, type Growth } from '../src/announcer.ts';
+import { landed } from './landed.ts';
 
 /** A transport whose sends are answered by hand. */
 function setUp(limits: { maxStreams?: number; maxPerSend?: number } = {}) {
   const runtime = new VirtualRuntime();
-  const sends: { growth: readonly Growth[]; answer: (answer: 'sent' | 'not_ready' | Error) => void }[] = [];
+  const sends: {
+    growth: readonly Growth[];
+    commit: LandedCommit | undefined;
+    answer: (answer: 'sent' | 'not_ready' | Error) => void;
+  }[] = [];
   const announcer = new Announcer({
     runtime,
     pauseMs: 2,
     maxStreams: limits.maxStreams ?? 100,
     maxPerSend: limits.maxPerSend ?? 10,
-    send: (growth) =>
+    send: (growth, commit) =>
       new Promise((resolve, reject) => {
         const answer = (given: 'sent' | 'not_ready' | Error): void => {
           if (given instanceof Error) reject(given);
           else resolve(given);
         };
-        sends.push({ growth, answer });
+        sends.push({ growth, commit, answer });
       }),
   });
   return { runtime, sends, announcer };
@@ -46,6 +52,32 @@ describe('announcer', () => {
         ['warm', 1000],
       ]),
     );
+  });
+
+  it('sends a commit with what goes out at once, never with what has waited', async () => {
+    const { runtime, sends, announcer } = setUp();
+    const [first, second, third] = [landed('1'), landed('2'), landed('3')] as const;
+    announcer.announce('a', 1, first);
+    announcer.announce('a', 2, second);
+    sends[0]?.answer('sent');
+    await runtime.advance(2);
+    sends[1]?.answer('sent');
+    await runtime.advance(2);
+    announcer.announce('a', 3, third);
+    expect(sends.map(({ growth, commit }) => [growth, commit])).toEqual([
+      [[['a', 1]], first],
+      [[['a', 2]], undefined],
+      [[['a', 3]], third],
+    ]);
+  });
+
+  it('announces by its page alone what could not be sent with its commit', async () => {
+    const { runtime, sends, announcer } = setUp();
+    announcer.announce('a', 1, landed('1'));
+    sends[0]?.answer('not_ready');
+    await runtime.advance(2);
+    announcer.sendWaiting();
+    expect(sends.map(({ growth, commit }) => [growth, commit])[1]).toEqual([[['a', 1]], undefined]);
   });
 
   it('pauses between sends', async () => {

@@ -1,5 +1,7 @@
+import type { LandedCommit } from '@message-vault/log';
 import { describe, expect, it } from 'vitest';
 import { inProcessWakeup } from '../src/index.ts';
+import { landed } from './landed.ts';
 import { recordingLogger } from './recording-logger.ts';
 
 describe('wake-ups within one process', () => {
@@ -11,6 +13,15 @@ describe('wake-ups within one process', () => {
     wakeup.subscribe('b', (page) => heard.push(`other ${page}`));
     wakeup.announce('a', 3);
     expect(heard).toEqual(['first 3', 'second 3']);
+  });
+
+  it('bring the commit', () => {
+    const wakeup = inProcessWakeup({ logger: recordingLogger().logger });
+    const heard: (LandedCommit | undefined)[] = [];
+    wakeup.subscribe('a', (_page, commit) => heard.push(commit));
+    wakeup.announce('a', 3, landed('7'));
+    wakeup.announce('a', 4);
+    expect(heard).toEqual([landed('7'), undefined]);
   });
 
   it('count the same listener given twice as two, each with its own end', () => {

@@ -1,8 +1,10 @@
+import type { LandedCommit } from '@message-vault/log';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { redisWakeup, type Wakeup } from '../src/index.ts';
+import { type RedisWakeupOptions, redisWakeup, type Wakeup } from '../src/index.ts';
+import { noRedisBecause, RedisServer } from '../src/testing/index.ts';
+import { landed } from './landed.ts';
 import { recordingLogger } from './recording-logger.ts';
-import { noRedisBecause, RedisServer } from './redis-server.ts';
 
 const stream = '0f8fad5b-d9cb-469f-a165-70867728950e';
 const channel = `message-vault:growth:${stream}`;
@@ -15,9 +17,34 @@ describe.skipIf(noRedisBecause !== undefined)(
     const open: Wakeup[] = [];
 
     function wakeup(url = server.url, logger = recordingLogger().logger): Wakeup {
-      const made = redisWakeup({ url, logger });
+      return opened({ url, logger });
+    }
+
+    /** Of a process that belongs to the cluster with this secret. */
+    function member(secret: string): Wakeup {
+      const { logger } = recordingLogger();
+      return opened({ url: server.url, logger, secret: () => Promise.resolve(Buffer.from(secret)) });
+    }
+
+    function opened(options: RedisWakeupOptions): Wakeup {
+      const made = redisWakeup(options);
       open.push(made);
       return made;
+    }
+
+    /** Announces growing pages, each with `commit`, until `isEnough`: one at a time, so that all go out at once. */
+    async function announced(
+      announcer: Wakeup,
+      commit: LandedCommit,
+      isEnough: () => boolean,
+    ): Promise<void> {
+      let page = 0;
+      await expect
+        .poll(() => {
+          announcer.announce(stream, ++page, commit);
+          return isEnough();
+        }, until)
+        .toBe(true);
     }
 
     /** Announces growing pages until `listener`'s process has heard one: connections are made lazily. */
@@ -48,6 +75,46 @@ describe.skipIf(noRedisBecause !== undefined)(
       listening.subscribe('another', (page) => other.push(page));
       await heardThrough(wakeup(), heard);
       expect(other).toEqual([]);
+    });
+
+    it('bring small commits to processes of the same cluster, and to no other', async () => {
+      const heard: (LandedCommit | undefined)[] = [];
+      const elsewhere: (LandedCommit | undefined)[] = [];
+      member('secret').subscribe(stream, (_page, commit) => heard.push(commit));
+      member('another').subscribe(stream, (_page, commit) => elsewhere.push(commit));
+      wakeup().subscribe(stream, (_page, commit) => elsewhere.push(commit));
+      const commit = landed('commit '.repeat(2000));
+      await announced(member('secret'), commit, () => heard.at(-1) !== undefined && elsewhere.length > 2);
+      expect(heard.at(-1)).toEqual(commit);
+      expect(elsewhere.every((each) => each === undefined)).toBe(true);
+    });
+
+    it('come without a commit that is large', async () => {
+      const heard: (LandedCommit | undefined)[] = [];
+      member('secret').subscribe(stream, (_page, commit) => heard.push(commit));
+      await announced(member('secret'), landed('x'.repeat(16 * 1024 + 1)), () => heard.length > 5);
+      expect(heard.every((each) => each === undefined)).toBe(true);
+    });
+
+    it('bring no commit that was made up, changed or moved, and are still heard', async () => {
+      const heard: [page: number, commit: LandedCommit | undefined][] = [];
+      member('secret').subscribe(stream, (page, commit) => heard.push([page, commit]));
+      const texts: string[] = [];
+      const observer = new Redis(server.url);
+      observer.on('message', (_channel, text) => texts.push(text));
+      await observer.subscribe(channel);
+      const commit = landed('a commit');
+      await announced(member('secret'), commit, () => heard.some(([, each]) => each !== undefined));
+      const [, sender, sealed = ''] = texts.find((text) => text.split(' ').length === 3)?.split(' ') ?? [];
+      observer.disconnect();
+      const liar = new Redis(server.url);
+      await liar.publish(channel, `7001 ${sender} ${Buffer.from(commit.bytes).toString('base64')}`);
+      await liar.publish(channel, `7002 ${sender} ${sealed}`);
+      await liar.publish(channel, `7003 ${stream} ${sealed}`);
+      liar.disconnect();
+      await expect
+        .poll(() => heard.slice(-3), until)
+        .toEqual([7001, 7002, 7003].map((page) => [page, undefined]));
     });
 
     it('are connected to nothing before their first use', async () => {

@@ -2,11 +2,17 @@ import { Buffer } from 'node:buffer';
 import type { Runtime } from '@message-vault/runtime';
 import { type DocumentStore, isStorageError } from '@message-vault/storage';
 
-/** The document that holds it, base64 of 32 bytes in JSON. Whoever reads it can make up locks, no more. */
+/**
+ * The document that holds it, base64 of 32 bytes in JSON. Whoever reads it can make up locks and, with a way into Redis,
+ * read small commits there and make some up for those who chase a tail.
+ */
 const SECRET_PATH = 'queue-secret';
 const SECRET_BYTES = 32;
 
-/** The secret all nodes sign lock ids with. Made by whoever needs it first; never changes. */
+/**
+ * The secret of all nodes: they sign lock ids with it, and make the keys from it that close commits in wake-ups. Made by
+ * whoever needs it first; never changes.
+ */
 export class ClusterSecret {
   readonly #documents: DocumentStore;
   readonly #runtime: Runtime;

@@ -54,6 +54,11 @@ export class GrowthWatch {
     this.#openedAt = options.runtime.monotonic();
   }
 
+  /** Whether anybody waits. */
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0;
+  }
+
   /** True once the end is past `page`, false when it is not after `timeoutMs`. */
   wait(page: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.#options.end.page > page) return Promise.resolve(true);

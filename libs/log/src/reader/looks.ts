@@ -16,6 +16,10 @@ export class Looks {
     this.#end = end;
   }
 
+  get isLooking(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** A look that begins after this call. True when it reached the end of what is stored. */
   once(): Promise<boolean> {
     if (this.#next !== undefined) return this.#next;

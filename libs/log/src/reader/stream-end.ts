@@ -2,6 +2,7 @@ import { type CommitHeader, encodeOffset, MAX_PAGE, PAGE_BYTES } from '@message-
 import type { Runtime } from '@message-vault/runtime';
 import type { ETag } from '@message-vault/storage';
 import { damagedAt, isLogError, LogError } from '../errors.ts';
+import type { LandedCommit } from '../stream.ts';
 import { judgeBlankPlace } from './blank.ts';
 import type { ChunkCache } from './chunk-cache.ts';
 import { judgeBadPlace } from './damage.ts';
@@ -23,7 +24,7 @@ export interface StreamEndOptions {
   readonly onGrowth: () => void;
 }
 
-/** Reads up to this size are made without asking the cache for a permit: thousands of tails are watched with them. */
+/** Up to this size, what is read at a tail or brought there has no permit of the cache: thousands of tails are watched. */
 const UNCOUNTED_BYTES = 64 * 1024;
 const READ_GROWTH = 16;
 /** Once, it was made between the two calls; ever again, something is wrong. */
@@ -64,7 +65,7 @@ export class StreamEnd {
     return this.#page;
   }
 
-  /** Whether the last look saw nothing behind `page`. */
+  /** Whether nothing was behind `page` when it was reached, or looked at last. */
   get atEnd(): boolean {
     return this.#atEnd;
   }
@@ -82,6 +83,26 @@ export class StreamEnd {
   /** Somebody says the stream reaches up to `page`. Only ever decides where and how much is read first. */
   hint(page: number): void {
     this.#hint = Number.isSafeInteger(page) && page > this.#page && page <= MAX_PAGE ? page : undefined;
+  }
+
+  /**
+   * Takes up a commit nobody has to read from storage, since whoever brings it has had it stored: if it is good, comes
+   * right behind the known end, and was written to the very version of the segment that ends there. To be called between
+   * looks.
+   */
+  take({ bytes: lent, versionBefore, version }: LandedCommit): void {
+    const { runtime, source, onGrowth } = this.#options;
+    const fits = this.#seen?.etag === versionBefore && lent.byteLength <= UNCOUNTED_BYTES;
+    if (!fits || this.#last === undefined) return;
+    const bytes = new Uint8Array(lent);
+    const { streamId } = source.stream;
+    const walk = walkCommits({ bytes, page: this.#page, streamId, previous: this.#last });
+    const [only] = walk.commits;
+    if (only === undefined || only.bytes.byteLength !== bytes.byteLength) return;
+    this.#advance(walk, bytes);
+    this.#atEnd = walk.stop.kind === 'end';
+    if (this.#atEnd) this.#seen = { etag: version, at: runtime.monotonic() };
+    onGrowth();
   }
 
   /** Only the end is wanted, nothing on the way there: the next look searches for it when there is much to skip. */

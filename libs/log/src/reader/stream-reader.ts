@@ -2,7 +2,7 @@ import { encodeOffset, type MessagePlace, PAGE_BYTES } from '@message-vault/fram
 import { invariant, type Runtime, sleep } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
 import { isLogError, LogError } from '../errors.ts';
-import type { StreamRef } from '../stream.ts';
+import type { LandedCommit, StreamRef } from '../stream.ts';
 import { abortable } from './abortable.ts';
 import type { ChunkCache } from './chunk-cache.ts';
 import { GrowthWatch } from './growth.ts';
@@ -66,8 +66,11 @@ export interface StreamReader {
   ): Promise<boolean>;
   /** All commits from `from` on, for ever: ends only by `signal` (or a `return`), or with an error that waiting can't heal. */
   tailCommits(from: number, signal?: AbortSignal): AsyncIterable<StoredCommit>;
-  /** Somebody says the stream has grown up to `tailPage`. May be late, lost or wrong. */
-  hint(tailPage: number): void;
+  /**
+   * Somebody says the stream has grown up to `tailPage`. May be late, lost or wrong. `commit`, its last one, comes from
+   * whoever had it stored: it is believed, wherever it fits.
+   */
+  hint(tailPage: number, commit?: LandedCommit): void;
   /** Ends all that is waiting with `closed` and lets go of all memory. */
   close(): void;
 }
@@ -155,9 +158,11 @@ class Reader implements StreamReader {
     }
   }
 
-  hint(tailPage: number): void {
+  hint(tailPage: number, commit?: LandedCommit): void {
     this.#end.hint(tailPage);
     this.#growth.hint(tailPage);
+    // A look that is under way goes on from where the end was when it began.
+    if (commit !== undefined && this.#growth.isAwaited && !this.#looks.isLooking) this.#end.take(commit);
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import type { CommitHeader } from '@message-vault/framing';
+import type { ETag } from '@message-vault/storage';
 import { LogError } from '../errors.ts';
 import type { PendingBatch } from './inbox.ts';
 import type { Placement } from './placement.ts';
@@ -11,6 +12,14 @@ export interface InFlight {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
+}
+
+/** A commit that is in its place. */
+export interface Placed {
+  /** The segment's version with it. */
+  readonly etag: ETag;
+  /** Whether the very first try was answered: then `etag` is what that write made, and nothing is behind the commit at it. */
+  readonly atOnce: boolean;
 }
 
 /** Tells everyone who waits for the commit what is true of it: unknown once storage may have applied it, else `error`. */

@@ -1,7 +1,7 @@
 import type { Runtime } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
 import { LogError } from '../errors.ts';
-import type { StreamRef, Tail } from '../stream.ts';
+import type { LandedCommit, StreamRef, Tail } from '../stream.ts';
 import type { Leadership } from './leadership.ts';
 import { StreamOwner } from './owner.ts';
 import { recover } from './recover.ts';
@@ -15,8 +15,8 @@ export interface WriterOptions {
   readonly leadership: Leadership;
   /** What is not given has its default. */
   readonly settings?: Partial<WriterSettings> | undefined;
-  /** Told of every commit once it is durable. Must return at once and never throw. */
-  readonly onCommit?: ((tail: Tail) => void) | undefined;
+  /** Told of every commit once it is durable; `commit` is missing when that took more than one try. Must return at once and never throw. */
+  readonly onCommit?: ((tail: Tail, commit: LandedCommit | undefined) => void) | undefined;
 }
 
 /**

@@ -2,12 +2,12 @@ import { checkBatch, commitBodyCapacity, MAX_BATCH_BYTES } from '@message-vault/
 import { invariant, type Runtime } from '@message-vault/runtime';
 import { type ETag, isStorageError } from '@message-vault/storage';
 import { isLogError, LogError } from '../errors.ts';
-import { byteInSegment, type StreamRef, type Tail } from '../stream.ts';
+import { byteInSegment, type LandedCommit, type StreamRef, type Tail } from '../stream.ts';
 import { Admission } from './admission.ts';
 import { storedBatches } from './answers.ts';
 import { type Assembled, assemble, dueCheckpoint, takeFitting } from './assemble.ts';
 import { Backoff, type Calls, insist, LONGEST_PAUSE_MS, pause } from './calls.ts';
-import { type InFlight, outcomeUnknown, rejectInFlight } from './in-flight.ts';
+import { type InFlight, outcomeUnknown, type Placed, rejectInFlight } from './in-flight.ts';
 import { Inbox, PendingBatch } from './inbox.ts';
 import type { Leadership } from './leadership.ts';
 import { advance, type LogEnd, tailOf } from './log-end.ts';
@@ -23,7 +23,7 @@ export interface OwnerOptions {
   readonly leadership: Leadership;
   readonly settings: WriterSettings;
   readonly recovered: Recovered;
-  readonly onCommit?: ((tail: Tail) => void) | undefined;
+  readonly onCommit?: ((tail: Tail, commit: LandedCommit | undefined) => void) | undefined;
 }
 
 /**
@@ -37,7 +37,7 @@ export class StreamOwner implements StreamWriter {
   readonly #runtime: Runtime;
   readonly #calls: Calls;
   readonly #stop = new AbortController();
-  readonly #onCommit: ((tail: Tail) => void) | undefined;
+  readonly #onCommit: ((tail: Tail, commit: LandedCommit | undefined) => void) | undefined;
   readonly #maxBatchBytes: number;
   readonly #inbox: Inbox;
   readonly #admission: Admission;
@@ -181,8 +181,8 @@ export class StreamOwner implements StreamWriter {
     if (this.#segmentClosed && !(await this.#roll())) return;
     const flight = this.#nextCommit();
     this.#flight = flight;
-    const etag = await this.#place(flight);
-    if (etag !== undefined) this.#land(flight, etag);
+    const placed = await this.#place(flight);
+    if (placed !== undefined) this.#land(flight, placed);
   }
 
   #nextCommit(): InFlight {
@@ -222,15 +222,15 @@ export class StreamOwner implements StreamWriter {
     }
   }
 
-  /** Tries until the commit is in its place; answers the version with it, or undefined when it was given up. */
-  async #place(flight: InFlight): Promise<ETag | undefined> {
+  /** Tries until the commit is in its place; undefined when it was given up. */
+  async #place(flight: InFlight): Promise<Placed | undefined> {
     const backoff = new Backoff(this.#runtime);
     for (let tries = 1; ; tries += 1) {
       const tried = this.#leadership.isLeading() ? await flight.placement.tryOnce() : undefined;
       if (tried?.status === 'stored') {
         // What was sent more than once may still be on its way somewhere.
         this.#room = tries === 1 ? new Uint8Array(flight.bytes.buffer) : undefined;
-        return tried.etag;
+        return { etag: tried.etag, atOnce: tries === 1 };
       }
       if (tried?.status === 'lost') {
         this.#leadership.lost(tried.reason);
@@ -271,13 +271,15 @@ export class StreamOwner implements StreamWriter {
   }
 
   /** The commit is durable: takes it up, then acknowledges all of its batches at once. */
-  #land(flight: InFlight, etag: ETag): void {
+  #land(flight: InFlight, { etag, atOnce }: Placed): void {
     const { header, batches } = flight;
     invariant(etag !== this.#etag, 'a stored commit must have changed the version of its segment');
     const stored = storedBatches(
       header,
       batches.map((batch) => batch.header),
     );
+    // A version that was read back may be that of what a newer leader has written behind it already.
+    const landed = atOnce ? { bytes: flight.bytes, versionBefore: this.#etag, version: etag } : undefined;
     this.#etag = etag;
     this.#end = advance(this.#end, header);
     this.#segmentClosed = header.lastInSegment;
@@ -292,7 +294,7 @@ export class StreamOwner implements StreamWriter {
       if (leading && answer !== undefined) batch.resolve(answer.place);
       else batch.reject(outcomeUnknown(this.#notLeading()));
     });
-    this.#onCommit?.(this.tail);
+    this.#onCommit?.(this.tail, landed);
   }
 
   #count({ batches, header, startedAt }: InFlight): void {

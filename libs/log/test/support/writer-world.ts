@@ -18,6 +18,7 @@ import {
   type Storage,
 } from '@message-vault/storage';
 import {
+  type LandedCommit,
   type Leadership,
   openWriter,
   type StreamRef,
@@ -56,7 +57,7 @@ export interface OpenOptions {
   readonly settings?: Partial<WriterSettings>;
   readonly faults?: FaultPlan;
   readonly leadership?: TestLeadership;
-  readonly onCommit?: (page: number) => void;
+  readonly onCommit?: (page: number, commit: LandedCommit | undefined) => void;
 }
 
 /** One stream on storage in memory, in virtual time, that any number of leaders can open one after the other. */
@@ -105,7 +106,7 @@ export class WriterWorld {
       stream: this.stream,
       leadership: options.leadership ?? this.leader(epoch),
       settings: options.settings,
-      onCommit: (tail) => options.onCommit?.(tail.page),
+      onCommit: (tail, commit) => options.onCommit?.(tail.page, commit),
     });
   }
 

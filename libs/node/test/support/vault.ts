@@ -20,8 +20,12 @@ export async function node(app: 'master' | 'slave' | 'reader', storage: Storage)
   return (await runningNode(app, storage)).url;
 }
 
-export async function runningNode(app: 'master' | 'slave' | 'reader', storage: Storage): Promise<VaultNode> {
-  const config = { app, nodeId: app, port: 0, storage: 'memory', logLevel: 'silent' } as const;
+export async function runningNode(
+  app: 'master' | 'slave' | 'reader',
+  storage: Storage,
+  redisUrl?: string,
+): Promise<VaultNode> {
+  const config = { app, nodeId: app, port: 0, storage: 'memory', logLevel: 'silent', redisUrl } as const;
   const running = await createNode(config, { storage, logger: silentLogger });
   onTestFinished(() => running.stop());
   await vi.waitUntil(() => running.notReady() === undefined, { timeout: 20_000 });

@@ -1,0 +1,1 @@
+export { noRedisBecause, RedisServer } from './redis-server.ts';
