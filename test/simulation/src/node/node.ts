@@ -3,6 +3,7 @@ import type { AppendResult } from '@message-vault/log';
 import { Broker, type NodeConfig, parseNodeConfig } from '@message-vault/node';
 import type { Storage } from '@message-vault/storage';
 import { createLogger, createMetrics, type Logger, type Metrics } from '@message-vault/telemetry';
+import type { Wakeup } from '@message-vault/wakeup';
 import { resolveSinks } from '../bus/sink.ts';
 import type { NetRequest, NetResponse } from '../network/exchange.ts';
 import type { Network, Server } from '../network/network.ts';
@@ -81,7 +82,8 @@ export class SimNode implements Server {
     this.#process = process;
     process.onDeath(() => this.#forget());
     const { logger, metrics } = instrumentsOf(this.name, (line) => this.#heard(process, line));
-    const storage = this.#storageOf(process);
+    const wakeup = hints.wakeupOf(process);
+    const storage = this.#storageOf(process, wakeup);
     const transport = this.#around.webhooks?.(process);
     const broker = new Broker({
       config: this.#config(),
@@ -90,7 +92,7 @@ export class SimNode implements Server {
       ...(transport && {
         webhooks: createWebhookSender({ runtime: process, transport, resolve: resolveSinks }),
       }),
-      wakeup: hints.wakeupOf(process),
+      wakeup,
       peers: simulatedPeers(network, process),
       logger,
       metrics,
@@ -137,12 +139,12 @@ export class SimNode implements Server {
     this.#around.world.note(this.name, `its clock jumps by ${byMs} ms`);
   }
 
-  #storageOf(process: SimProcess): Storage {
+  #storageOf(process: SimProcess, wakeup: Wakeup): Storage {
     const { world, storage, watcher, plant } = this.#around;
     const { storageTimeoutMs: timeoutMs } = this.#setup;
     const arrivedAt = plant?.behindLine?.(storage) ?? storage;
     const line = storageLine({ world, process, storage: arrivedAt, watcher, timeoutMs });
-    return plant?.beforeLine?.(line, process) ?? line;
+    return plant?.beforeLine?.(line, process, wakeup) ?? line;
   }
 
   #forget(): void {

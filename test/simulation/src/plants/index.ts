@@ -1,6 +1,7 @@
 import { dropEpoch, dropEtag, scanBeforeFence } from './conditions.ts';
 import { cursorsWithoutClaim, moveBeforeSave } from './cursors.ts';
 import { trustCreation } from './ghosts.ts';
+import { hintBeforeStored } from './hints.ts';
 import { forgetHops } from './hops.ts';
 import { ignoreDeadline } from './locks.ts';
 import { ackBeforeDurable, reuseOffset } from './outcomes.ts';
@@ -15,6 +16,7 @@ export const plants: readonly Plant[] = [
   dropEtag,
   scanBeforeFence,
   ackBeforeDurable,
+  hintBeforeStored,
   forgetWindow,
   reuseOffset,
   trustCreation,

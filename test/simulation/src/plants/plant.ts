@@ -1,5 +1,6 @@
 import type { NodePorts } from '@message-vault/http';
 import type { Storage } from '@message-vault/storage';
+import type { Wakeup } from '@message-vault/wakeup';
 import type { Profile } from '../run/profiles.ts';
 import type { Setup } from '../run/setup.ts';
 import type { SimProcess } from '../world/process.ts';
@@ -13,8 +14,8 @@ export interface Plant {
   readonly profile?: Profile;
   /** At the storage's end of the line of one process: calls arrive here after all delays, and as often as they do. */
   readonly behindLine?: (storage: Storage) => Storage;
-  /** At the node's end of the line: dies with the process. */
-  readonly beforeLine?: (storage: Storage, process: SimProcess) => Storage;
+  /** At the node's end of the line: dies with the process. `wakeup` is the node's own. */
+  readonly beforeLine?: (storage: Storage, process: SimProcess, wakeup: Wakeup) => Storage;
   /** Between the front and the node, whose storage is given too. */
   readonly ports?: (ports: NodePorts, storage: Storage) => NodePorts;
   /** What a run must have for the bug to show, where that comes together too seldom by chance. */
