@@ -18,14 +18,14 @@ const WORTH_COLLECTING_BYTES = 16 * 1024 * 1024;
  */
 export function tuneCollectorForBuffers(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
-  markBitByBit(false);
+  setFlagsFromString('--no-incremental-marking');
   const collect = exposedCollector();
   let lowest = outsideHeap();
   setInterval(() => {
     const held = outsideHeap();
     lowest = Math.min(lowest, held);
     if (held - lowest < WORTH_COLLECTING_BYTES) return;
-    collect('minor');
+    collect({ type: 'minor' });
     lowest = outsideHeap();
   }, LOOK_EVERY_MS).unref();
 }
@@ -34,15 +34,16 @@ function outsideHeap(): number {
   return getHeapStatistics().external_memory;
 }
 
-/** Whether the whole heap may be marked in small steps between other work, which takes longer altogether, or only in one go. */
-export function markBitByBit(allowed: boolean): void {
-  setFlagsFromString(allowed ? '--incremental-marking' : '--no-incremental-marking');
+interface Collection {
+  readonly type: 'minor' | 'major';
+  /** `last-resort`: the whole heap, packed, more than once; its free memory goes back to the machine. */
+  readonly flavor?: 'regular' | 'last-resort';
 }
 
 /** V8 gives its collector only to contexts made after it was asked to, so nothing else of the program sees it. */
-export function exposedCollector(): (type: 'minor' | 'major') => void {
+export function exposedCollector(): (what: Collection) => void {
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('gc');
   if (typeof collect !== 'function') throw new Error('this build of Node does not give out its collector');
-  return (type) => void collect({ type });
+  return (what) => void collect({ execution: 'sync', ...what });
 }

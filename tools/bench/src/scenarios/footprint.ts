@@ -33,7 +33,7 @@ export async function readerMemory(lab: Lab, options: BenchOptions): Promise<Row
 }
 
 const GOAL_STREAMS = 10_000;
-/** A node gives back what its work has left some twenty to forty seconds after it. */
+/** A node gives back what its work has left some twenty to thirty seconds after it. */
 const SETTLED_SECONDS = 30;
 const WATCHED_SECONDS = 30;
 
