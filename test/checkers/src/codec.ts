@@ -22,7 +22,7 @@ const settlement = ['acknowledged', 'given-back', 'dead-lettered'] as const;
 const SHAPES: Readonly<
   Record<HistoryEvent['kind'], { required: Record<string, FieldKind>; optional?: Record<string, FieldKind> }>
 > = {
-  start: { required: { ...message, hash: 'integer' } },
+  start: { required: { ...message, hash: 'integer' }, optional: { label: 'text' } },
   ack: {
     required: { ...message, offset: 'integer', sequenceNumber: 'count' },
     optional: { leader: 'text', epoch: 'count' },
@@ -56,6 +56,7 @@ const SHAPES: Readonly<
     required: { at: 'time', name: 'text', role: ['router', 'queue', 'stream', 'subscriber'] },
     optional: { distribution: ['all', 'one'], targets: 'texts' },
   },
+  filtered: { required: { at: 'time', router: 'text', target: 'text', labels: 'texts' } },
   accepted: { required: message, optional: { sequenceNumber: 'count' } },
   locked: {
     required: {

@@ -30,6 +30,8 @@ interface OfMessage {
 export interface PublishStart extends OfMessage {
   kind: 'start';
   hash: number;
+  /** What filters of routers choose by; one without has the label ''. */
+  label?: string;
 }
 
 /** The publish was acknowledged: the message must be in the stream, once, there, for ever. */

@@ -26,6 +26,8 @@ export type CheckName =
   | 'incomplete'
   /** A router has a message and a subscriber it is for never got it. */
   | 'missed'
+  /** A subscriber was given what the filter of its subscription leaves out. */
+  | 'unwanted'
   /** Two subscribers acknowledged one message of a router that gives each to one. */
   | 'two-takers'
   /** A message was given to a consumer while another one had it under lock. */

@@ -35,7 +35,7 @@ function due(
   }
   if (place.role !== 'router') return;
   if (place.distribution === 'one') toOne(ledger, place, message, findings);
-  else for (const target of ledger.targetsOf(place)) due(ledger, target, message, findings, place);
+  else for (const target of ledger.wantedBy(place, message)) due(ledger, target, message, findings, place);
 }
 
 function absent(
@@ -57,7 +57,8 @@ function toOne(ledger: BusLedger, router: KnownPlace, message: BusMessage, findi
       return `${message.name} was acknowledged by ${chosen.map(({ name }) => name).join(' and by ')}, of which ${router.name} is to choose one`;
     });
   }
-  if (chosen.length === 0 && !isDead(message.visit(router.name)))
+  const isWanted = ledger.wantedBy(router, message).length > 0;
+  if (chosen.length === 0 && isWanted && !isDead(message.visit(router.name)))
     findings.add(
       'missed',
       () => `${message.name}, which is in ${router.name}, came to none of its subscribers`,

@@ -3,6 +3,7 @@ import type { Findings } from '../findings.ts';
 import { checkArrivals } from './arrivals.ts';
 import { checkDeadLetters } from './dead-letters.ts';
 import type { BusEvent } from './events.ts';
+import { checkFilters } from './filters.ts';
 import { BusLedger, type BusMessage } from './ledger.ts';
 import { LockBook } from './locks.ts';
 import { checkLogs } from './logs.ts';
@@ -45,10 +46,14 @@ export class BusChecker {
       case 'place':
         this.#ledger.declare(event);
         break;
+      case 'filtered':
+        this.#ledger.filter(event);
+        break;
       case 'start': {
         const message = this.#message(event);
         message.root = event.stream;
         message.hash = event.hash;
+        message.label = event.label ?? '';
         break;
       }
       case 'accepted':
@@ -106,6 +111,7 @@ export class BusChecker {
       checkArrivals(this.#ledger, findings);
       checkDeadLetters(this.#ledger, findings);
     } else findings.add('incomplete', () => 'nobody waited for everything to come to rest');
+    checkFilters(this.#ledger, findings);
     checkLogs(this.#ledger, findings);
     return counts;
   }

@@ -5,6 +5,7 @@
  */
 export type BusEvent =
   | Place
+  | Filtered
   | Accepted
   | Locked
   | Renewed
@@ -31,6 +32,15 @@ export interface Place {
   distribution?: 'all' | 'one';
   /** Of routers: where its messages go. */
   targets?: string[];
+}
+
+/** Of what is in a router, a target is for those messages only that have one of these labels. */
+export interface Filtered {
+  kind: 'filtered';
+  at: number;
+  router: string;
+  target: string;
+  labels: string[];
 }
 
 /** A queue or router has taken a message (202): it must come to all it is for. */

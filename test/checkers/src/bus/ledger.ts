@@ -1,5 +1,5 @@
 import { HistoryError, type Read } from '../events.ts';
-import type { DeadLetter, Place } from './events.ts';
+import type { DeadLetter, Filtered, Place } from './events.ts';
 import type { HeldLock } from './locks.ts';
 
 /** What came of a publish, as far as its producer knows. */
@@ -24,6 +24,8 @@ export class BusMessage {
   /** Where it was published to; undefined for one that nobody published. */
   root: string | undefined;
   hash: number | undefined;
+  /** What filters choose by. */
+  label = '';
   outcome: Outcome = 'started';
   /** In the stream of the router that took it, as the answer said. */
   acceptedAs: number | undefined;
@@ -63,6 +65,8 @@ export interface FinalLog {
 
 export interface KnownPlace extends Place {
   final: FinalLog | undefined;
+  /** Of a router: the labels a target is for, where that is not all. */
+  readonly filters: Map<string, ReadonlySet<string>>;
 }
 
 /** The places of a history and the messages that went through them. */
@@ -77,7 +81,11 @@ export class BusLedger {
   declare(place: Place): void {
     if (this.places.has(place.name))
       throw new HistoryError('contradiction', `the place ${place.name} is told of twice`);
-    this.places.set(place.name, { ...place, final: undefined });
+    this.places.set(place.name, { ...place, final: undefined, filters: new Map() });
+  }
+
+  filter({ router, target, labels }: Filtered): void {
+    this.place(router).filters.set(target, new Set(labels));
   }
 
   message(producer: string, sequence: number): BusMessage {
@@ -101,6 +109,11 @@ export class BusLedger {
     return targets.map((name) => this.place(name));
   }
 
+  /** Those of a router's targets that its filters let the message through to. */
+  wantedBy(router: KnownPlace, message: BusMessage): KnownPlace[] {
+    return this.targetsOf(router).filter(({ name }) => wants(router, name, message));
+  }
+
   /** A read of a stream, or of a router's own. */
   read({ stream, consumer, producer, sequence, sequenceNumber }: Read): BusMessage {
     const message = this.message(producer ?? 'nobody', sequence);
@@ -112,4 +125,8 @@ export class BusLedger {
     final.messages.set(sequenceNumber, message);
     return message;
   }
+}
+
+export function wants({ filters }: KnownPlace, target: string, { label }: BusMessage): boolean {
+  return filters.get(target)?.has(label) ?? true;
 }

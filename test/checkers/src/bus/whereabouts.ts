@@ -15,6 +15,12 @@ export function isConsumed(visit: Visit | undefined): boolean {
   );
 }
 
+/** Somebody was given it here, whatever came of that. */
+export function wasGiven(visit: Visit | undefined): boolean {
+  if (visit === undefined) return false;
+  return visit.seen || visit.locks.length > 0 || visit.pushed > 0 || visit.taken > 0 || isDead(visit);
+}
+
 /** It came here: somebody saw it. */
 export function hasCome(place: KnownPlace, visit: Visit | undefined): boolean {
   if (visit === undefined) return false;
@@ -37,8 +43,10 @@ export function isThrough(ledger: BusLedger, place: KnownPlace, message: BusMess
       return isConsumed(visit);
     case 'router': {
       const through = (target: KnownPlace): boolean => isThrough(ledger, target, message);
-      const targets = ledger.targetsOf(place);
-      return place.distribution === 'one' ? targets.some(through) : targets.every(through);
+      const targets = ledger.wantedBy(place, message);
+      // A router passes over what nobody wants.
+      const isForOne = place.distribution === 'one' && targets.length > 0;
+      return isForOne ? targets.some(through) : targets.every(through);
     }
     default:
       return hasCome(place, visit);
