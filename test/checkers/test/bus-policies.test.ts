@@ -68,7 +68,11 @@ const badlyFiltered: readonly [CheckName, string, Mutation][] = [
     'a dead letter that nobody wanted',
     plus({ kind: 'dead-letter', of: 'work', ...job(UNWANTED, 900), reason: 'HTTP 500', source: 'work' }),
   ],
-  ['missed', 'a webhook that did not get what its filter lets through', without({ where: AT_HOOK, sequence: 6 })],
+  [
+    'missed',
+    'a webhook that did not get what its filter lets through',
+    without({ where: AT_HOOK, sequence: 6 }),
+  ],
   [
     'missed',
     'a message that one of several wants, and that came to none',

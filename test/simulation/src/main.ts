@@ -21,7 +21,8 @@ What happens in a run is its seed's doing: the same seed does the same, bit for 
   --seed N         run this one only and say what it did; a failure is shrunk to the faults it needs
   --kept N         run the Nth of the runs that once failed (seeds.json; the first is 1)
   --trace          with --seed or --kept: all of the trace, and no shrinking
-  --profile WHAT   what the runs are about: streams (default), or bus for names, routers and queues
+  --profile WHAT   what the runs are about: streams (default), bus for names, routers and queues,
+                   or policies for those with filters, limits and dead letters that are brought back
   --plant BUG      with a bug planted, to see it found: one of ${plants.map((plant) => plant.name).join(', ')}
   --help           this text; the rest is in docs/simulation.md
 `;

@@ -38,6 +38,16 @@ export function currentShare(one: OneState, member: string): Share | undefined {
   return id === undefined ? undefined : one.shares[id];
 }
 
+/** Whether somebody else there wants all that a member wants, as far as can be told: has no filter, or the same. */
+export function hasSubstitute(one: OneState, member: string): boolean {
+  const own = currentShare(one, member)?.filter;
+  return currentShares(one).some((id) => {
+    const share = one.shares[id];
+    if (share === undefined || share.member === member) return false;
+    return share.filter === undefined || share.filter === own;
+  });
+}
+
 /** What follows goes to the holder of a share under numbers that begin anew. */
 export function nextEpoch({ cursor }: Share): ProducerPlace {
   return { epoch: (cursor.producer?.epoch ?? 0) + 1, sequence: 0 };

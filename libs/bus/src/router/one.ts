@@ -17,6 +17,7 @@ import {
   currentShares,
   emptyOne,
   endOf,
+  hasSubstitute,
   join,
   leave,
   nextEpoch,
@@ -355,14 +356,14 @@ export class OneDistribution implements Distribution {
     else give();
   }
 
-  /** One that fails again and again is left out for a while, if there are others. */
+  /** One that fails again and again is left out for a while, if what it wants has somebody else to go to. */
   #suspendIfFailing(id: string): void {
     const member = this.#members.get(id);
-    if (member === undefined || !member.pump.failing || currentShares(this.#one).length < 2) return;
+    if (member === undefined || !member.pump.failing || !hasSubstitute(this.#one, id)) return;
     const { alarms } = this.#host;
     const afterMs = this.#suspensions.add(id, member.pump);
     void this.#change(async () => {
-      if (!this.#members.has(id) || currentShares(this.#one).length < 2) return;
+      if (!this.#members.has(id) || !hasSubstitute(this.#one, id)) return;
       member.listener?.disconnect('too_slow');
       await this.#depart(id);
       const subscription = this.#host.subscription(id);

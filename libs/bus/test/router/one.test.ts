@@ -125,6 +125,29 @@ describe('a router that gives each message to one', () => {
     await leader.end();
   });
 
+  it('never passes over what only a webhook wants that fails again and again', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one', pushDeliveryRetries: 20 });
+    const leader = world.leader();
+    let isDown = true;
+    const failing = taking(world, 'https://a.test', () =>
+      isDown ? { outcome: 'retry', reason: '500' } : { outcome: 'delivered' },
+    );
+    const other = taking(world, 'https://b.test');
+    const filters = { a: "key in ('both', 'a')", b: "key = 'both'" };
+    for (const [host, filter] of Object.entries(filters))
+      await leader.subscribe(router, { target: { webhook: `https://${host}.test` }, filter });
+    await leader.publish(router, numbered(20), { key: 'both' });
+    await world.settle(1000);
+    await leader.publish(router, numbered(20, 20), { key: 'a' });
+    await world.settle(1000);
+    isDown = false;
+    await world.settle(60_000);
+    expect(other.toSorted()).toEqual(numbered(20).toSorted());
+    expect(failing.toSorted()).toEqual(numbered(20, 20).toSorted());
+    await leader.end();
+  });
+
   it('gives a listener that comes back in time the messages it had', async () => {
     const { world, router, leader, silent: a, other: b } = await withOneWhoAcknowledgesNothing();
     await world.settle(1000);

@@ -10,7 +10,7 @@ import { Listener } from './listener.ts';
 import { Manager } from './manager.ts';
 import type { BusSurroundings, Program } from './program.ts';
 import { type Clocks, QueueConsumer } from './queue-consumer.ts';
-import type { BusSetup } from './setup.ts';
+import { type BusSetup, filterOf } from './setup.ts';
 import { PushBook, Sink, sinkTransport } from './sink.ts';
 
 export interface BusOptions {
@@ -46,7 +46,10 @@ export class Bus {
     this.#book = new PushBook(around.history);
     this.#sinks = setup.sinks.map((sink) => new Sink(sink, around, this.#book));
     this.#consumers = setup.consumers.map((consumer) => new QueueConsumer(consumer, around, clocks));
-    this.#listeners = setup.listeners.map((listener) => new Listener(listener, around, nodes));
+    this.#listeners = setup.listeners.map((listener) => {
+      const filter = filterOf(setup, listener.router, listener.name);
+      return new Listener(listener, around, { nodes, filter });
+    });
     this.#manager = new Manager(setup, around);
   }
 
@@ -83,7 +86,7 @@ export class Bus {
     while (!this.#listeners.every(({ isConnected }) => isConnected) && world.nowMs < setup.settledMs)
       await world.clock.advance(COMPOSED_STEP_MS);
     if (!composer.isDone) world.broken('liveness', 'the names were not composed in time');
-    for (const place of composer.places()) history.add(place);
+    for (const event of [...composer.places(), ...composer.filters()]) history.add(event);
     for (const program of this.programs) program.start();
     await world.clock.advance(Math.max(0, setup.settledMs - world.nowMs));
   }

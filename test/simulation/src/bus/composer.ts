@@ -1,8 +1,8 @@
-import type { Place } from '@message-vault/checkers';
+import type { Filtered, Place } from '@message-vault/checkers';
 import type { SimProcess } from '../world/process.ts';
 import { ask, membersOf } from './ask.ts';
 import { type BusSurroundings, pause } from './program.ts';
-import type { BusSetup } from './setup.ts';
+import { type BusSetup, filterOf } from './setup.ts';
 import { webhookOf } from './sink.ts';
 
 const RETRY_MS = 50;
@@ -46,6 +46,13 @@ export class Composer {
     ];
   }
 
+  filters(): Omit<Filtered, 'at'>[] {
+    const { filters = [] } = this.#setup.policies ?? {};
+    return filters.map(({ router, target, labels }) => {
+      return { kind: 'filtered', router, target, labels: [...labels] };
+    });
+  }
+
   async #compose(): Promise<void> {
     const { routers, queues, sinks, listeners, pushTimeoutSeconds } = this.#setup;
     for (const { name, lockSeconds, maxDequeueRetries } of queues)
@@ -59,8 +66,8 @@ export class Composer {
     for (const { name, targets } of routers) {
       for (const target of targets) {
         if (connected.has(target)) continue;
-        const json = pushed.has(target) ? { webhook: webhookOf(target) } : { name: target };
-        await this.#until(`/${name}/-/subscriptions`, json);
+        const to = pushed.has(target) ? { webhook: webhookOf(target) } : { name: target };
+        await this.#until(`/${name}/-/subscriptions`, { ...to, filter: filterOf(this.#setup, name, target) });
       }
     }
   }

@@ -176,10 +176,15 @@ function versionOf(document: NameDocument): string {
 
 type SubscriptionTarget = { readonly name: string } | { readonly webhook: string };
 
-function subscriptionIn(given: unknown): { target: SubscriptionTarget; from: Position } {
+function subscriptionIn(given: unknown): {
+  target: SubscriptionTarget;
+  from: Position;
+  filter: string | undefined;
+} {
   const members: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {};
   const target = 'webhook' in members ? { webhook: String(members.webhook) } : { name: String(members.name) };
-  return { target, from: { at: 'latest' } };
+  const filter = members.filter === undefined ? undefined : String(members.filter);
+  return { target, from: { at: 'latest' }, filter };
 }
 
 function parsed({ body }: NetRequest): unknown {

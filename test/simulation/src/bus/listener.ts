@@ -65,14 +65,20 @@ export class Listener extends Program {
   readonly #setup: ListenerSetup;
   readonly #id: string;
   readonly #nodes: readonly SimNode[];
+  readonly #filter: string | undefined;
   /** Acknowledged by this listener, and not known to be durable. */
   readonly #hoped = new Map<string, Named>();
   #connected = false;
 
-  constructor(setup: ListenerSetup, around: BusSurroundings, nodes: readonly SimNode[]) {
+  constructor(
+    setup: ListenerSetup,
+    around: BusSurroundings,
+    options: { nodes: readonly SimNode[]; filter: string | undefined },
+  ) {
     super(setup.name, around);
     this.#setup = setup;
-    this.#nodes = nodes;
+    this.#nodes = options.nodes;
+    this.#filter = options.filter;
     this.#id = randomUuid(onlyRandomness(this.random));
   }
 
@@ -121,7 +127,8 @@ export class Listener extends Program {
           resolve(undefined);
         });
       });
-      const session = new Session(this, { connection, setup: this.#setup, id: this.#id });
+      const { window } = this.#setup;
+      const session = new Session(this, { connection, window, id: this.#id, filter: this.#filter });
       connection.toServer(() => {
         void this.#attach(node, session).then((isIn) => {
           if (isIn) connection.toClient(() => resolve(over.promise));
@@ -172,6 +179,7 @@ export class Listener extends Program {
 /** The node's end of a connection. */
 class Session implements RouterListener {
   readonly id: string;
+  readonly filter: string | undefined;
   readonly #listener: Listener;
   readonly #connection: Connection;
   readonly #window: number;
@@ -180,11 +188,15 @@ class Session implements RouterListener {
   #open = 0;
   #refused = false;
 
-  constructor(listener: Listener, options: { connection: Connection; setup: ListenerSetup; id: string }) {
+  constructor(
+    listener: Listener,
+    options: { connection: Connection; window: number; id: string; filter: string | undefined },
+  ) {
     this.#listener = listener;
     this.#connection = options.connection;
-    this.#window = options.setup.window;
+    this.#window = options.window;
     this.id = options.id;
+    this.filter = options.filter;
   }
 
   attached(attachment: Attachment): void {

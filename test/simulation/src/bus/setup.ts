@@ -45,6 +45,21 @@ export interface QueueConsumerSetup {
   readonly mostWorkMs: number;
 }
 
+/** A condition on what one target of a router gets. */
+export interface FilterSetup {
+  readonly router: string;
+  readonly target: string;
+  /** As a node is told it. */
+  readonly text: string;
+  /** Labels of the messages that fulfil it. */
+  readonly labels: readonly string[];
+}
+
+/** What policies and subscriptions say besides, in runs that are about that. */
+export interface PoliciesSetup {
+  readonly filters: readonly FilterSetup[];
+}
+
 /** What is composed of names in a run, and who is at its ends. */
 export interface BusSetup {
   /** Nothing goes wrong before: names get their roles and are subscribed to each other. Virtual milliseconds. */
@@ -61,4 +76,10 @@ export interface BusSetup {
   /** How often it is the policy of a queue of the composition that is changed instead: a share. */
   readonly tunes: number;
   readonly pushTimeoutSeconds: number;
+  readonly policies?: PoliciesSetup | undefined;
+}
+
+/** The text of the filter a target of a router has, if any. */
+export function filterOf({ policies }: BusSetup, router: string, target: string): string | undefined {
+  return policies?.filters.find((filter) => filter.router === router && filter.target === target)?.text;
 }

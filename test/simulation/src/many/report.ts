@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { profileOf } from '../run/profiles.ts';
 import type { Outcome } from '../run/simulate.ts';
 
 const LINES_BEFORE = 120;
@@ -10,7 +11,8 @@ export function describeFailure(outcome: Outcome, options: { whole: boolean }): 
   const { seed, findings, setup } = outcome;
   const broken = findings.map(({ rule, detail, atMs }) => `  ${rule} at ${Math.round(atMs)} ms: ${detail}`);
   const faults = setup.faults.map((fault) => `  ${JSON.stringify(fault)}`);
-  const again = `npm run sim --${setup.bus === undefined ? '' : ' --profile bus'} --seed ${seed} --trace`;
+  const profile = profileOf(setup);
+  const again = `npm run sim --${profile === undefined ? '' : ` --profile ${profile}`} --seed ${seed} --trace`;
   return [
     `FAILED seed ${seed} at commit ${commit()}; again with: ${again}`,
     ...broken,

@@ -1,5 +1,6 @@
 import { dropEpoch, dropEtag, scanBeforeFence } from './conditions.ts';
 import { cursorsWithoutClaim, moveBeforeSave } from './cursors.ts';
+import { forgetFilters } from './filters.ts';
 import { trustCreation } from './ghosts.ts';
 import { hintBeforeStored } from './hints.ts';
 import { forgetHops } from './hops.ts';
@@ -24,6 +25,7 @@ export const plants: readonly Plant[] = [
   moveBeforeSave,
   forgetHops,
   ignoreDeadline,
+  forgetFilters,
 ];
 
 /** Undefined for no name. Throws RangeError for one that none has. */

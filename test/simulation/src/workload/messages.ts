@@ -11,15 +11,28 @@ export interface Named {
 /** Mostly within a page or two, sometimes over several: those are the ones that can be torn. */
 const SIZES = [0, 20, 20, 100, 100, 700, 700, 1500, 4000] as const;
 
+/** What messages may be labelled, in a header; '' for one without. */
+export const LABELS = ['', 'red', 'green', 'blue'] as const;
+export const LABEL_HEADER = 'colour';
+
+/** Draws nothing: messages are the same with labels and without. */
+function labelOf(hash: number): string {
+  return LABELS[hash % LABELS.length] ?? '';
+}
+
 /** A message that says whose it is, in a value of some size. */
 export function makeMessage(
   random: SeededRandom,
   { producer, sequence }: Named,
-): { message: OutgoingRecord; hash: number } {
+  isLabelled: boolean,
+): { message: OutgoingRecord; hash: number; label: string } {
   const padding = 'x'.repeat(random.below(random.pick(SIZES) + 1));
   const value = `${producer} ${sequence} ${padding}`;
   const key = random.chance(0.3) ? `key ${random.below(5)}` : undefined;
-  return { message: { value, key }, hash: hashOf(value) };
+  const hash = hashOf(value);
+  const label = isLabelled ? labelOf(hash) : '';
+  const headers = label === '' ? [] : [[LABEL_HEADER, label] as const];
+  return { message: { value, key, headers }, hash, label };
 }
 
 /** Bytes the names in front take at the most. */

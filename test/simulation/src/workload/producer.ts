@@ -39,6 +39,8 @@ export interface ProducerSetup {
   readonly oneByOne: boolean;
   /** Publishes only where it believes the stream to end. */
   readonly onCondition: boolean;
+  /** Its messages carry what filters choose by. */
+  readonly labelled?: boolean | undefined;
 }
 
 export interface WorkloadSurroundings {
@@ -190,10 +192,11 @@ export class Producer {
   }
 
   #begin(sequence: number) {
-    const { message, hash } = makeMessage(this.#random, { producer: this.name, sequence });
+    const { stream, labelled = false } = this.#setup;
+    const named = { producer: this.name, sequence };
+    const { message, hash, label } = makeMessage(this.#random, named, labelled);
     this.#open.set(sequence, true);
-    const { stream } = this.#setup;
-    this.#around.history.add({ kind: 'start', stream, producer: this.name, sequence, hash });
+    this.#around.history.add({ kind: 'start', stream, ...named, hash, ...(labelled && { label }) });
     return message;
   }
 

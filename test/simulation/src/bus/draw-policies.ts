@@ -1,0 +1,71 @@
+import { SeededRandom } from '@message-vault/runtime/testing';
+import type { Setup } from '../run/setup.ts';
+import { LABEL_HEADER, LABELS } from '../workload/messages.ts';
+import { busSetupOf } from './draw.ts';
+import type { BusSetup, FilterSetup, PoliciesSetup } from './setup.ts';
+
+/** How many targets have a filter: a share. */
+const FILTERED = 0.5;
+
+/** The run a seed makes of policies: that of the bus, with what policies and subscriptions can say besides. */
+export function policiesSetupOf(seed: number): Setup {
+  const plain = busSetupOf(seed);
+  const { bus } = plain;
+  if (bus === undefined) return plain;
+  const random = new SeededRandom(seed ^ 0x9011c);
+  return {
+    ...plain,
+    producers: plain.producers.map((producer) => ({ ...producer, labelled: true })),
+    bus: { ...bus, policies: policiesOf(random, bus) },
+  };
+}
+
+function policiesOf(random: SeededRandom, bus: BusSetup): PoliciesSetup {
+  return { filters: filtersOf(random, bus) };
+}
+
+/**
+ * What only a listener wants who is away for long is passed over. So where there are some, the others have no filter: one of
+ * them wants all there is.
+ */
+function filtersOf(random: SeededRandom, { routers, listeners }: BusSetup): FilterSetup[] {
+  const away = new Set(listeners.map(({ name }) => name));
+  return routers.flatMap(({ name: router, targets }) => {
+    const wanting = targets.some((target) => away.has(target))
+      ? targets.filter((target) => away.has(target) && targets.some((other) => !away.has(other)))
+      : targets;
+    const filtered = wanting.filter(() => random.chance(FILTERED));
+    return filtered.map((target) => ({ router, target, ...filterOf(random) }));
+  });
+}
+
+/** Half of all labels, or a little more or less, in one of several ways to say it. */
+function filterOf(random: SeededRandom): Pick<FilterSetup, 'text' | 'labels'> {
+  const labels = LABELS.filter(() => random.chance(0.6));
+  return { labels, text: random.pick(PHRASINGS)(labels) };
+}
+
+const HEADER = `header('${LABEL_HEADER}')`;
+
+type Phrase = (labels: readonly string[]) => string;
+
+const listed: Phrase = (labels) => {
+  const named = labels.filter((label) => label !== '');
+  const conditions = [
+    ...(named.length === 0 ? [] : [`${HEADER} in (${named.map((label) => `'${label}'`).join(', ')})`]),
+    ...(labels.includes('') ? [`not exists(${HEADER})`] : []),
+  ];
+  return conditions.length === 0 ? 'false' : conditions.join(' or ');
+};
+
+/** By what it leaves out. */
+const excluded: Phrase = (labels) => `not (${listed(LABELS.filter((label) => !labels.includes(label)))})`;
+
+const oneByOne: Phrase = (labels) => {
+  const conditions = labels.map((label) =>
+    label === '' ? `not exists(${HEADER})` : `${HEADER} like '${label.slice(0, 2)}*'`,
+  );
+  return conditions.length === 0 ? `${HEADER} = 'none'` : conditions.join(' or ');
+};
+
+const PHRASINGS: readonly Phrase[] = [listed, excluded, oneByOne];
