@@ -69,6 +69,7 @@ const SHAPES: Readonly<
       delivery: 'count',
       until: 'time',
     },
+    optional: { redrives: 'count' },
   },
   renewed: { required: { ...ofLock, until: 'time' } },
   settling: { required: { ...ofLock, how: settlement } },
@@ -76,6 +77,7 @@ const SHAPES: Readonly<
   'lock-lost': { required: ofLock },
   pushed: { required: { ...given, subscriber: 'text', hash: 'integer' } },
   taken: { required: { ...given, subscriber: 'text' } },
+  buried: { required: { ...given, of: 'text' } },
   'dead-letter': {
     required: { ...given, of: 'text', hash: 'integer', reason: 'text', source: 'text' },
   },

@@ -36,6 +36,8 @@ export type CheckName =
   | 'settled-late'
   /** A message was given out again after its acknowledgement. */
   | 'given-again'
+  /** A dead letter is not there any more, and nobody was given the message again. */
+  | 'vanished'
   /** Among the dead letters without a reason, or not among them with one. */
   | 'dead-letters';
 

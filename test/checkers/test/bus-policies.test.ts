@@ -8,7 +8,7 @@ import {
   hashOf,
   parseEvent,
 } from '../src/index.ts';
-import { goodBusHistory, SINKS, taken } from './good-bus-history.ts';
+import { goodBusHistory, lockedBy, SINKS, taken } from './good-bus-history.ts';
 import { both, type Mutation, plus, without, withoutOrphans } from './mutations.ts';
 
 const AT_HOOK = 'jobs/hook';
@@ -110,5 +110,127 @@ describe('a history of filtered subscriptions', () => {
     expect(() => parseEvent(JSON.stringify({ kind: 'filtered', at: 0, router: 'x', target: 'y' }))).toThrow(
       expect.objectContaining({ code: 'malformed' }),
     );
+  });
+});
+
+const task = (sequence: number, at: number) => ({
+  producer: 't',
+  sequence,
+  hash: hashOf(`t ${sequence}`),
+  at,
+});
+
+const buried = (of: string, { producer, sequence, at }: { producer: string; sequence: number; at: number }) =>
+  ({ kind: 'buried', of, producer, sequence, at }) as const;
+
+const ANEW = 'tasks t 1 anew';
+
+const withoutAnew: Mutation = (events) => events.filter((event) => !('lock' in event && event.lock === ANEW));
+
+/** The first task comes back to its queue from the dead letters, as an entry of its own. */
+function givenAnew(at: number): HistoryEvent[] {
+  const anew = { lock: ANEW, copy: 't 1 anew', redrives: 1 };
+  const locked = { ...lockedBy('c1', 'tasks', task(1, at)), ...anew };
+  const how = { lock: anew.lock, how: 'acknowledged' } as const;
+  return [locked, { kind: 'settling', at: at + 5, ...how }, { kind: 'settled', at: at + 6, ...how }];
+}
+
+const standsAgain = (sequence: number, sequenceNumber: number): HistoryEvent => ({
+  kind: 'read',
+  stream: 'work',
+  consumer: 'final',
+  ...job(sequence, 10_000),
+  offset: sequenceNumber * 65_536,
+  sequenceNumber,
+  timestamp: 2000,
+});
+
+/** Dead letters of a queue, of a router `all` and of a router `one`, all of them brought back. */
+function redrivenHistory(): HistoryEvent[] {
+  const events = both(
+    without({ kind: 'dead-letter' }),
+    without({ where: AT_HOOK, sequence: 6 }),
+  )(goodBusHistory());
+  const begun = events.findIndex(({ kind }) => kind === 'at-rest');
+  return [
+    ...events.slice(0, begun),
+    buried('tasks', task(1, 130)),
+    ...givenAnew(700),
+    buried('jobs', job(6, 700)),
+    ...taken(AT_HOOK, job(6, 800)),
+    buried('work', job(7, 750)),
+    ...taken(SINKS[1], job(7, 900)),
+    ...events.slice(begun),
+    standsAgain(7, 12),
+  ];
+}
+
+const badlyRedriven: readonly [CheckName, string, Mutation][] = [
+  ['vanished', 'a dead letter of a queue that went away', withoutAnew],
+  ['lost', 'the same', withoutAnew],
+  [
+    'lost',
+    'one that was brought back to its queue, given out, and never acknowledged',
+    (events) =>
+      events.filter((event) => event.kind === 'locked' || !('lock' in event && event.lock === ANEW)),
+  ],
+  [
+    'vanished',
+    'a second dead letter that went away, of a message that was dealt with otherwise',
+    plus(buried('tasks', task(0, 900))),
+  ],
+  ['vanished', 'a dead letter of a router that nobody was pushed', without({ where: AT_HOOK, sequence: 6 })],
+  [
+    'vanished',
+    'a dead letter of a router that gives each to one, and never took it in again',
+    (events) => events.filter((event) => !('sequenceNumber' in event && event.sequenceNumber === 12)),
+  ],
+  [
+    'duplicated',
+    'a message that was taken in again and had never been a dead letter',
+    (events) => [...events, standsAgain(8, 13)],
+  ],
+  [
+    'two-takers',
+    'a message that two took and that had never been a dead letter',
+    plus(...taken(SINKS[0], job(8, 900))),
+  ],
+];
+
+describe('a history of dead letters that are brought back', () => {
+  it('of a cluster that did everything right is accepted', () => {
+    expect(checkHistory(redrivenHistory()).findings).toEqual([]);
+  });
+
+  it.each(badlyRedriven)('is rejected as %s for %s', (check, _what, mutate) => {
+    const verdict = checkHistory(withoutOrphans(mutate(redrivenHistory())));
+    expect(verdict.findings.map((finding) => finding.check)).toContain(check);
+  });
+
+  it.each([
+    [
+      'a dead letter that came back and is there all the same',
+      plus({ kind: 'dead-letter', of: 'tasks', ...task(1, 900), reason: 'by hand', source: 'tasks' }),
+    ],
+    ['a message that another took when it came back', plus(...taken(SINKS[0], job(7, 950)))],
+    [
+      'a dead letter that stays one',
+      both(
+        withoutAnew,
+        plus({ kind: 'dead-letter', of: 'tasks', ...task(1, 900), reason: 'by hand', source: 'tasks' }),
+      ),
+    ],
+  ] satisfies [string, Mutation][])('accepts %s', (_what, mutate) => {
+    expect(checkHistory(withoutOrphans(mutate(redrivenHistory()))).findings).toEqual([]);
+  });
+
+  it('is waited for until each dead letter is seen again', () => {
+    const checker = new HistoryChecker();
+    const counts = redrivenHistory().map((event) => {
+      checker.add(event);
+      return event.kind === 'buried' || event.kind === 'at-rest' ? checker.outstanding() : undefined;
+    });
+    // Eleven jobs are seen in the archive in the end only, that of the webhook among them; the task is one more.
+    expect(counts.filter((count) => count !== undefined)).toEqual([12, 11, 11, 11]);
   });
 });

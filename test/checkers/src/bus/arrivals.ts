@@ -52,7 +52,7 @@ function absent(
 
 function toOne(ledger: BusLedger, router: KnownPlace, message: BusMessage, findings: Findings): void {
   const chosen = ledger.targetsOf(router).filter((target) => hasCome(target, message.visit(target.name)));
-  if (chosen.length > 1) {
+  if (chosen.length > 1 && !ledger.mayBeRedriven(router, message)) {
     findings.add('two-takers', () => {
       return `${message.name} was acknowledged by ${chosen.map(({ name }) => name).join(' and by ')}, of which ${router.name} is to choose one`;
     });

@@ -1,7 +1,7 @@
 import type { FinalRead, HistoryEvent } from '../events.ts';
 import type { Findings } from '../findings.ts';
 import { checkArrivals } from './arrivals.ts';
-import { checkDeadLetters } from './dead-letters.ts';
+import { checkDeadLetters, hasVanished } from './dead-letters.ts';
 import type { BusEvent } from './events.ts';
 import { checkFilters } from './filters.ts';
 import { BusLedger, type BusMessage } from './ledger.ts';
@@ -80,6 +80,9 @@ export class BusChecker {
       case 'taken':
         this.#message(event).at(event.subscriber).taken += 1;
         break;
+      case 'buried':
+        this.#message(event).bury(event.of);
+        break;
       case 'dead-letter':
         this.#message(event).at(event.of).deadLetters.push(event);
         break;
@@ -95,11 +98,13 @@ export class BusChecker {
     }
   }
 
-  /** Accepted messages that have not come to everything they are for. */
+  /** Accepted messages that have not come to everything they are for, and dead letters nobody has seen since. */
   outstanding(): number {
     let count = 0;
-    for (const message of this.#ledger.messages)
-      if (message.outcome === 'accepted' && !this.#isThrough(message)) count += 1;
+    for (const message of this.#ledger.messages) {
+      const isOnItsWay = message.outcome === 'accepted' && !this.#isThrough(message);
+      if (isOnItsWay || hasVanished(this.#ledger, message).length > 0) count += 1;
+    }
     return count;
   }
 

@@ -5,6 +5,11 @@ import { isConsumed, isDead } from './whereabouts.ts';
 /** Every dead letter has a history, and nothing that was to become one is missing. */
 export function checkDeadLetters(ledger: BusLedger, findings: Findings): void {
   for (const message of ledger.messages) {
+    for (const { name } of hasVanished(ledger, message)) {
+      findings.add('vanished', () => {
+        return `${message.name} was put among the dead letters of ${name} ${message.visit(name)?.buried} times; not all of that is there, and nobody was given it again`;
+      });
+    }
     for (const place of ledger.places.values()) {
       const visit = message.visit(place.name);
       if (visit === undefined) continue;
@@ -21,7 +26,7 @@ export function checkDeadLetters(ledger: BusLedger, findings: Findings): void {
 
 function buried(place: KnownPlace, message: BusMessage, visit: Visit, findings: Findings): void {
   const byHand = visit.locks.find(({ how, outcome }) => how === 'dead-lettered' && outcome === 'settled');
-  if (byHand !== undefined && !isDead(visit)) {
+  if (byHand !== undefined && !isDead(visit) && visit.buried === 0) {
     findings.add('dead-letters', () => {
       return `${byHand.consumer} was told that ${message.name} of ${place.name} is dead-lettered, and it is not among the dead letters`;
     });
@@ -33,4 +38,29 @@ function buried(place: KnownPlace, message: BusMessage, visit: Visit, findings: 
     const who = isConsumed(visit) ? 'everybody who was given it has acknowledged it' : 'nobody was given it';
     return `${message.name} is among the dead letters of ${place.name}, though ${who}`;
   });
+}
+
+/** Places among whose dead letters the message is fewer times than it should be. */
+export function hasVanished(ledger: BusLedger, message: BusMessage): KnownPlace[] {
+  if (message.graves.size === 0) return [];
+  return [...message.graves]
+    .map((name) => ledger.place(name))
+    .filter((place) => {
+      const { buried, deadLetters } = message.at(place.name);
+      return deadLetters.length + broughtBack(ledger, place, message) < buried;
+    });
+}
+
+/** How many times it is known to have come back from the dead letters of a place, at the most. */
+function broughtBack(ledger: BusLedger, place: KnownPlace, message: BusMessage): number {
+  const visit = message.visit(place.name);
+  if (place.role === 'queue') {
+    const anew = visit?.locks.filter(({ redrives = 0 }) => redrives > 0) ?? [];
+    return new Set(anew.map(({ copy }) => copy)).size;
+  }
+  // Each time it is taken in anew, as is seen in the end; the first time it came from elsewhere.
+  if (place.distribution === 'one')
+    return place.final === undefined ? Number.POSITIVE_INFINITY : (visit?.stands.length ?? 0) - 1;
+  const given = ledger.targetsOf(place).map(({ name }) => message.visit(name)?.taken ?? 0);
+  return given.reduce((sum, taken) => sum + taken, 0);
 }

@@ -14,6 +14,7 @@ export type BusEvent =
   | LockLost
   | Pushed
   | Taken
+  | Buried
   | DeadLetter
   | AtRest;
 
@@ -70,6 +71,8 @@ export interface Locked {
   hash: number;
   /** 1 for the first. */
   delivery: number;
+  /** How many times it has come back from the dead letters; none when not given. */
+  redrives?: number;
   /** Until when the lock holds, on the clock of the history. */
   until: number;
 }
@@ -126,7 +129,16 @@ export interface Taken {
   sequence: number;
 }
 
-/** A message was found among the dead letters of a queue or router. */
+/** A message was put among the dead letters of a queue or router. Each entry there has one of these. */
+export interface Buried {
+  kind: 'buried';
+  at: number;
+  of: string;
+  producer: string;
+  sequence: number;
+}
+
+/** A message was found among the dead letters of a queue or router in the end, and taken from them. */
 export interface DeadLetter {
   kind: 'dead-letter';
   at: number;

@@ -12,6 +12,8 @@ export interface Visit {
   /** Somebody who follows the stream was given it. */
   seen: boolean;
   readonly locks: HeldLock[];
+  /** Times it was put among the dead letters. */
+  buried: number;
   readonly deadLetters: DeadLetter[];
   pushed: number;
   taken: number;
@@ -29,6 +31,8 @@ export class BusMessage {
   outcome: Outcome = 'started';
   /** In the stream of the router that took it, as the answer said. */
   acceptedAs: number | undefined;
+  /** Places that have, or had, it among their dead letters. */
+  readonly graves = new Set<string>();
   readonly #visits = new Map<string, Visit>();
 
   constructor(producer: string, sequence: number) {
@@ -43,10 +47,15 @@ export class BusMessage {
   at(place: string): Visit {
     let visit = this.#visits.get(place);
     if (visit === undefined) {
-      visit = { stands: [], seen: false, locks: [], deadLetters: [], pushed: 0, taken: 0 };
+      visit = { stands: [], seen: false, locks: [], buried: 0, deadLetters: [], pushed: 0, taken: 0 };
       this.#visits.set(place, visit);
     }
     return visit;
+  }
+
+  bury(place: string): void {
+    this.graves.add(place);
+    this.at(place).buried += 1;
   }
 
   /** Undefined when it was never heard of there. */
@@ -112,6 +121,16 @@ export class BusLedger {
   /** Those of a router's targets that its filters let the message through to. */
   wantedBy(router: KnownPlace, message: BusMessage): KnownPlace[] {
     return this.targetsOf(router).filter(({ name }) => wants(router, name, message));
+  }
+
+  /**
+   * Whether the message may have come to a place anew: a router that gives each to one takes in again what is brought
+   * back from its dead letters.
+   */
+  mayBeRedriven(place: KnownPlace, message: BusMessage): boolean {
+    if (place.distribution === 'one' && (message.visit(place.name)?.buried ?? 0) > 0) return true;
+    const sources = [...this.places.values()].filter(({ targets }) => targets?.includes(place.name));
+    return sources.some((source) => this.mayBeRedriven(source, message));
   }
 
   /** A read of a stream, or of a router's own. */

@@ -25,14 +25,15 @@ function checkLog(ledger: BusLedger, place: KnownPlace, findings: Findings): voi
   let last: BusMessage | undefined;
   const inOrder = [...(place.final?.messages ?? [])].sort(([a], [b]) => a - b);
   for (const [at, message] of inOrder) {
-    repeated(place, message, at, findings);
+    const isAnew = ledger.mayBeRedriven(place, message);
+    if (!isAnew) repeated(place, message, at, findings);
     const before = lastOf.get(message.producer);
-    if (isOrdered && before !== undefined && before.sequence > message.sequence)
+    if (isOrdered && !isAnew && before !== undefined && before.sequence > message.sequence)
       findings.add('reordered', () => `${message.name} stands behind ${before.name} in ${place.name}`);
     lastOf.set(message.producer, message);
-    if (isOrdered && source !== undefined && last !== undefined)
+    if (isOrdered && !isAnew && source !== undefined && last !== undefined)
       followsSource(source, place, [last, message], findings);
-    last = message;
+    if (!isAnew) last = message;
     if (message.root === place.name) whereItWasAccepted(place, message, at, findings);
   }
 }

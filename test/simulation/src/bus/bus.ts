@@ -1,15 +1,23 @@
 import { isQueueError, type WebhookTransport } from '@message-vault/bus';
 import { hashOf } from '@message-vault/checkers';
-import { deadLetterOf, namePath, parseNameRecord, type QueueDocument } from '@message-vault/metadata';
+import {
+  deadLetterOf,
+  namePath,
+  parseNameDocument,
+  parseNameRecord,
+  type QueueDocument,
+} from '@message-vault/metadata';
 import { isStorageError, type Storage } from '@message-vault/storage';
 import type { SimNode } from '../node/node.ts';
 import { nameIn } from '../workload/messages.ts';
 import { Host, SimProcess } from '../world/process.ts';
 import { Composer } from './composer.ts';
+import { Graves } from './graves.ts';
 import { Listener } from './listener.ts';
 import { Manager } from './manager.ts';
 import type { BusSurroundings, Program } from './program.ts';
 import { type Clocks, QueueConsumer } from './queue-consumer.ts';
+import { Redriver } from './redriver.ts';
 import { type BusSetup, filterOf } from './setup.ts';
 import { PushBook, Sink, sinkTransport } from './sink.ts';
 
@@ -39,6 +47,8 @@ export class Bus {
   readonly #consumers: readonly QueueConsumer[];
   readonly #listeners: readonly Listener[];
   readonly #manager: Manager;
+  readonly #redriver: Redriver | undefined;
+  readonly #graves: Graves;
 
   constructor(options: BusOptions) {
     const { setup, around, nodes, clocks } = options;
@@ -51,10 +61,15 @@ export class Bus {
       return new Listener(listener, around, { nodes, filter });
     });
     this.#manager = new Manager(setup, around);
+    const everyMs = setup.policies?.redriveEveryMs;
+    const names = [...setup.queues, ...setup.routers].map(({ name }) => name);
+    this.#redriver = everyMs === undefined ? undefined : new Redriver(around, { names, everyMs });
+    this.#graves = new Graves(options.raw, around.history);
   }
 
   get programs(): readonly Program[] {
-    return [...this.#sinks, ...this.#listeners, ...this.#consumers, this.#manager];
+    const operators = this.#redriver === undefined ? [this.#manager] : [this.#manager, this.#redriver];
+    return [...this.#sinks, ...this.#listeners, ...this.#consumers, ...operators];
   }
 
   /** Names whose own stream is read at the end. */
@@ -64,7 +79,12 @@ export class Bus {
 
   get counts(): Readonly<Record<string, number>> {
     const taken = this.#consumers.reduce((sum, consumer) => sum + consumer.taken, 0);
-    return { locks: taken, policies: this.#manager.done };
+    return { locks: taken, policies: this.#manager.done, redriven: this.#redriver?.moved ?? 0 };
+  }
+
+  /** A message has got into a storage queue. */
+  queued(queue: string, body: Uint8Array): void {
+    this.#graves.queued(queue, body);
   }
 
   /** What a node pushes through. */
@@ -87,6 +107,7 @@ export class Bus {
       await world.clock.advance(COMPOSED_STEP_MS);
     if (!composer.isDone) world.broken('liveness', 'the names were not composed in time');
     for (const event of [...composer.places(), ...composer.filters()]) history.add(event);
+    await this.#watchGraves();
     for (const program of this.programs) program.start();
     await world.clock.advance(Math.max(0, setup.settledMs - world.nowMs));
   }
@@ -95,9 +116,11 @@ export class Bus {
   async comeToRest(): Promise<void> {
     const { world, history } = this.#options.around;
     this.#manager.stop();
+    this.#redriver?.stop();
     const deadline = world.nowMs + REST_WITHIN_MS;
     const hopeUntil = world.nowMs + HOPE_MS;
-    while (history.outstanding() > 0 && world.nowMs < deadline) {
+    const isAtRest = async () => history.outstanding() === 0 && (await this.#graves.areEmpty());
+    while (!(await isAtRest()) && world.nowMs < deadline) {
       await world.clock.advance(STEP_MS);
       await this.#readDeadLetters();
       if (world.nowMs > hopeUntil) this.#settleHopes();
@@ -119,6 +142,14 @@ export class Bus {
     history.add({ kind: 'at-rest' });
     await world.clock.advance(KNOWN_WITHIN_MS);
     for (const name of this.#options.setup.managed) await this.#judgeName(name);
+  }
+
+  async #watchGraves(): Promise<void> {
+    const { raw, setup } = this.#options;
+    for (const { name } of [...setup.queues, ...setup.routers]) {
+      const stored = await raw.documents.get(namePath(name));
+      this.#graves.watch(stored && parseNameDocument(stored.body));
+    }
   }
 
   /** An acknowledgement that nobody confirmed counts when nobody else has had the message: it was one in time. */

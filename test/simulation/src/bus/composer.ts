@@ -54,12 +54,17 @@ export class Composer {
   }
 
   async #compose(): Promise<void> {
-    const { routers, queues, sinks, listeners, pushTimeoutSeconds } = this.#setup;
+    const { routers, queues, sinks, listeners, pushTimeoutSeconds, policies } = this.#setup;
     for (const { name, lockSeconds, maxDequeueRetries } of queues)
       await this.#assign(name, { role: 'queue', lockDuration: `PT${lockSeconds}S`, maxDequeueRetries });
     for (const { name, distribution } of routers) {
       const pushDeliveryTimeout = `PT${pushTimeoutSeconds}S`;
-      await this.#assign(name, { role: 'router', messageDistribution: distribution, pushDeliveryTimeout });
+      await this.#assign(name, {
+        role: 'router',
+        messageDistribution: distribution,
+        pushDeliveryTimeout,
+        pushDeliveryRetries: policies?.pushDeliveryRetries,
+      });
     }
     const connected = new Set(listeners.map(({ name }) => name));
     const pushed = new Set(sinks.map(({ name }) => name));

@@ -16,12 +16,25 @@ export function policiesSetupOf(seed: number): Setup {
   return {
     ...plain,
     producers: plain.producers.map((producer) => ({ ...producer, labelled: true })),
-    bus: { ...bus, policies: policiesOf(random, bus) },
+    bus: { ...withFailures(random, bus), policies: policiesOf(random, bus) },
   };
 }
 
 function policiesOf(random: SeededRandom, bus: BusSetup): PoliciesSetup {
-  return { filters: filtersOf(random, bus) };
+  return {
+    filters: filtersOf(random, bus),
+    redriveEveryMs: random.pick([100, 300, 1000]),
+    pushDeliveryRetries: random.pick([0, 1, 10]),
+  };
+}
+
+/** There are to be dead letters. */
+function withFailures(random: SeededRandom, bus: BusSetup): BusSetup {
+  return {
+    ...bus,
+    consumers: bus.consumers.map((consumer) => ({ ...consumer, bury: random.pick([0.1, 0.3, 0.6]) })),
+    sinks: bus.sinks.map((sink) => ({ ...sink, refuse: random.pick([0.05, 0.2, 0.5]) })),
+  };
 }
 
 /**

@@ -2,6 +2,7 @@ import { isRouterError, type QueueDelivery } from '@message-vault/bus';
 import { HttpProblem, type NodePorts } from '@message-vault/http';
 import { isLogError, type Position } from '@message-vault/log';
 import {
+  deadLetterOf,
   formatPolicy,
   type NameDocument,
   parsePolicy,
@@ -28,7 +29,7 @@ interface Asked {
 }
 
 const MARK = '/-/';
-const RESOURCES = new Set(['policy', 'subscriptions', 'head', 'locks']);
+const RESOURCES = new Set(['policy', 'subscriptions', 'head', 'locks', 'redrive']);
 
 /** What names, queues and routers answer to, as the http package has it, over the ports of a node. */
 export class BusFront {
@@ -61,6 +62,8 @@ export class BusFront {
         return request.method === 'GET' ? this.#policy(asked) : this.#changing(asked);
       case 'subscriptions':
         return this.#onLeader(asked, () => this.#subscriptions(asked));
+      case 'redrive':
+        return this.#redrive(asked);
       case 'head':
         return this.#head(asked);
       default:
@@ -123,11 +126,12 @@ export class BusFront {
     return this.#given(delivery, delivery.lock);
   }
 
-  #given({ message, delivery }: QueueDelivery, lock: { id: string; until: number }): NetResponse {
+  #given({ message, delivery, redrives }: QueueDelivery, lock: { id: string; until: number }): NetResponse {
     const headers = {
       'lock-id': lock.id,
       'locked-until': String(this.#options.virtualTimeOf(lock.until)),
       delivery: String(delivery),
+      redrives: String(redrives),
     };
     return { status: 201, headers, body: message.value };
   }
@@ -143,6 +147,19 @@ export class BusFront {
       return json(200, { until });
     }
     return json(200, {});
+  }
+
+  /** A queue's at any node, a router's at the leader. */
+  async #redrive(asked: Asked): Promise<NetResponse> {
+    const { ports } = this.#options;
+    const { queues, routers } = ports;
+    const document = await ports.lookup(asked.name);
+    const limit = Number(asked.query.get('limit'));
+    if (document?.role === 'router')
+      return this.#onLeader(asked, async () => json(200, { moved: await routers.redrive(document, limit) }));
+    const queue = await this.#queue(asked.name);
+    const moved = await queues.redrive(deadLetterOf(queue), queue, { limit, signal: asked.signal });
+    return json(200, { moved });
   }
 
   async #onLeader({ request, signal }: Asked, work: () => Promise<NetResponse>): Promise<NetResponse> {

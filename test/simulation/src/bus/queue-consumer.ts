@@ -92,6 +92,7 @@ export class QueueConsumer extends Program {
       ...named,
       hash: hashOf(body),
       delivery: Number(headers.delivery),
+      redrives: Number(headers.redrives),
       until,
     });
     return { lock, until };

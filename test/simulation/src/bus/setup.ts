@@ -58,6 +58,10 @@ export interface FilterSetup {
 /** What policies and subscriptions say besides, in runs that are about that. */
 export interface PoliciesSetup {
   readonly filters: readonly FilterSetup[];
+  /** Somebody brings dead letters back, every so often on average; undefined for nobody. */
+  readonly redriveEveryMs: number | undefined;
+  /** Of routers. */
+  readonly pushDeliveryRetries: number;
 }
 
 /** What is composed of names in a run, and who is at its ends. */

@@ -7,6 +7,7 @@ import { forgetHops } from './hops.ts';
 import { ignoreDeadline } from './locks.ts';
 import { ackBeforeDurable, reuseOffset } from './outcomes.ts';
 import type { Plant } from './plant.ts';
+import { redriveBehind } from './redrive.ts';
 import { forgetWindow } from './window.ts';
 
 export type { Plant } from './plant.ts';
@@ -26,6 +27,7 @@ export const plants: readonly Plant[] = [
   forgetHops,
   ignoreDeadline,
   forgetFilters,
+  redriveBehind,
 ];
 
 /** Undefined for no name. Throws RangeError for one that none has. */

@@ -40,6 +40,8 @@ export interface Counts {
   /** Locks given out by queues, and policies assigned, changed and removed, where that is what the run is about. */
   readonly locks?: number;
   readonly policies?: number;
+  /** Dead letters brought back, as far as anybody was told. */
+  readonly redriven?: number;
   readonly virtualMs: number;
   readonly livelyAfterMs: number;
 }

@@ -46,6 +46,8 @@ export class AuditedStore {
   /** By container that retention is at work in: the page before which nothing is left. */
   readonly #shrinking = new Map<string, number>();
   #leaderEpoch = 0;
+  /** Called with every message that has got into a storage queue. */
+  onQueued: (queue: string, body: Uint8Array) => void = () => {};
   /** Every leader document there was, oldest first. */
   readonly leaderBodies: Uint8Array[] = [];
   /** Who has led which epoch, as the documents say. */
@@ -67,7 +69,14 @@ export class AuditedStore {
           return answer;
         },
       },
-      queues: inner.queues,
+      queues: {
+        ...inner.queues,
+        send: async (queue, body, times, options) => {
+          const receipt = await inner.queues.send(queue, body, times, options);
+          this.onQueued(queue, body);
+          return receipt;
+        },
+      },
       bodies: inner.bodies,
       grants: undefined,
       close: async () => {},
