@@ -31,9 +31,15 @@ export class GivenUpMessages {
     return this.documents.get(pathOf(queueId, messageId));
   }
 
-  /** Errors: StorageError. */
+  /** One that is there already stands. Errors: StorageError. */
   add(queueId: string, messageId: string, wish: { reason: string; at: number }): Promise<void> {
-    return this.documents.set(pathOf(queueId, messageId), { version: 1, ...wish });
+    return this.documents.set(pathOf(queueId, messageId), { version: 1, ...wish }, () => true);
+  }
+
+  /** Takes back the wish of that moment. One of another stays: whoever asked may have been told that it is done. */
+  async withdraw(queueId: string, messageId: string, { at }: Pick<GivenUp, 'at'>): Promise<void> {
+    const wish = await this.find(queueId, messageId);
+    if (wish?.at === at) await this.remove(queueId, messageId);
   }
 
   remove(queueId: string, messageId: string): Promise<void> {

@@ -131,13 +131,14 @@ export class Locks {
   async #giveUp(document: QueueDocument, lock: Lock, reason: string): Promise<void> {
     const { queues, runtime } = this.#context;
     const { givenUp } = this.#parts;
-    await givenUp.add(document.queueId, lock.messageId, { reason, at: runtime.now() });
+    const wish = { reason, at: runtime.now() };
+    await givenUp.add(document.queueId, lock.messageId, wish);
     try {
       await this.#settle(lock, (receipt) =>
         queues.update(document.queue, receipt, { visibilityTimeoutMs: 0 }),
       );
     } catch (error) {
-      if (error instanceof QueueError) await givenUp.remove(document.queueId, lock.messageId);
+      if (error instanceof QueueError) await givenUp.withdraw(document.queueId, lock.messageId, wish);
       throw error;
     }
     await this.#fulfil(document, lock.messageId);

@@ -86,16 +86,18 @@ export class Screening {
     await this.#disposal.deadLetter(document, held, `it was delivered ${times} and never acknowledged`);
   }
 
-  /** Expired, or given up by a consumer before. */
+  /** Given up by a consumer before, which counts first: he was told so in time. Or expired. */
   async #isOver(document: QueueDocument, held: Held, dequeueCount: number): Promise<boolean> {
-    const { expiresAt } = held.envelope;
-    if (expiresAt !== undefined && expiresAt <= this.#context.runtime.now()) {
-      await this.#disposal.remove(document, held);
-      this.#context.counted?.('expired', 1);
-      return true;
-    }
     // Only what somebody has had before can have been given up.
-    if (dequeueCount < 2) return false;
+    if (dequeueCount > 1 && (await this.#wasGivenUp(document, held))) return true;
+    const { expiresAt } = held.envelope;
+    if (expiresAt === undefined || expiresAt > this.#context.runtime.now()) return false;
+    await this.#disposal.remove(document, held);
+    this.#context.counted?.('expired', 1);
+    return true;
+  }
+
+  async #wasGivenUp(document: QueueDocument, held: Held): Promise<boolean> {
     const { messageId } = held.receipt;
     const wish = await this.#givenUp.find(document.queueId, messageId);
     if (wish === undefined) return false;

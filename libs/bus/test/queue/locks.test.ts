@@ -263,6 +263,32 @@ describe('a message that can not be dealt with', () => {
     }
   });
 
+  it('is dead-lettered when that is asked for again because nobody knew whether it was done', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const elsewhere = bench.node();
+    let isAway = true;
+    bench.fault = ({ operation }) =>
+      operation === 'queues.receive' && isAway ? { kind: 'lose_answer' } : undefined;
+    const ask = () => bench.runtime.run(elsewhere.deadLetterLocked(queue, held.lock.id, 'no such customer'));
+    await expect(ask()).rejects.toMatchObject({ code: 'outcome_unknown' });
+    isAway = false;
+    await bench.runtime.advance(100);
+    await expect(ask()).rejects.toEqual(lost);
+    await bench.runtime.advance(120_000);
+    expect(await bench.runtime.run(node.receive(queue, nobody))).toBeUndefined();
+    expect(await node.stats(queue)).toMatchObject({ depth: 0, deadLettered: 1 });
+  });
+
+  it('is dead-lettered by whoever has it under lock, though its time to live is over', async () => {
+    for (const elsewhere of [false, true]) {
+      const { bench, queue, node, held } = await oneLocked({ maxMessageAgeMs: 5000 });
+      await bench.runtime.advance(6000);
+      const settling = elsewhere ? bench.node() : node;
+      await bench.runtime.run(settling.deadLetterLocked(queue, held.lock.id, 'no such customer'));
+      expect(await node.stats(queue)).toMatchObject({ depth: 0, deadLettered: 1 });
+    }
+  });
+
   it('can not be dead-lettered by a lock that is over', async () => {
     for (const elsewhere of [false, true]) {
       const { bench, queue, node, held } = await oneLocked();
