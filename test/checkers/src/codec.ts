@@ -16,13 +16,14 @@ type FieldKind = 'text' | 'text or null' | 'texts' | 'time' | 'count' | 'integer
 const message = { at: 'time', stream: 'text', producer: 'text', sequence: 'count' } as const;
 const given = { at: 'time', producer: 'text', sequence: 'count' } as const;
 const ofLock = { at: 'time', lock: 'text' } as const;
+const ofEntry = { at: 'time', queue: 'text', copy: 'text' } as const;
 const settlement = ['acknowledged', 'given-back', 'dead-lettered'] as const;
 
 /** Required fields of each kind of event, and optional ones. */
 const SHAPES: Readonly<
   Record<HistoryEvent['kind'], { required: Record<string, FieldKind>; optional?: Record<string, FieldKind> }>
 > = {
-  start: { required: { ...message, hash: 'integer' }, optional: { label: 'text' } },
+  start: { required: { ...message, hash: 'integer' }, optional: { label: 'text', ttlMs: 'time' } },
   ack: {
     required: { ...message, offset: 'integer', sequenceNumber: 'count' },
     optional: { leader: 'text', epoch: 'count' },
@@ -54,9 +55,18 @@ const SHAPES: Readonly<
   mark: { required: { at: 'time', name: 'text' } },
   place: {
     required: { at: 'time', name: 'text', role: ['router', 'queue', 'stream', 'subscriber'] },
-    optional: { distribution: ['all', 'one'], targets: 'texts' },
+    optional: {
+      distribution: ['all', 'one'],
+      targets: 'texts',
+      limit: 'count',
+      overflow: ['reject', 'discard-incoming', 'discard-existing'],
+      lockMs: 'time',
+    },
   },
   filtered: { required: { at: 'time', router: 'text', target: 'text', labels: 'texts' } },
+  'put-in': { required: { ...given, ...ofEntry }, optional: { redrives: 'count' } },
+  fetched: { required: ofEntry },
+  'taken-out': { required: ofEntry },
   accepted: { required: message, optional: { sequenceNumber: 'count' } },
   locked: {
     required: {

@@ -32,6 +32,8 @@ export interface PublishStart extends OfMessage {
   hash: number;
   /** What filters of routers choose by; one without has the label ''. */
   label?: string;
+  /** It is not to be given out any more so long after it was put into its queue; without it, it lives for ever. */
+  ttlMs?: number;
 }
 
 /** The publish was acknowledged: the message must be in the stream, once, there, for ever. */

@@ -38,6 +38,12 @@ export type CheckName =
   | 'given-again'
   /** A dead letter is not there any more, and nobody was given the message again. */
   | 'vanished'
+  /** A queue threw away what its rule does not leave out: it was not full, or older ones waited, or it still had time. */
+  | 'discarded'
+  /** A queue took in a message for which it had no room. */
+  | 'overfull'
+  /** A message was given out after its time to live. */
+  | 'outlived'
   /** Among the dead letters without a reason, or not among them with one. */
   | 'dead-letters';
 

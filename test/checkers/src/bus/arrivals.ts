@@ -1,6 +1,6 @@
 import type { Findings } from '../findings.ts';
 import type { BusLedger, BusMessage, KnownPlace } from './ledger.ts';
-import { hasCome, isConsumed, isDead } from './whereabouts.ts';
+import { hasCome, isConsumed, isDead, isGoneFromStorage } from './whereabouts.ts';
 
 /** Has every message that was taken come to all it is for? */
 export function checkArrivals(ledger: BusLedger, findings: Findings): void {
@@ -22,6 +22,8 @@ function due(
   via: KnownPlace | undefined,
 ): void {
   const visit = message.visit(place.name);
+  // Whether it may have gone is judged entry by entry.
+  if (isGoneFromStorage(place, message, visit)) return;
   if (!hasCome(place, visit)) {
     // A router gives up on those who don't answer, and says so.
     if (via !== undefined && place.role === 'subscriber' && isDead(message.visit(via.name))) return;

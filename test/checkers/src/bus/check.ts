@@ -2,9 +2,11 @@ import type { FinalRead, HistoryEvent } from '../events.ts';
 import type { Findings } from '../findings.ts';
 import { checkArrivals } from './arrivals.ts';
 import { checkDeadLetters, hasVanished } from './dead-letters.ts';
+import { EntryBook } from './entries.ts';
 import type { BusEvent } from './events.ts';
 import { checkFilters } from './filters.ts';
 import { BusLedger, type BusMessage } from './ledger.ts';
+import { checkEntries } from './limits.ts';
 import { LockBook } from './locks.ts';
 import { checkLogs } from './logs.ts';
 import { isThrough } from './whereabouts.ts';
@@ -28,6 +30,7 @@ export interface BusCounts {
 export class BusChecker {
   readonly #ledger = new BusLedger();
   readonly #locks = new LockBook();
+  readonly #entries = new EntryBook();
   #atRest = false;
 
   /** Whether this was told of as a place: then what is published to it and read from it belongs here. */
@@ -53,9 +56,16 @@ export class BusChecker {
         const message = this.#message(event);
         message.root = event.stream;
         message.hash = event.hash;
-        message.label = event.label ?? '';
+        Object.assign(message, { label: event.label ?? '', startedAt: event.at, ttlMs: event.ttlMs });
         break;
       }
+      case 'put-in':
+        this.#message(event).at(event.queue).entries.push(this.#entries.put(event));
+        break;
+      case 'fetched':
+      case 'taken-out':
+        this.#entries.change(event);
+        break;
       case 'accepted':
         Object.assign(this.#message(event), { outcome: 'accepted', acceptedAs: event.sequenceNumber });
         break;
@@ -115,6 +125,7 @@ export class BusChecker {
     if (this.#atRest) {
       checkArrivals(this.#ledger, findings);
       checkDeadLetters(this.#ledger, findings);
+      checkEntries(this.#ledger, this.#entries, findings);
     } else findings.add('incomplete', () => 'nobody waited for everything to come to rest');
     checkFilters(this.#ledger, findings);
     checkLogs(this.#ledger, findings);

@@ -25,8 +25,10 @@ export function checkDeadLetters(ledger: BusLedger, findings: Findings): void {
 }
 
 function buried(place: KnownPlace, message: BusMessage, visit: Visit, findings: Findings): void {
+  // As long as a message waits to be moved, it makes room like any other.
+  const mayBeThrownAway = place.overflow === 'discard-existing';
   const byHand = visit.locks.find(({ how, outcome }) => how === 'dead-lettered' && outcome === 'settled');
-  if (byHand !== undefined && !isDead(visit) && visit.buried === 0) {
+  if (byHand !== undefined && !isDead(visit) && visit.buried === 0 && !mayBeThrownAway) {
     findings.add('dead-letters', () => {
       return `${byHand.consumer} was told that ${message.name} of ${place.name} is dead-lettered, and it is not among the dead letters`;
     });
@@ -55,7 +57,9 @@ export function hasVanished(ledger: BusLedger, message: BusMessage): KnownPlace[
 function broughtBack(ledger: BusLedger, place: KnownPlace, message: BusMessage): number {
   const visit = message.visit(place.name);
   if (place.role === 'queue') {
-    const anew = visit?.locks.filter(({ redrives = 0 }) => redrives > 0) ?? [];
+    const anew = [...(visit?.locks ?? []), ...(visit?.entries ?? [])].filter(
+      ({ redrives = 0 }) => redrives > 0,
+    );
     return new Set(anew.map(({ copy }) => copy)).size;
   }
   // Each time it is taken in anew, as is seen in the end; the first time it came from elsewhere.

@@ -6,6 +6,9 @@
 export type BusEvent =
   | Place
   | Filtered
+  | PutIn
+  | Fetched
+  | TakenOut
   | Accepted
   | Locked
   | Renewed
@@ -33,6 +36,14 @@ export interface Place {
   distribution?: 'all' | 'one';
   /** Of routers: where its messages go. */
   targets?: string[];
+  /**
+   * Of queues that are to hold so many messages at the most. What their storage is told is in the history then. For how long
+   * a lock is good there is needed where messages expire.
+   */
+  limit?: number;
+  /** What is done with what finds no room there. */
+  overflow?: 'reject' | 'discard-incoming' | 'discard-existing';
+  lockMs?: number;
 }
 
 /** Of what is in a router, a target is for those messages only that have one of these labels. */
@@ -42,6 +53,33 @@ export interface Filtered {
   router: string;
   target: string;
   labels: string[];
+}
+
+/** A message got into the storage of a queue with a limit. Put in twice it is there twice, each entry with a name of its own. */
+export interface PutIn {
+  kind: 'put-in';
+  at: number;
+  queue: string;
+  copy: string;
+  producer: string;
+  sequence: number;
+  redrives?: number;
+}
+
+/** A node got it from there, for whatever reason. */
+export interface Fetched {
+  kind: 'fetched';
+  at: number;
+  queue: string;
+  copy: string;
+}
+
+/** It was removed from there, for whatever reason. */
+export interface TakenOut {
+  kind: 'taken-out';
+  at: number;
+  queue: string;
+  copy: string;
 }
 
 /** A queue or router has taken a message (202): it must come to all it is for. */

@@ -1,4 +1,5 @@
 import { HistoryError, type Read } from '../events.ts';
+import type { Entry } from './entries.ts';
 import type { DeadLetter, Filtered, Place } from './events.ts';
 import type { HeldLock } from './locks.ts';
 
@@ -12,6 +13,8 @@ export interface Visit {
   /** Somebody who follows the stream was given it. */
   seen: boolean;
   readonly locks: HeldLock[];
+  /** In the storage of a queue with a limit. */
+  readonly entries: Entry[];
   /** Times it was put among the dead letters. */
   buried: number;
   readonly deadLetters: DeadLetter[];
@@ -28,6 +31,8 @@ export class BusMessage {
   hash: number | undefined;
   /** What filters choose by. */
   label = '';
+  startedAt = 0;
+  ttlMs: number | undefined;
   outcome: Outcome = 'started';
   /** In the stream of the router that took it, as the answer said. */
   acceptedAs: number | undefined;
@@ -47,7 +52,16 @@ export class BusMessage {
   at(place: string): Visit {
     let visit = this.#visits.get(place);
     if (visit === undefined) {
-      visit = { stands: [], seen: false, locks: [], buried: 0, deadLetters: [], pushed: 0, taken: 0 };
+      visit = {
+        stands: [],
+        seen: false,
+        locks: [],
+        entries: [],
+        buried: 0,
+        deadLetters: [],
+        pushed: 0,
+        taken: 0,
+      };
       this.#visits.set(place, visit);
     }
     return visit;

@@ -10,6 +10,8 @@ export interface HeldLock extends Omit<Locked, 'kind'> {
   settledAt: number | undefined;
   how: Settlement | undefined;
   outcome: 'held' | 'settling' | 'settled' | 'lost';
+  /** Before it was renewed. */
+  readonly firstUntil: number;
 }
 
 /** Consumers tell the time to the millisecond. */
@@ -24,6 +26,7 @@ export class LockBook {
       throw new HistoryError('contradiction', `the lock ${event.lock} was given twice`);
     const lock: HeldLock = {
       ...event,
+      firstUntil: event.until,
       endedAt: Number.POSITIVE_INFINITY,
       settledAt: undefined,
       how: undefined,

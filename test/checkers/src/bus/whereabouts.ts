@@ -15,6 +15,17 @@ export function isConsumed(visit: Visit | undefined): boolean {
   );
 }
 
+/** It was in a queue that may throw it away, and is not any more. */
+export function isGoneFromStorage(
+  { overflow }: KnownPlace,
+  { ttlMs }: BusMessage,
+  visit: Visit | undefined,
+): boolean {
+  if (overflow !== 'discard-existing' && ttlMs === undefined) return false;
+  const entries = visit?.entries ?? [];
+  return entries.length > 0 && entries.every(({ goneAt }) => Number.isFinite(goneAt));
+}
+
 /** Somebody was given it here, whatever came of that. */
 export function wasGiven(visit: Visit | undefined): boolean {
   if (visit === undefined) return false;
@@ -40,7 +51,7 @@ export function isThrough(ledger: BusLedger, place: KnownPlace, message: BusMess
   if (isDead(visit)) return true;
   switch (place.role) {
     case 'queue':
-      return isConsumed(visit);
+      return isConsumed(visit) || isGoneFromStorage(place, message, visit);
     case 'router': {
       const through = (target: KnownPlace): boolean => isThrough(ledger, target, message);
       const targets = ledger.wantedBy(place, message);

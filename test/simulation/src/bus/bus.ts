@@ -12,12 +12,13 @@ import type { SimNode } from '../node/node.ts';
 import { nameIn } from '../workload/messages.ts';
 import { Host, SimProcess } from '../world/process.ts';
 import { Composer } from './composer.ts';
-import { Graves } from './graves.ts';
 import { Listener } from './listener.ts';
 import { Manager } from './manager.ts';
 import type { BusSurroundings, Program } from './program.ts';
 import { type Clocks, QueueConsumer } from './queue-consumer.ts';
+import { QueueWatch } from './queue-watch.ts';
 import { Redriver } from './redriver.ts';
+import { Sender } from './sender.ts';
 import { type BusSetup, filterOf } from './setup.ts';
 import { PushBook, Sink, sinkTransport } from './sink.ts';
 
@@ -48,7 +49,9 @@ export class Bus {
   readonly #listeners: readonly Listener[];
   readonly #manager: Manager;
   readonly #redriver: Redriver | undefined;
-  readonly #graves: Graves;
+  readonly #senders: readonly Sender[];
+  /** To be told of what happens in storage. */
+  readonly queueWatch: QueueWatch;
 
   constructor(options: BusOptions) {
     const { setup, around, nodes, clocks } = options;
@@ -64,12 +67,13 @@ export class Bus {
     const everyMs = setup.policies?.redriveEveryMs;
     const names = [...setup.queues, ...setup.routers].map(({ name }) => name);
     this.#redriver = everyMs === undefined ? undefined : new Redriver(around, { names, everyMs });
-    this.#graves = new Graves(options.raw, around.history);
+    this.queueWatch = new QueueWatch(options.raw, around);
+    this.#senders = (setup.policies?.senders ?? []).map((sender) => new Sender(sender, around));
   }
 
   get programs(): readonly Program[] {
     const operators = this.#redriver === undefined ? [this.#manager] : [this.#manager, this.#redriver];
-    return [...this.#sinks, ...this.#listeners, ...this.#consumers, ...operators];
+    return [...this.#sinks, ...this.#listeners, ...this.#consumers, ...this.#senders, ...operators];
   }
 
   /** Names whose own stream is read at the end. */
@@ -80,11 +84,6 @@ export class Bus {
   get counts(): Readonly<Record<string, number>> {
     const taken = this.#consumers.reduce((sum, consumer) => sum + consumer.taken, 0);
     return { locks: taken, policies: this.#manager.done, redriven: this.#redriver?.moved ?? 0 };
-  }
-
-  /** A message has got into a storage queue. */
-  queued(queue: string, body: Uint8Array): void {
-    this.#graves.queued(queue, body);
   }
 
   /** What a node pushes through. */
@@ -107,7 +106,7 @@ export class Bus {
       await world.clock.advance(COMPOSED_STEP_MS);
     if (!composer.isDone) world.broken('liveness', 'the names were not composed in time');
     for (const event of [...composer.places(), ...composer.filters()]) history.add(event);
-    await this.#watchGraves();
+    await this.#watchQueues();
     for (const program of this.programs) program.start();
     await world.clock.advance(Math.max(0, setup.settledMs - world.nowMs));
   }
@@ -117,9 +116,10 @@ export class Bus {
     const { world, history } = this.#options.around;
     this.#manager.stop();
     this.#redriver?.stop();
+    for (const sender of this.#senders) sender.stop();
     const deadline = world.nowMs + REST_WITHIN_MS;
     const hopeUntil = world.nowMs + HOPE_MS;
-    const isAtRest = async () => history.outstanding() === 0 && (await this.#graves.areEmpty());
+    const isAtRest = async () => history.outstanding() === 0 && (await this.queueWatch.areEmpty());
     while (!(await isAtRest()) && world.nowMs < deadline) {
       await world.clock.advance(STEP_MS);
       await this.#readDeadLetters();
@@ -144,11 +144,11 @@ export class Bus {
     for (const name of this.#options.setup.managed) await this.#judgeName(name);
   }
 
-  async #watchGraves(): Promise<void> {
+  async #watchQueues(): Promise<void> {
     const { raw, setup } = this.#options;
     for (const { name } of [...setup.queues, ...setup.routers]) {
       const stored = await raw.documents.get(namePath(name));
-      this.#graves.watch(stored && parseNameDocument(stored.body));
+      this.queueWatch.watch(stored && parseNameDocument(stored.body));
     }
   }
 

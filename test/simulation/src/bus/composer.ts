@@ -2,7 +2,7 @@ import type { Filtered, Place } from '@message-vault/checkers';
 import type { SimProcess } from '../world/process.ts';
 import { ask, membersOf } from './ask.ts';
 import { type BusSurroundings, pause } from './program.ts';
-import { type BusSetup, filterOf } from './setup.ts';
+import { type BusSetup, filterOf, type QueueSetup } from './setup.ts';
 import { webhookOf } from './sink.ts';
 
 const RETRY_MS = 50;
@@ -34,7 +34,7 @@ export class Composer {
     const place = { kind: 'place' } as const;
     return [
       ...[...streams].map((name) => ({ ...place, name, role: 'stream' as const })),
-      ...queues.map(({ name }) => ({ ...place, name, role: 'queue' as const })),
+      ...queues.map((queue) => ({ ...place, name: queue.name, role: 'queue' as const, ...limitsOf(queue) })),
       ...[...sinks, ...listeners].map(({ name }) => ({ ...place, name, role: 'subscriber' as const })),
       ...routers.map(({ name, distribution, targets }) => ({
         ...place,
@@ -55,8 +55,15 @@ export class Composer {
 
   async #compose(): Promise<void> {
     const { routers, queues, sinks, listeners, pushTimeoutSeconds, policies } = this.#setup;
-    for (const { name, lockSeconds, maxDequeueRetries } of queues)
-      await this.#assign(name, { role: 'queue', lockDuration: `PT${lockSeconds}S`, maxDequeueRetries });
+    for (const { name, lockSeconds, maxDequeueRetries, limit } of queues) {
+      const lockDuration = `PT${lockSeconds}S`;
+      const limits = limit && {
+        overflow: limit.overflow,
+        maxQueueLength: limit.messages,
+        maxMessageSize: limit.maxMessageSize,
+      };
+      await this.#assign(name, { role: 'queue', lockDuration, maxDequeueRetries, ...limits });
+    }
     for (const { name, distribution } of routers) {
       const pushDeliveryTimeout = `PT${pushTimeoutSeconds}S`;
       await this.#assign(name, {
@@ -91,4 +98,9 @@ export class Composer {
       await pause(this.#process, RETRY_MS);
     }
   }
+}
+
+function limitsOf({ limit, lockSeconds }: QueueSetup): Pick<Place, 'limit' | 'overflow' | 'lockMs'> {
+  if (limit === undefined) return {};
+  return { limit: limit.messages, overflow: limit.overflow, lockMs: lockSeconds * 1000 };
 }

@@ -1,11 +1,14 @@
 import { SeededRandom } from '@message-vault/runtime/testing';
+import type { Fault } from '../faults/fault.ts';
 import type { Setup } from '../run/setup.ts';
 import { LABEL_HEADER, LABELS } from '../workload/messages.ts';
-import { busSetupOf } from './draw.ts';
-import type { BusSetup, FilterSetup, PoliciesSetup } from './setup.ts';
+import { busSetupOf, consumerOf } from './draw.ts';
+import type { BusSetup, FilterSetup, PoliciesSetup, SenderSetup } from './setup.ts';
 
 /** How many targets have a filter: a share. */
 const FILTERED = 0.5;
+/** How many runs have a queue with a limit: a share. */
+const WITH_TRAY = 0.6;
 
 /** The run a seed makes of policies: that of the bus, with what policies and subscriptions can say besides. */
 export function policiesSetupOf(seed: number): Setup {
@@ -13,10 +16,59 @@ export function policiesSetupOf(seed: number): Setup {
   const { bus } = plain;
   if (bus === undefined) return plain;
   const random = new SeededRandom(seed ^ 0x9011c);
-  return {
+  const made = {
     ...plain,
     producers: plain.producers.map((producer) => ({ ...producer, labelled: true })),
     bus: { ...withFailures(random, bus), policies: policiesOf(random, bus) },
+  };
+  return random.chance(WITH_TRAY) ? withTray(random, made) : made;
+}
+
+const TRAY = 'tray';
+
+/**
+ * A queue with a limit, and messages in it that live for a while only. Clocks are right there, and none stands still: what
+ * expires does so by the clocks of nodes, and counts are as old as they say.
+ */
+function withTray(random: SeededRandom, plain: Setup): Setup {
+  const { bus } = plain;
+  if (bus?.policies === undefined) return plain;
+  const senders = ['q1', 'q2'].map((name) => senderOf(random, name));
+  const limit = {
+    messages: random.pick([2, 5, 15]),
+    overflow: random.pick(['reject', 'discard-incoming', 'discard-existing'] as const),
+    maxMessageSize: random.pick([1000, 4_000_000]),
+  };
+  const tray = { name: TRAY, lockSeconds: random.pick([1, 2]), maxDequeueRetries: 20, limit };
+  const consumers = [1, 2].map((number) => ({
+    ...consumerOf(random, `${TRAY}-${number}`, TRAY),
+    mostWorkMs: random.pick([50, 400, 1000]),
+  }));
+  return {
+    ...plain,
+    nodes: plain.nodes.map((node) => ({ ...node, clockRate: 1 })),
+    faults: plain.faults.filter((fault) => !isOfClocks(fault)),
+    bus: {
+      ...bus,
+      queues: [...bus.queues, tray],
+      consumers: [...bus.consumers, ...consumers],
+      policies: { ...bus.policies, senders },
+    },
+  };
+}
+
+function isOfClocks(fault: Fault): boolean {
+  if (fault.kind === 'ambush') return fault.ambush.act === 'suspend';
+  return fault.kind === 'clockJump' || fault.kind === 'suspend';
+}
+
+function senderOf(random: SeededRandom, name: string): SenderSetup {
+  return {
+    name,
+    queue: TRAY,
+    pauseMs: random.pick([50, 200, 500]),
+    mostMessages: random.pick([1, 3]),
+    ttlsMs: random.pick([[0], [0, 400, 1500], [200]]),
   };
 }
 
@@ -25,6 +77,7 @@ function policiesOf(random: SeededRandom, bus: BusSetup): PoliciesSetup {
     filters: filtersOf(random, bus),
     redriveEveryMs: random.pick([100, 300, 1000]),
     pushDeliveryRetries: random.pick([0, 1, 10]),
+    senders: [],
   };
 }
 

@@ -123,7 +123,7 @@ const MEMBERS: readonly (readonly string[])[] = [
   ['l1', 'left', 's1'],
 ];
 
-function consumerOf(random: SeededRandom, name: string, queue: string): QueueConsumerSetup {
+export function consumerOf(random: SeededRandom, name: string, queue: string): QueueConsumerSetup {
   return {
     name,
     queue,

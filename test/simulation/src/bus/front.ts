@@ -29,7 +29,7 @@ interface Asked {
 }
 
 const MARK = '/-/';
-const RESOURCES = new Set(['policy', 'subscriptions', 'head', 'locks', 'redrive']);
+const RESOURCES = new Set(['policy', 'subscriptions', 'head', 'locks', 'redrive', 'enqueue']);
 
 /** What names, queues and routers answer to, as the http package has it, over the ports of a node. */
 export class BusFront {
@@ -62,6 +62,8 @@ export class BusFront {
         return request.method === 'GET' ? this.#policy(asked) : this.#changing(asked);
       case 'subscriptions':
         return this.#onLeader(asked, () => this.#subscriptions(asked));
+      case 'enqueue':
+        return this.#enqueue(asked);
       case 'redrive':
         return this.#redrive(asked);
       case 'head':
@@ -149,6 +151,21 @@ export class BusFront {
     return json(200, {});
   }
 
+  async #enqueue({ request, name }: Asked): Promise<NetResponse> {
+    const queue = await this.#queue(name);
+    const { values, timeToLiveMs } = enqueuedIn(parsed(request));
+    const messages = values.map((value) => ({
+      value: Buffer.from(value),
+      kind: 'text' as const,
+      headers: [],
+    }));
+    const { messageIds, discarded } = await this.#options.ports.queues.enqueue(queue, messages, {
+      timeToLiveMs,
+    });
+    // No copy of a request is to bring what was thrown away after all: that is one that was refused.
+    return json(discarded > 0 ? 409 : 202, { taken: messageIds.length });
+  }
+
   /** A queue's at any node, a router's at the leader. */
   async #redrive(asked: Asked): Promise<NetResponse> {
     const { ports } = this.#options;
@@ -202,6 +219,12 @@ function subscriptionIn(given: unknown): {
   const target = 'webhook' in members ? { webhook: String(members.webhook) } : { name: String(members.name) };
   const filter = members.filter === undefined ? undefined : String(members.filter);
   return { target, from: { at: 'latest' }, filter };
+}
+
+function enqueuedIn(given: unknown): { values: string[]; timeToLiveMs: number | undefined } {
+  const members: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {};
+  const values = Array.isArray(members.values) ? members.values.map(String) : [];
+  return { values, timeToLiveMs: members.ttlMs === undefined ? undefined : Number(members.ttlMs) };
 }
 
 function parsed({ body }: NetRequest): unknown {

@@ -30,7 +30,8 @@ export class Manager extends Program {
     super('manager', around);
     const { managed: names, queues, tunes } = setup;
     this.#names = names;
-    this.#queues = queues;
+    // What policies say of the others is not to be changed.
+    this.#queues = queues.filter(({ limit }) => limit === undefined);
     this.#tunes = tunes;
     for (const name of names) this.#deeds.set(name, []);
   }

@@ -9,6 +9,23 @@ export interface QueueSetup {
   readonly name: string;
   readonly lockSeconds: number;
   readonly maxDequeueRetries: number;
+  /** Messages it takes, and what becomes of those it has no room for; undefined for as many as come. */
+  readonly limit?:
+    | { readonly messages: number; readonly overflow: Overflow; readonly maxMessageSize: number }
+    | undefined;
+}
+
+export type Overflow = 'reject' | 'discard-incoming' | 'discard-existing';
+
+/** Somebody who puts messages into a queue. */
+export interface SenderSetup {
+  readonly name: string;
+  readonly queue: string;
+  /** Average pause between two requests. */
+  readonly pauseMs: number;
+  readonly mostMessages: number;
+  /** Times to live; 0 for ever. */
+  readonly ttlsMs: readonly number[];
 }
 
 /** Somebody who is pushed to. */
@@ -62,6 +79,7 @@ export interface PoliciesSetup {
   readonly redriveEveryMs: number | undefined;
   /** Of routers. */
   readonly pushDeliveryRetries: number;
+  readonly senders: readonly SenderSetup[];
 }
 
 /** What is composed of names in a run, and who is at its ends. */

@@ -4,6 +4,7 @@ import { forgetFilters } from './filters.ts';
 import { trustCreation } from './ghosts.ts';
 import { hintBeforeStored } from './hints.ts';
 import { forgetHops } from './hops.ts';
+import { forgetExpiry, neverFull } from './limits.ts';
 import { ignoreDeadline } from './locks.ts';
 import { ackBeforeDurable, reuseOffset } from './outcomes.ts';
 import type { Plant } from './plant.ts';
@@ -28,6 +29,8 @@ export const plants: readonly Plant[] = [
   ignoreDeadline,
   forgetFilters,
   redriveBehind,
+  forgetExpiry,
+  neverFull,
 ];
 
 /** Undefined for no name. Throws RangeError for one that none has. */

@@ -1,6 +1,6 @@
+import { redrivesIn } from '../bus/queue-watch.ts';
 import type { Plant } from './plant.ts';
 
-const REDRIVES_AT = 44;
 const LATER_MS = 300;
 
 /** What comes back from the dead letters is said to be in its queue before it is; who dies meanwhile takes it along. */
@@ -11,7 +11,7 @@ export const redriveBehind: Plant = {
   beforeLine: (storage, process) => {
     const { queues } = storage;
     const send: typeof queues.send = async (queue, body, times, options) => {
-      if (Buffer.from(body).readUInt16LE(REDRIVES_AT) === 0) return queues.send(queue, body, times, options);
+      if (redrivesIn(body) === 0) return queues.send(queue, body, times, options);
       process.setTimer(LATER_MS, () => void queues.send(queue, body, times).catch(() => undefined));
       return { messageId: 'made up', popReceipt: 'made up' };
     };

@@ -96,7 +96,7 @@ export class Cluster {
     this.producers = setup.producers.map((producer) => new Producer(producer, workload));
     this.consumers = setup.consumers.map((consumer) => new Consumer(consumer, workload));
     this.bus = bus && this.#makeBus(bus);
-    this.store.onQueued = (queue, body) => this.bus?.queued(queue, body);
+    this.store.queueWatcher = this.bus?.queueWatch;
   }
 
   get brokers(): readonly SimNode[] {

@@ -10,7 +10,7 @@ import {
   PAGE_BYTES,
 } from '@message-vault/framing';
 import { LEADER_PATH, parseLeaderDocument } from '@message-vault/metadata';
-import type { PageStore, SegmentRef, Storage } from '@message-vault/storage';
+import type { MessageReceipt, PageStore, ReceivedMessage, SegmentRef, Storage } from '@message-vault/storage';
 import type { World } from '../world/world.ts';
 import { Claims } from './claims.ts';
 
@@ -30,6 +30,17 @@ export interface Acknowledged {
   readonly firstSequenceNumber: number;
 }
 
+/** Told of what happened to messages of storage queues. */
+export interface QueueWatcher {
+  sent(
+    queue: string,
+    body: Uint8Array,
+    as: MessageReceipt & { readonly timeToLiveMs: number | undefined },
+  ): void;
+  received(queue: string, messages: readonly ReceivedMessage[]): void;
+  deleted(queue: string, receipt: MessageReceipt): void;
+}
+
 /**
  * The storage of the cluster, watched: every change is judged at the moment it takes effect, below everything a bug
  * (planted or not) could bend. Keeps the conditions exactly as `inner` does; adds no time.
@@ -46,8 +57,7 @@ export class AuditedStore {
   /** By container that retention is at work in: the page before which nothing is left. */
   readonly #shrinking = new Map<string, number>();
   #leaderEpoch = 0;
-  /** Called with every message that has got into a storage queue. */
-  onQueued: (queue: string, body: Uint8Array) => void = () => {};
+  queueWatcher: QueueWatcher | undefined;
   /** Every leader document there was, oldest first. */
   readonly leaderBodies: Uint8Array[] = [];
   /** Who has led which epoch, as the documents say. */
@@ -73,8 +83,17 @@ export class AuditedStore {
         ...inner.queues,
         send: async (queue, body, times, options) => {
           const receipt = await inner.queues.send(queue, body, times, options);
-          this.onQueued(queue, body);
+          this.queueWatcher?.sent(queue, body, { ...receipt, timeToLiveMs: times?.timeToLiveMs });
           return receipt;
+        },
+        receive: async (queue, how, options) => {
+          const messages = await inner.queues.receive(queue, how, options);
+          this.queueWatcher?.received(queue, messages);
+          return messages;
+        },
+        delete: async (queue, receipt, options) => {
+          await inner.queues.delete(queue, receipt, options);
+          this.queueWatcher?.deleted(queue, receipt);
         },
       },
       bodies: inner.bodies,
