@@ -8,8 +8,8 @@ import { simulate } from '../src/run/simulate.ts';
 
 /** How many seeds of each; what runs of policies do is all that those of the bus do, and more. */
 const RUNS = [
-  ['routers, queues and names', 'bus', 80],
-  ['their policies', 'policies', 70],
+  ['routers, queues and names', 'bus', 50],
+  ['their policies', 'policies', 60],
 ] as const;
 
 /** Empty when nothing is wrong, otherwise all that is needed to see the failure again. */
