@@ -94,7 +94,10 @@ export class Locks {
     if (delayMs === 0) announce(this.#context, document.queueId);
   }
 
-  /** The same id holds the message for another lock's time from now. Answers until when, milliseconds since 1970. */
+  /**
+   * The same id holds the message for another lock's time from now, and never for less long than before: the consumer may
+   * not get to hear of it. Answers until when, milliseconds since 1970.
+   */
   async renew(document: QueueDocument, id: string): Promise<number> {
     const { runtime, queues } = this.#context;
     const lock = await this.read(document, id);
@@ -102,9 +105,10 @@ export class Locks {
     let renewed = { popReceipt: '', until: 0, count: 0 };
     await this.#whileHeld(lock, async (standing) => {
       // Counted from before the call: the storage hides the message a little longer than we say.
-      const until = runtime.now() + lockDurationMs;
+      const now = runtime.now();
+      const until = Math.max(now + lockDurationMs, standing.until);
       const { popReceipt } = await queues.update(document.queue, standing, {
-        visibilityTimeoutMs: lockDurationMs,
+        visibilityTimeoutMs: until - now,
       });
       renewed = { popReceipt, until, count: standing.count + 1 };
     });

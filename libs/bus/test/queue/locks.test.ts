@@ -164,6 +164,15 @@ describe('a renewal', () => {
     expect(await node.stats(queue)).toMatchObject({ depth: 0 });
   });
 
+  it('under a policy that has become shorter does not shorten the lock', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const shorter = { ...queue, policy: { ...queue.policy, lockDurationMs: 2000 } };
+    expect(await bench.runtime.run(node.renew(shorter, held.lock.id))).toBe(held.lock.until);
+    await bench.runtime.advance(9000);
+    expect(await bench.runtime.run(node.receive(shorter, nobody))).toBeUndefined();
+    await bench.runtime.run(node.acknowledge(shorter, held.lock.id));
+  });
+
   it('under way at one node takes the message from nobody who renews or settles it at another meanwhile', async () => {
     const { bench, queue, node, held } = await oneLocked();
     const { runtime } = bench;
