@@ -53,7 +53,8 @@ interface Footprint {
 export async function idleStreams(lab: Lab, options: BenchOptions): Promise<Row[]> {
   const most = options.streams ?? (options.quick ? 600 : 3000);
   const few = Math.ceil(most / 5);
-  const client = lab.client();
+  // Azurite is that slow in the end.
+  const client = lab.client({ deliveryTimeoutMs: 300_000, attemptTimeoutMs: 60_000 });
   await makeStreams(client, 0, few);
   const first = await footprint(lab, few);
   await makeStreams(client, few, most);
