@@ -51,9 +51,12 @@ export const electionSettingsSchema = z
     coldStartDelayMs: ms().default(1000),
     /** Whoever lost a race for the lease stays back for this long, and up to as much again at random. */
     loserBackoffMs: ms().default(300),
-    /** The same for a leader that lost its lease; doubled for every term shorter than `shortTermMs`. */
+    /**
+     * The same for a leader that lost its lease; doubled for every further term in a row shorter than `shortTermMs`. That is
+     * for two that take the lead from each other; who fails now and then must not keep it from being taken over.
+     */
     deposedBackoffMs: ms().default(1000),
-    shortTermMs: ms().default(10_000),
+    shortTermMs: ms().default(5000),
     /** Where every doubled wait ends. */
     maxBackoffMs: ms().default(30_000),
     /** Longest time a leader finishes what is in flight before it hands over all the same. */
