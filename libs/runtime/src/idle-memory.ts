@@ -9,7 +9,7 @@ const WORTH_BYTES = 16 * 1024 * 1024;
 /** Giving back takes two to three collections in one go: only where one alone was no longer than this. */
 const SHORT_MS = 80;
 /** Where it was: the machine is at other work, or the heap is large. */
-const LOOKS_UNTIL_ANOTHER_TRY = 30;
+const LOOKS_UNTIL_ANOTHER_TRY = 6;
 
 /** What `IdleMemory` sees and does; its own process, except in tests. */
 export interface ProcessMemory {
