@@ -13,6 +13,8 @@ export class QueueWatch implements QueueWatcher {
   readonly #history: History;
   /** By storage queue: whose dead letters it holds. */
   readonly #graves = new Map<string, string>();
+  /** Storage queues consumers take from. */
+  readonly #queues = new Set<string>();
   /** By storage queue: the name of one with a limit. */
   readonly #limited = new Map<string, string>();
 
@@ -25,6 +27,7 @@ export class QueueWatch implements QueueWatcher {
   watch(document: NameDocument | undefined): void {
     if (document?.role !== 'queue' && document?.role !== 'router') return;
     this.#graves.set(deadLetterOf(document).queue, document.name);
+    if (document.role === 'queue') this.#queues.add(document.queue);
     if (document.role === 'queue' && document.policy.maxQueueLength !== undefined)
       this.#limited.set(document.queue, document.name);
   }
@@ -56,7 +59,7 @@ export class QueueWatch implements QueueWatcher {
 
   /** Hidden messages count, too: somebody who died had them in hand. */
   async areEmpty(): Promise<boolean> {
-    for (const queue of [...this.#graves.keys(), ...this.#limited.keys()]) {
+    for (const queue of [...this.#graves.keys(), ...this.#queues]) {
       const { approximateCount } = await this.#raw.queues.properties(queue);
       if (approximateCount > 0) return false;
     }
