@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { NameError } from '@message-vault/metadata';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { sendError } from './answer.ts';
@@ -116,9 +116,7 @@ function frontDoor(context: HttpContext, routes: Express, names: NameDoor): Requ
     const exchange = openExchange(context, req, res);
     exchange.awaitsGoAhead = req.headers.expect?.toLowerCase() === '100-continue';
     try {
-      if (req.httpVersion === '1.1' && req.headers.host === undefined) {
-        throw new HttpProblem('bad_request', 'HTTP/1.1 wants a Host header');
-      }
+      refuseUnreadable(req);
       const target = parseTarget(req.url ?? '/');
       if (target.kind === 'name') {
         names.serve(exchange, target).catch((error: unknown) => fail(context, exchange, error));
@@ -132,6 +130,21 @@ function frontDoor(context: HttpContext, routes: Express, names: NameDoor): Requ
       fail(context, exchange, error);
     }
   };
+}
+
+/** Requests that are well-formed, but not what they seem. */
+function refuseUnreadable({ httpVersion, headers }: IncomingMessage): void {
+  if (httpVersion === '1.1' && headers.host === undefined) {
+    throw new HttpProblem('bad_request', 'HTTP/1.1 wants a Host header');
+  }
+  const encoding = headers['transfer-encoding'];
+  // Node takes the chunks apart and nothing else: what is compressed besides would be stored as it is.
+  if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
+    throw new HttpProblem(
+      'bad_request',
+      `Transfer-Encoding is ${JSON.stringify(encoding)}: expected chunked, or none`,
+    );
+  }
 }
 
 function expressRoutes(context: HttpContext, bodies: BodyReader): Express {

@@ -244,3 +244,27 @@ describe('closing the server', () => {
     expect(node.leases).toBe(0);
   });
 });
+
+describe('a body in a transfer encoding', () => {
+  const send = (port: number, encoding: string): Promise<string> => {
+    const head = `${HEAD}Transfer-Encoding: ${encoding}\r\nConnection: close\r\n\r\n`;
+    return sendRaw(port, head, '4\r\nsome\r\n0\r\n\r\n');
+  };
+
+  it.each(['gzip, chunked', 'deflate, chunked'])(
+    'nobody undoes, %s, is refused instead of stored as it came',
+    async (encoding) => {
+      const { port, node } = await startNode();
+      expect(parseRaw(await send(port, encoding))).toMatchObject({
+        status: 400,
+        body: { code: 'bad_request', detail: expect.stringContaining(encoding) },
+      });
+      expect(node.names.size).toBe(0);
+    },
+  );
+
+  it('is taken in chunks, however that is written', async () => {
+    const { port } = await startNode();
+    expect(parseRaw(await send(port, 'Chunked')).status).toBe(201);
+  });
+});
