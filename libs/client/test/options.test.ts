@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ClientOptions, createClient, TransportError } from '../src/index.ts';
+import { type ClientOptions, createClient, type ReadOptions, TransportError } from '../src/index.ts';
 import { undiciTransport } from '../src/undici-transport.ts';
 import { setUp, URLS } from './support/virtual-cluster.ts';
 
@@ -42,6 +42,19 @@ describe('what calls are given', () => {
         expect.objectContaining({ code: 'invalid_argument', message: expect.stringContaining('limit') }),
       );
   });
+
+  test.each(['last:3', 'seq:7', 'nonsense'])(
+    'a read from %j, as nodes spell it or nobody, is told what to write',
+    (from) => {
+      const { client } = setUp();
+      const options: Record<string, unknown> = { from };
+      const given: ReadOptions = Object.assign({}, options);
+      for (const word of ['{ sequenceNumber }', '{ timestamp }', '{ last }'])
+        expect(() => client.read('x', given)).toThrow(
+          expect.objectContaining({ code: 'invalid_argument', message: expect.stringContaining(word) }),
+        );
+    },
+  );
 
   test('half a character is refused, as it is in keys and headers, and nothing else is stored for it', async () => {
     const { runtime, cluster, client } = setUp();

@@ -31,7 +31,11 @@ export function toPlace(from: ReadFrom): Place {
     if ('timestamp' in from) return { timestamp: whole('a timestamp', Number(from.timestamp)) };
     if ('last' in from) return { last: whole('a number of messages', from.last) };
   }
-  throw new VaultClientError('invalid_argument', `cannot read from ${JSON.stringify(from)}`);
+  throw new VaultClientError(
+    'invalid_argument',
+    `cannot read from ${JSON.stringify(from)}: expected 'earliest', 'latest', an offset (a number), ` +
+      '{ sequenceNumber }, { timestamp } (milliseconds since 1970, or a Date) or { last }',
+  );
 }
 
 /** As the HTTP interface spells it. */
