@@ -212,7 +212,9 @@ export class Locks {
   async #newer(lock: Lock, old: Standing): Promise<Standing | undefined> {
     for (const pauseMs of [...LOOK_AGAIN_AFTER_MS, undefined]) {
       const renewal = await this.#parts.renewals.read(lock);
-      if (renewal !== undefined && renewal.popReceipt !== old.popReceipt) return standingOf(lock, renewal);
+      // This node may know of one that is still to be written down: what is there until then is out of date.
+      const isOther = renewal !== undefined && renewal.popReceipt !== old.popReceipt;
+      if (isOther && renewal.count >= old.count) return standingOf(lock, renewal);
       if (pauseMs === undefined || this.#isOver(old)) break;
       await sleep(this.#context.runtime, pauseMs);
     }

@@ -224,6 +224,27 @@ describe('a renewal', () => {
     expect(await node.stats(queue)).toMatchObject({ depth: 0 });
   });
 
+  it('that others overtake is not taken for lost by what was written down before the one it began with', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const { runtime } = bench;
+    await runtime.run(node.renew(queue, held.lock.id));
+    await runtime.advance(6_000);
+    const delays = [5_000, 100];
+    bench.fault = ({ operation, target }) => {
+      if (operation !== 'documents.put' || !target.startsWith('queue-locks/')) return undefined;
+      const beforeMs = delays.shift();
+      return beforeMs === undefined ? undefined : { kind: 'delay', beforeMs };
+    };
+    const slow = node.renew(queue, held.lock.id);
+    // What is written down is over now, and what this node knows is not.
+    await runtime.advance(4_500);
+    const both = Promise.all([node.renew(queue, held.lock.id), node.renew(queue, held.lock.id)]);
+    await runtime.run(both);
+    await runtime.run(slow);
+    await runtime.run(bench.node().acknowledge(queue, held.lock.id));
+    expect(await node.stats(queue)).toMatchObject({ depth: 0 });
+  });
+
   it('does not help a lock that is over', async () => {
     const { bench, queue, node, held } = await oneLocked();
     await bench.runtime.advance(10_000);
