@@ -1,6 +1,7 @@
 import {
   COMMIT_HEADER_BYTES,
   type CommitHeader,
+  decodeCommit,
   decodeCommitHeader,
   decodeOffset,
   encodeOffset,
@@ -71,10 +72,28 @@ async function holdsCheckpoint(options: RetentionOptions, firstPage: number): Pr
   for (let walked = 0; walked < MAX_WALKED; walked += 1) {
     const header = await headerAt(options, firstPage, page);
     if (header === undefined) return false;
-    if (header.checkpointBytes > 0) return true;
+    if (header.checkpointBytes > 0) return await isWhole(options, firstPage, header);
     page += header.pages;
   }
   return false;
+}
+
+/** Whether all of the commit is there: the next leader clears one that was torn while it was written, and its checkpoint with it. */
+async function isWhole(
+  { pages, stream, signal }: RetentionOptions,
+  firstPage: number,
+  { page, byteLength }: CommitHeader,
+): Promise<boolean> {
+  const range = { offset: byteInSegment(firstPage, page), length: byteLength };
+  try {
+    const answer = await pages.readRange(segmentRef(stream, firstPage), range, { signal });
+    if (answer.status !== 'read') return false;
+    decodeCommit(answer.bytes, 0, { page, streamId: stream.streamId });
+    return true;
+  } catch (error) {
+    if (error instanceof FramingError || isStorageError(error, 'not_found')) return false;
+    throw error;
+  }
 }
 
 /** Whether the policy lets go of the segment that starts at `firstPage`, before the one that starts at `next`. */

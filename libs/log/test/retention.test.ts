@@ -1,4 +1,5 @@
 import { encodeOffset } from '@message-vault/framing';
+import type { FaultPlan } from '@message-vault/storage';
 import { describe, expect, it } from 'vitest';
 import { applyRetention, type RetentionPolicy, type StreamWriter, segmentRef } from '../src/index.ts';
 import { checkLog } from './support/check-log.ts';
@@ -93,6 +94,27 @@ describe('retention', () => {
       const repeat = await world.run(next.append(batchOf('once', by(producerA, 0))));
       expect(repeat).toEqual({ ...first, duplicate: true });
     }
+  });
+
+  it('keeps the newest checkpoint when a newer one was torn while it was written, and the leader is gone', async () => {
+    const world = new WriterWorld();
+    const smallSegments = { segmentCommits: 4 };
+    let writes = 0;
+    const dying: FaultPlan = ({ operation }) => {
+      if (operation === 'pages.writePages') writes += 1;
+      if (operation === 'pages.writePages' && writes === 65) return { kind: 'tear', pages: 1 };
+      return writes >= 65 ? { kind: 'refuse', code: 'unavailable' } : undefined;
+    };
+    const writer = await world.open(1, { settings: smallSegments, faults: dying });
+    await publish(world, writer, 0, 64);
+    const lost = writer.append(largeBatch('v64:', 10_000)).catch(() => undefined);
+    await world.runtime.advance(60_000);
+    await lost;
+    await retain(world, { retentionBytes: 1 });
+    const next = await world.open(2, { settings: smallSegments });
+    expect(next.tail.nextSequenceNumber).toBe(64);
+    await publish(world, next, 64, 70);
+    expect(await retain(world, { retentionBytes: 1 })).not.toEqual([]);
   });
 
   it('keeps the last commit when the newest segment is still empty', async () => {
