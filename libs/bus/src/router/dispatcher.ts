@@ -208,6 +208,8 @@ export class Dispatcher {
       initial: () => ({ version: 1 as const, routerId, epoch, cursors: {} }),
     });
     const tail = await this.#tail(document);
+    // The term may have ended meanwhile: nobody would end what is begun now.
+    signal.throwIfAborted();
     const shared = { ports: this.#ports, alarms: this.#alarms, budget: this.#budget, recent: this.#recent };
     const work = new RouterWork({ ...shared, document, signal, state, cursors, tail });
     this.#byStream.set(document.streamId, work);
