@@ -93,6 +93,23 @@ test('an acknowledgement whose answer was lost counts when the repeat finds the 
   expect(peer.requests.filter((request) => request.startsWith('DELETE'))).toHaveLength(2);
 });
 
+test('a dead-lettering whose answer was lost is not taken for done: the node may have died while it moved the message', async () => {
+  const { peer, queue } = await setUp();
+  peer.put(job('1'));
+  const taken = await queue.receive();
+  let isLost = false;
+  peer.instead = (request) => {
+    if (isLost || request.method !== 'POST') return false;
+    isLost = true;
+    const held = peer.messages[0];
+    if (held !== undefined) held.gone = true;
+    request.socket.destroy();
+    return true;
+  };
+  await expect(taken?.lock.deadLetter('no order')).rejects.toMatchObject({ code: 'outcome_unknown' });
+  expect(taken?.lock.settled).toBe(false);
+});
+
 test('an acknowledgement is not taken for done when a renewal that nobody answered may be why it is refused', async () => {
   const { peer, queue } = await setUp();
   peer.put(job('1'));

@@ -35,6 +35,13 @@ interface Standing extends MessageReceipt {
 /** What came of a call with a receipt. `unknown`: refused within its time, after a try that may have done it. */
 type Tried = 'done' | 'refused' | { readonly unknown: unknown };
 
+/** A call was made with a receipt that held or, if there is a `doubt`, perhaps was. */
+interface Called {
+  /** The lock, ever. */
+  readonly renewed: boolean;
+  readonly doubt?: unknown;
+}
+
 /** While a message is moved to the dead letters its lock is not to run out. */
 const MOVE_MS = 30_000;
 /** A call whose answer was lost is made again so often: what the storage says then tells whether it was done. */
@@ -103,7 +110,7 @@ export class Locks {
     const lock = await this.read(document, id);
     const { lockDurationMs } = document.policy;
     let renewed = { popReceipt: '', until: 0, count: 0 };
-    await this.#whileHeld(lock, async (standing) => {
+    const { doubt } = await this.#whileHeld(lock, async (standing) => {
       // Counted from before the call: the storage hides the message a little longer than we say.
       const now = runtime.now();
       const until = Math.max(now + lockDurationMs, standing.until);
@@ -112,7 +119,8 @@ export class Locks {
       });
       renewed = { popReceipt, until, count: standing.count + 1 };
     });
-    if (renewed.popReceipt === '') throw lost();
+    // Perhaps renewed, with a receipt nobody knows.
+    if (doubt !== undefined) throw lost();
     await this.#parts.renewals.save(lock, renewed);
     return renewed.until;
   }
@@ -167,38 +175,45 @@ export class Locks {
   /** Takes the lock over for what is done with the message now. Its id is worth nothing any more. */
   async #hold(document: QueueDocument, lock: Lock): Promise<MessageReceipt> {
     let popReceipt = '';
-    await this.#settle(lock, async (receipt) => {
+    const { renewed, doubt } = await this.#whileHeld(lock, async (receipt) => {
       ({ popReceipt } = await this.#context.queues.update(document.queue, receipt, {
         visibilityTimeoutMs: MOVE_MS,
       }));
     });
-    // Taken over by a call whose answer never came: nobody knows the receipt now, and the message comes back by itself.
-    if (popReceipt === '') throw lost();
+    await this.#forget(lock, renewed);
+    // Perhaps taken over, with a receipt nobody knows: the message comes back by itself.
+    if (doubt !== undefined) throw lost();
     return { messageId: lock.messageId, popReceipt };
   }
 
   /** Does something that ends the lock, and forgets it. */
   async #settle(lock: Lock, call: (receipt: MessageReceipt) => Promise<unknown>): Promise<void> {
-    const renewed = await this.#whileHeld(lock, call);
+    const { renewed, doubt } = await this.#whileHeld(lock, call);
+    if (doubt !== undefined) throw doubt;
+    await this.#forget(lock, renewed);
+  }
+
+  async #forget(lock: Lock, renewed: boolean): Promise<void> {
     this.#remembered.take(lock);
     await this.#parts.renewals.forget(lock, renewed);
   }
 
   /**
-   * Makes `call` with a receipt that holds. Answers whether the lock was ever renewed. First with what this node knows; a
-   * receipt that is refused, or late, may have been replaced by a renewal.
+   * Makes `call` with a receipt that holds. First with what this node knows; a receipt that is refused, or late, may have
+   * been replaced by a renewal.
    */
-  async #whileHeld(lock: Lock, call: (standing: Standing) => Promise<unknown>): Promise<boolean> {
+  async #whileHeld(lock: Lock, call: (standing: Standing) => Promise<unknown>): Promise<Called> {
     let standing = standingOf(lock, this.#parts.renewals.remembered(lock));
     for (let renewals = 0; renewals <= LOOK_AGAIN_AFTER_MS.length; renewals += 1) {
       const outcome = this.#isOver(standing) ? 'refused' : await this.#tried(standing, call);
-      if (outcome === 'done') return standing.renewed;
-      const unknown = outcome === 'refused' ? undefined : outcome.unknown;
+      const { renewed } = standing;
+      if (outcome === 'done') return { renewed };
+      const doubt = outcome === 'refused' ? undefined : outcome.unknown;
       const newer = await this.#newer(lock, standing).catch((error: unknown) => {
-        throw unknown ?? error;
+        throw doubt ?? error;
       });
-      // Nobody else can have replaced or used up the receipt within its time: the try without an answer was done.
-      if (newer === undefined && unknown !== undefined) return standing.renewed;
+      // The try without an answer was done, or a node renewed the lock and died before it wrote that down.
+      if (newer === undefined && doubt !== undefined) return { renewed, doubt };
       if (newer === undefined) throw lost();
       standing = newer;
     }

@@ -49,6 +49,40 @@ describe('a lock', () => {
     await bench.runtime.run(node.acknowledge(queue, again.lock.id));
   });
 
+  it('whose acknowledgement got no answer is not called acknowledged: a node may have died while it renewed it', async () => {
+    for (const renewedBefore of [false, true]) {
+      const { bench, queue, node, held } = await oneLocked();
+      const { runtime } = bench;
+      if (renewedBefore) await runtime.run(node.renew(queue, held.lock.id));
+      let isLost = false;
+      bench.fault = ({ operation }) => {
+        if (operation === 'documents.put') return { kind: 'refuse', code: 'outcome_unknown' };
+        if (isLost || operation !== 'queues.delete') return undefined;
+        isLost = true;
+        return { kind: 'refuse', code: 'outcome_unknown' };
+      };
+      await expect(runtime.run(bench.node().renew(queue, held.lock.id))).rejects.toMatchObject({
+        code: 'outcome_unknown',
+      });
+      await expect(runtime.run(node.acknowledge(queue, held.lock.id))).rejects.toMatchObject({
+        code: 'outcome_unknown',
+      });
+      await runtime.advance(10_001);
+      expect(await take(bench, node.receive(queue, nobody))).toMatchObject({ id: held.id, delivery: 2 });
+    }
+  });
+
+  it('whose acknowledgement was done without an answer is over when that is asked for again', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    let times = 0;
+    bench.fault = ({ operation }) =>
+      operation === 'queues.delete' && times++ === 0 ? { kind: 'lose_answer' } : undefined;
+    const acknowledge = () => bench.runtime.run(node.acknowledge(queue, held.lock.id));
+    await expect(acknowledge()).rejects.toMatchObject({ code: 'outcome_unknown' });
+    await expect(acknowledge()).rejects.toEqual(lost);
+    expect(await node.stats(queue)).toMatchObject({ depth: 0 });
+  });
+
   it('of a consumer that died with its node comes back at another node', async () => {
     const { bench, queue, node, held } = await oneLocked();
     await node.close();

@@ -111,13 +111,13 @@ export class MessageLock {
   }
 
   #settle(
-    verb: string,
+    verb: 'acknowledge' | 'release' | 'dead-letter',
     action: Pick<Action, 'method' | 'path' | 'headers' | 'body'>,
     options: CallOptions,
   ): Promise<void> {
     // As long as nobody else can have the message, a lock that is gone was settled by the attempt before: unless it is
-    // gone for a renewal that nobody heard of.
-    const isCertain = (): boolean => this.remainingMs > 0 && !this.#renewalInDoubt;
+    // gone for a renewal that nobody heard of, or for a move to the dead letters that may have stopped half-way.
+    const isCertain = (): boolean => this.remainingMs > 0 && !this.#renewalInDoubt && verb !== 'dead-letter';
     const ifDone = (refusal: VaultClientError) =>
       refusal.code === 'lock_lost' && isCertain() ? true : undefined;
     return this.#inTurn(async () => {
