@@ -74,7 +74,7 @@ export class Orphans {
         this.#failures = 0;
       }
     } catch {
-      // Storage does not answer, or the term ends. What was not saved was not handed on.
+      // Storage does not answer, or the term ends. What was written down by then is saved and handed on, no more.
       this.#again = false;
       this.#failures += 1;
       if (this.#stopped) return;
@@ -89,19 +89,21 @@ export class Orphans {
   }
 
   async #redirectStranded(): Promise<void> {
-    const { host, redirect, start } = this.#options;
+    const { host, redirect, isDoubtful } = this.#options;
     const redirected: Move[] = [];
-    for (const move of this.#stranded()) {
-      const message = await host.intake.message(move.offset);
-      // Whom it is for may have come back meanwhile.
-      if (!this.#stranded().includes(move)) continue;
-      if (message === undefined) move.done = true;
-      else if (this.#options.isDoubtful(move)) await this.#giveUp(message, move.to, () => (move.done = true));
-      else if (redirect(message, move)) redirected.push(move);
+    try {
+      for (const move of this.#stranded()) {
+        const message = await host.intake.message(move.offset);
+        // Whom it is for may have come back meanwhile.
+        if (!this.#stranded().includes(move)) continue;
+        if (message === undefined) move.done = true;
+        else if (isDoubtful(move)) await this.#giveUp(message, move.to, () => (move.done = true));
+        else if (redirect(message, move)) redirected.push(move);
+      }
+    } finally {
+      // They are stranded no longer: nobody would come back to them.
+      await this.#hand(redirected);
     }
-    if (redirected.length === 0) return;
-    await host.cursors.durable();
-    start(redirected);
   }
 
   #nextShare(): { id: string; share: Share; end: number } | undefined {
@@ -114,28 +116,31 @@ export class Orphans {
   }
 
   async #emptyShare(): Promise<void> {
-    const { host, one, start } = this.#options;
+    const { host, one } = this.#options;
     const next = this.#nextShare();
     if (next === undefined || currentShares(one).length === 0) return;
     if (one.moves.filter(({ done }) => !done).length >= MAX_MOVES) return;
     const messages = await this.#read(next);
     const moves: Move[] = [];
-    for (const { message, after } of messages) {
-      if (moves.length >= PER_SAVE || this.#stopped) break;
-      if (this.#isInDoubt(next, message)) {
-        await this.#giveUp(message, next.share.member, () => settleDoubt(next.share, message.offset));
+    try {
+      for (const { message, after } of messages) {
+        if (moves.length >= PER_SAVE || this.#stopped) break;
+        if (this.#isInDoubt(next, message))
+          await this.#giveUp(message, next.share.member, () => settleDoubt(next.share, message.offset));
+        else {
+          const move = this.#assign(next.id, next.share, message);
+          if (move === 'nobody') return;
+          if (move !== undefined) moves.push(move);
+        }
         next.share.cursor = { ...next.share.cursor, ...after };
-        continue;
       }
-      const move = this.#assign(next.id, next.share, message);
-      if (move === 'nobody') return await this.#hand(moves);
-      if (move !== undefined) moves.push(move);
-      next.share.cursor = { ...next.share.cursor, ...after };
+    } finally {
+      // The cursor is behind them: nobody would come back to them.
+      await this.#hand(moves);
     }
     if (messages.length === 0) next.share.cursor = { ...next.share.cursor, offset: next.end };
     this.#again = true;
-    await host.cursors.durable();
-    start(moves);
+    if (moves.length === 0) await host.cursors.durable();
   }
 
   #isInDoubt({ id, share }: { id: string; share: Share }, message: ReadMessage): boolean {
