@@ -321,6 +321,12 @@ describe('a history of queues and routers', () => {
       plus({ kind: 'lock-lost', at: 900, lock: 'tasks t 3 1' }),
     ],
     [
+      'a consumer that heard of its lock when it was over and the next one had acknowledged the message',
+      change({ kind: 'locked', where: 'tasks', sequence: 3 }, (event) =>
+        event.kind === 'locked' && event.delivery === 1 ? { ...event, at: 2000 } : event,
+      ),
+    ],
+    [
       'a publish nobody answered that came nowhere',
       (events: HistoryEvent[]) =>
         events

@@ -67,7 +67,8 @@ export class LockBook {
   judge(findings: Findings): void {
     const copies = Map.groupBy(this.#locks.values(), ({ queue, copy }) => `${queue}\n${copy}`);
     for (const locks of copies.values()) {
-      const inOrder = locks.toSorted((a, b) => a.at - b.at);
+      // As they were given: a consumer may hear of a lock when it is long over.
+      const inOrder = locks.toSorted((a, b) => a.delivery - b.delivery || a.at - b.at);
       for (const [index, later] of inOrder.entries()) {
         for (const earlier of inOrder.slice(0, index)) judgePair(earlier, later, findings);
       }
