@@ -64,12 +64,16 @@ export class Locks {
     this.#remembered = new Remembered(context.limits.rememberedBytes);
   }
 
-  /** The id a consumer holds a message by. */
-  async give(document: QueueDocument, { receipt, envelope, until, delivery }: Taken): Promise<string> {
+  /** The id a consumer holds a message by, and until when. */
+  async give(document: QueueDocument, taken: Taken): Promise<{ id: string; until: number }> {
+    const { receipt, envelope, delivery } = taken;
+    const secret = await this.#parts.secret.get();
     const bodyId = 'bodyId' in envelope.body ? envelope.body.bodyId : undefined;
+    // The clock may have been put back since the message was taken: by that clock it is not held for so long.
+    const until = Math.min(taken.until, this.#context.runtime.now() + document.policy.lockDurationMs);
     const lock: Lock = { queueId: document.queueId, until, delivery, ...receipt, bodyId };
     this.#remembered.add(lock, envelope);
-    return encodeLockId(lock, await this.#parts.secret.get());
+    return { id: encodeLockId(lock, secret), until };
   }
 
   /** Reads an id without asking anybody whether the lock still holds. Errors: QueueError `lock_lost`, StorageError. */

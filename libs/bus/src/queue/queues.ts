@@ -249,14 +249,13 @@ export class Queues {
 
   async #lock(document: QueueDocument, taken: Taken, place: ReaderPlace | undefined): Promise<QueueDelivery> {
     try {
-      const id = await this.#locks.give(document, taken);
-      const lock = { id, until: taken.until };
-      await place?.lock(await this.#locks.read(document, id));
+      const lock = await this.#locks.give(document, taken);
+      await place?.lock(await this.#locks.read(document, lock.id));
       this.#context.counted?.('delivered', 1);
       return deliveryOf(taken, lock, async () => {
         taken.release();
         await this.#disposal.giveBack(document, taken, 'at-once');
-        await this.#settled(document, id);
+        await this.#settled(document, lock.id);
       });
     } catch (error) {
       taken.release();

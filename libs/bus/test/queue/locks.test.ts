@@ -83,6 +83,23 @@ describe('a lock', () => {
     expect(await node.stats(queue)).toMatchObject({ depth: 0 });
   });
 
+  it('is not longer for a clock that is put back while the message is on its way to the consumer', async () => {
+    const bench = new QueueBench();
+    const { runtime } = bench;
+    const queue = await bench.queue({ lockDurationMs: 10_000 });
+    await bench.node().enqueue(queue, [text('job')]);
+    let isPutBack = false;
+    bench.fault = ({ operation, target }) => {
+      if (operation !== 'documents.get' || target !== 'queue-secret') return undefined;
+      runtime.wallOffsetMs = -60_000;
+      isPutBack = true;
+      return undefined;
+    };
+    const { lock } = await take(bench, bench.node().receive(queue, nobody));
+    expect(isPutBack).toBe(true);
+    expect(lock.until - runtime.now()).toBeLessThanOrEqual(10_000);
+  });
+
   it('of a consumer that died with its node comes back at another node', async () => {
     const { bench, queue, node, held } = await oneLocked();
     await node.close();
