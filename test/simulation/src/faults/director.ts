@@ -162,7 +162,9 @@ export class Director {
     const { documents } = this.#cluster.raw;
     const current = await documents.get(LEADER_PATH);
     if (current === undefined) return;
-    this.#savedLeader = current;
+    const saved = this.#savedLeader;
+    // What is there may be the doing of the fault before.
+    if (saved === undefined || epochOf(saved) < epochOf(current)) this.#savedLeader = current;
     if (how === 'deleted') await documents.delete(LEADER_PATH, { ifMatch: current.etag });
     else {
       const older = this.#cluster.store.leaderBodies.at(-2);
@@ -176,7 +178,6 @@ export class Director {
     this.#savedLeader = undefined;
     const { documents } = this.#cluster.raw;
     const current = await documents.get(LEADER_PATH);
-    const epochOf = ({ body }: StoredDocument): number => parseLeaderDocument(body).epoch;
     if (current === undefined) await documents.put(LEADER_PATH, saved.body, { ifAbsent: true });
     else if (epochOf(current) < epochOf(saved))
       await documents.put(LEADER_PATH, saved.body, { ifMatch: current.etag });
@@ -215,4 +216,8 @@ export class Director {
     const last = this.#cluster.led.at(-1);
     return this.#cluster.nodes.find((node) => node.name === last?.node);
   }
+}
+
+function epochOf({ body }: StoredDocument): number {
+  return parseLeaderDocument(body).epoch;
 }
