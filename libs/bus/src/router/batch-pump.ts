@@ -57,6 +57,8 @@ export class BatchPump implements Pump {
   #sent: Sent[] = [];
   #bytes = 0;
   #failures = 0;
+  /** What is sent under an epoch the next leader does not know of, it sends again. */
+  #epochIsSaved = true;
   #waiting = false;
   #reading = false;
   #readFailures = 0;
@@ -120,7 +122,8 @@ export class BatchPump implements Pump {
   /** False when it has to wait. */
   #send(batch: IntakeBatch): boolean {
     const { budget, ports } = this.#options.context;
-    if (this.#sent.length >= MAX_IN_FLIGHT || !ports.leadership.isLeading()) return false;
+    if (!this.#epochIsSaved || this.#sent.length >= MAX_IN_FLIGHT) return false;
+    if (!ports.leadership.isLeading()) return false;
     const bytes = batch.bytes.byteLength;
     if (this.#bytes > 0 && this.#bytes + bytes > MAX_IN_FLIGHT_BYTES) return false;
     if (!budget.tryTake(bytes, this.#onRoom)) return false;
@@ -220,11 +223,10 @@ export class BatchPump implements Pump {
     this.#sequence = this.#confirmed.producer.sequence;
     const { context } = this.#options;
     if (this.#stopped || context.signal.aborted) return this.#settleIdle();
-    if (
-      isLogError(error, 'producer_gap', 'producer_fenced') &&
-      (await this.#startAnew(error.details.producerEpoch))
-    )
-      return this.#again();
+    if (isLogError(error, 'producer_gap', 'producer_fenced')) {
+      if (await this.#startAnew(error.details.producerEpoch)) this.#again();
+      return;
+    }
     this.#failures += 1;
     this.lastError = { at: context.ports.runtime.now(), reason: reasonOf(error) };
     const askedMs = isLogError(error) ? error.details.retryAfterMs : undefined;
@@ -237,19 +239,21 @@ export class BatchPump implements Pump {
 
   /**
    * The target has forgotten this producer, as it does after a long silence: from here on under a new epoch, which is
-   * saved before it is used.
+   * saved before it is used. False when it can't be: this leader has ended, and sends nothing more.
    */
   async #startAnew(knownEpoch = 0): Promise<boolean> {
     const epoch = Math.max(this.#confirmed.producer.epoch, knownEpoch) + 1;
     this.#confirmed = { ...this.#confirmed, producer: { epoch, sequence: 0 } };
     this.#sequence = 0;
+    this.#epochIsSaved = false;
     this.#options.context.moved();
     try {
       await this.#options.context.saved();
-      return !this.#stopped;
+      this.#epochIsSaved = true;
     } catch {
-      return false;
+      // Who leads next begins with what was saved before.
     }
+    return this.#epochIsSaved && !this.#stopped;
   }
 
   #fill(): void {

@@ -34,9 +34,13 @@ async function sameAs(ports: DispatcherPorts, target: NameTarget): Promise<NameD
 
 /** Into a stream, or what a router takes in. */
 export function streamTarget(ports: DispatcherPorts, target: NameTarget): BatchTarget {
+  let last: Promise<unknown> = Promise.resolve();
   return {
     async append(batch: Uint8Array): Promise<AppendResult | 'gone'> {
-      const stream = asStream(await sameAs(ports, target));
+      // In turn: batches come to the stream in the order they were sent, though looking up the first takes a call.
+      const found = last.then(() => sameAs(ports, target));
+      last = found.catch(() => undefined);
+      const stream = asStream(await found);
       return stream === undefined ? 'gone' : await ports.append(stream, batch);
     },
   };
