@@ -42,8 +42,8 @@ export class StreamEnd {
   #segment = 0;
   #page = 0;
   #last: CommitHeader | undefined;
-  /** The version of the segment at which nothing good was at `page`, and when that was seen. */
-  #seen: { etag: ETag; at: number } | undefined;
+  /** The version of the segment at which nothing good was at `page`, when that was seen, and whether it was twice. */
+  #seen: { etag: ETag; at: number; twice: boolean } | undefined;
   #readBytes: number;
   /** What the commit at `page` takes, once its header has been seen. */
   #neededBytes = 0;
@@ -101,7 +101,7 @@ export class StreamEnd {
     if (only === undefined || only.bytes.byteLength !== bytes.byteLength) return;
     this.#advance(walk, bytes);
     this.#atEnd = walk.stop.kind === 'end';
-    if (this.#atEnd) this.#seen = { etag: version, at: runtime.monotonic() };
+    if (this.#atEnd) this.#seen = { etag: version, at: runtime.monotonic(), twice: false };
     onGrowth();
   }
 
@@ -138,8 +138,9 @@ export class StreamEnd {
 
   async #lookHere(): Promise<boolean> {
     const asked = this.#bytesToRead();
+    const condition = this.#condition();
     this.#hint = undefined;
-    const read = await this.#read(asked, this.#condition());
+    const read = await this.#read(asked, condition);
     if (read.status === 'absent') return await this.#absent();
     this.#absences = 0;
     if (read.status === 'not_modified') return true;
@@ -166,9 +167,12 @@ export class StreamEnd {
 
   #condition(): ETag | undefined {
     const { runtime, settings } = this.#options;
-    if (this.#seen === undefined || runtime.monotonic() - this.#seen.at > settings.recheckMs)
-      return undefined;
-    return this.#seen.etag;
+    if (this.#seen === undefined) return undefined;
+    const { etag, at, twice } = this.#seen;
+    // Who hears of more than was seen looks once more without asking whether anything has changed: the storage may have
+    // paired older bytes with a newer ETag, and would go on saying no.
+    if (this.#hint !== undefined && !twice) return undefined;
+    return runtime.monotonic() - at > settings.recheckMs ? undefined : etag;
   }
 
   async #takeUp(bytes: Uint8Array, { asked, etag }: { asked: number; etag: ETag }): Promise<boolean> {
@@ -183,7 +187,7 @@ export class StreamEnd {
     const blobEnds = bytes.byteLength < asked;
     const isSame = this.#seen?.etag === etag;
     const atEnd = await this.#judge(walk, { blobEnds, asked, isSame });
-    this.#seen = atEnd ? { etag, at } : undefined;
+    this.#seen = atEnd ? { etag, at, twice: isSame } : undefined;
     return atEnd;
   }
 
