@@ -23,6 +23,7 @@ import { ReadBudget } from './read/read-budget.ts';
 import { NameDoor } from './routes/name-door.ts';
 import { nodeRoutes } from './routes/node-routes.ts';
 import { parseTarget } from './target.ts';
+import { inTurn } from './turns.ts';
 import { Upgrades } from './upgrade/upgrades.ts';
 
 /** The HTTP interface of one node. */
@@ -62,7 +63,10 @@ export function createHttpApp(ports: NodePorts, options: HttpOptions): HttpApp {
   const bodies = new BodyReader(options.limits.http, options.metrics);
   const events = new EventStreams(context);
   const names = new NameDoor(context, events, bodies);
-  const server = createBoundedServer(options, frontDoor(context, expressRoutes(context, bodies), names));
+  const server = createBoundedServer(
+    options,
+    inTurn(frontDoor(context, expressRoutes(context, bodies), names)),
+  );
   answerBrokenRequests(server, context);
   const upgrades = new Upgrades(context, server);
   return {

@@ -1,0 +1,39 @@
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { publishValues, read, sendRaw } from './support/requests.ts';
+import { startNode } from './support/test-node.ts';
+
+const post = (body: string): string =>
+  `POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const get = (query: string, headers = ''): string =>
+  `GET /orders${query} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
+
+describe('requests that a client sends without waiting for answers', () => {
+  it('are stored in the order they were sent in, and seen by the read behind them', async () => {
+    const { port, url } = await startNode();
+    const values = Array.from({ length: 20 }, (_, index) => index);
+    const posts = values.map((value) => post(String(value))).join('');
+    const answers = await sendRaw(port, posts + get('', 'Connection: close\r\n'));
+    expect(answers.match(/HTTP\/1\.1 201/g)).toHaveLength(20);
+    expect([...answers.matchAll(/"firstSequenceNumber":(\d+)/g)].map(([, number]) => Number(number))).toEqual(
+      values,
+    );
+    expect(answers).toContain('"sequenceNumber":19');
+    expect((await read(url, '/orders')).messages.map(({ value }) => value)).toEqual(values);
+  });
+
+  it('are not begun once the client is gone', async () => {
+    const { port, url, app } = await startNode();
+    await publishValues(url, 'orders', [1]);
+    const closed = new Promise<void>((resolve) => {
+      app.server.once('connection', (connection) => connection.once('close', () => resolve()));
+    });
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`${get('', 'Accept: text/event-stream\r\n')}${post('2')}`);
+    await new Promise<void>((resolve) => socket.once('data', () => resolve()));
+    socket.destroy();
+    await closed;
+    await publishValues(url, 'orders', [3]);
+    expect((await read(url, '/orders')).messages.map(({ value }) => value)).toEqual([1, 3]);
+  });
+});
