@@ -14,7 +14,6 @@ import {
   type Message,
   type ProducerIdentity,
 } from '@message-vault/framing';
-import { MAX_MESSAGE_BYTES } from '@message-vault/metadata';
 import { HttpProblem, refusingBadBatches } from '../problems.ts';
 
 /** Place of the bytes of records in a batch header (docs/format.md). */
@@ -73,8 +72,8 @@ export function checkFramed(batch: Uint8Array, producer: ProducerIdentity | unde
 
 /** Throws `too_large` if a value is longer than the stream's policy allows. */
 export function checkMessageSizes(framed: Framed, maxMessageSize: number): void {
-  // Nothing to look for when the policy takes whatever fits a batch, or all records together are small enough.
-  if (maxMessageSize >= MAX_MESSAGE_BYTES || framed.header.recordsBytes <= maxMessageSize) return;
+  // Nothing to look for when all records together are small enough.
+  if (framed.header.recordsBytes <= maxMessageSize) return;
   for (const message of decodeBatch(framed.batch).messages) {
     checkMessageSize(message.value.byteLength, maxMessageSize);
   }
