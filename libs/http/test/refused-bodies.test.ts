@@ -169,6 +169,14 @@ const refusals: readonly Refusal[] = [
     says: /lacks id/,
   },
   {
+    what: 'a CloudEvent whose id is a number',
+    headers: EVENT,
+    body: JSON.stringify({ ...event, id: 1 }),
+    status: 400,
+    code: 'bad_cloudevent',
+    says: /id that is no string/,
+  },
+  {
     what: 'a CloudEvent of another version',
     headers: EVENT,
     body: JSON.stringify({ ...event, specversion: '0.3' }),

@@ -21,6 +21,8 @@ const PREFIX = 'ce-';
 /** The extension whose value is the key as well. */
 const KEY = 'partitionkey';
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
+/** What CloudEvents itself defines is a string, whatever type an extension may have. */
+const STRINGS = new Set<string>([...REQUIRED, 'dataschema', 'subject', 'time']);
 const ATTRIBUTE = /^[a-z0-9]+$/;
 const TIME = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
 const NOT_ATTRIBUTES = new Set(['data', 'data_base64', 'datacontenttype']);
@@ -101,6 +103,7 @@ function attributeText(name: string, value: unknown, where: string): string {
   if (!ATTRIBUTE.test(name))
     throw bad(where, `has the attribute ${JSON.stringify(name)}: expected names of a-z and 0-9`);
   if (typeof value === 'string') return value;
+  if (STRINGS.has(name)) throw bad(where, `has a value of ${name} that is no string`);
   if (typeof value === 'boolean' || Number.isInteger(value)) return String(value);
   throw bad(where, `has a value of ${name} that is neither string, boolean nor integer`);
 }
