@@ -3,16 +3,26 @@ import { HttpProblem } from './problems.ts';
 /** The query of a request. Parameters nobody asks for are passed over. */
 export class Query {
   readonly #parameters: URLSearchParams;
+  readonly #isReadable: boolean;
 
   /** `query` with its question mark, or empty. */
   constructor(query: string) {
     this.#parameters = new URLSearchParams(query);
+    this.#isReadable = isDecodable(query);
   }
 
-  /** Undefined when it is not there. Throws `bad_parameter` when it is there twice. */
+  /**
+   * Undefined when it is not there. Throws `bad_parameter` when it is there twice, or can only be guessed at:
+   * URLSearchParams puts something else in the place of escapes it can't read.
+   */
   text(name: string): string | undefined {
     const values = this.#parameters.getAll(name);
     if (values.length > 1) throw badParameter(name, `is given ${values.length} times: expected once`);
+    if (values[0] !== undefined && !this.#isReadable)
+      throw badParameter(
+        name,
+        'or another one has escapes that are no UTF-8: expected %25 for a percent sign',
+      );
     return values[0];
   }
 
@@ -45,6 +55,16 @@ export class Query {
   bound(name: string, max: number): number | undefined {
     const asked = this.integer(name, { min: 1, max: Number.MAX_SAFE_INTEGER });
     return asked === undefined ? undefined : Math.min(asked, max);
+  }
+}
+
+function isDecodable(query: string): boolean {
+  if (!query.includes('%')) return true;
+  try {
+    decodeURIComponent(query);
+    return true;
+  } catch {
+    return false;
   }
 }
 

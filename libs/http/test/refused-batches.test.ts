@@ -305,4 +305,25 @@ describe('a publish with a wrong batch, type or header is refused, says what was
     expect(await node.stored('orders')).toBe(1);
     await publishValues(url, 'orders', ['12345678']);
   });
+
+  it('takes no message above the size every policy has by default, though a batch could hold it', async () => {
+    const { url, node } = await startNode();
+    const publish = (bytes: number) =>
+      fetch(`${url}/orders`, { method: 'POST', body: new Uint8Array(bytes) });
+    const { maxMessageSize } = defaultStreamPolicy;
+    expect(await problem(await publish(maxMessageSize + 1), 413, 'too_large')).toMatchObject({
+      limit: maxMessageSize,
+    });
+    expect(node.names.size).toBe(0);
+    expect((await publish(maxMessageSize)).status).toBe(201);
+  });
+
+  it('takes no key whose escapes are no UTF-8', async () => {
+    const { url, node } = await startNode();
+    for (const key of ['%ff', '50%', '%zz']) {
+      const response = await fetch(`${url}/orders?key=${key}`, { method: 'POST', body: 'x' });
+      await problem(response, 400, 'bad_parameter');
+    }
+    expect(node.names.size).toBe(0);
+  });
 });
