@@ -31,31 +31,6 @@ async function noticeTimes(everyMs: number, hints: boolean): Promise<number[]> {
   return times.sort((a, b) => a - b);
 }
 
-/** A reader at the tail, whose storage can be told to answer blank pages with the newest ETag. */
-async function pairing(): Promise<{ world: ReaderWorld; reader: StreamReader; answerOld(old: boolean): void }> {
-  const world = new ReaderWorld();
-  await world.log.append();
-  const inner = world.storage.pages;
-  let stale: Uint8Array | undefined;
-  const reader = world.reader({
-    pages: {
-      ...inner,
-      readRange: async (ref, range, options) => {
-        const read = await inner.readRange(ref, range, options);
-        return read.status === 'read' && stale !== undefined ? { ...read, bytes: stale } : read;
-      },
-    },
-  });
-  await world.run(world.values(reader));
-  return {
-    world,
-    reader,
-    answerOld: (old) => {
-      stale = old ? new Uint8Array(16 * 1024) : undefined;
-    },
-  };
-}
-
 describe('waiting for growth', () => {
   test('is over at once when there is a message at the offset already', async () => {
     const { world, reader } = await atTail(3);
@@ -213,29 +188,6 @@ describe('waiting for growth', () => {
     await world.log.append();
     down = false;
     expect(await world.run(waiting)).toBe(true);
-  });
-
-  test('an answer that pairs older bytes with a newer ETag makes a message late, it does not lose it', async () => {
-    const { world, reader, answerOld } = await pairing();
-    const waiting = reader.waitForGrowth(encodeOffset(world.log.page, 0), { timeoutMs: 60_000 });
-    await world.log.append();
-    answerOld(true);
-    await world.runtime.advance(100);
-    answerOld(false);
-    const before = world.runtime.monotonic();
-    expect(await world.run(waiting)).toBe(true);
-    expect(world.runtime.monotonic() - before).toBeLessThan(6000);
-  });
-
-  test('after such an answer a hint is believed enough to read without the ETag', async () => {
-    const { world, reader, answerOld } = await pairing();
-    const from = encodeOffset(world.log.page, 0);
-    await world.log.append();
-    answerOld(true);
-    expect((await world.run(reader.read({ from, maxBytes: 1 }))).commits).toHaveLength(0);
-    answerOld(false);
-    reader.hint(world.log.page);
-    expect((await world.run(reader.read({ from, maxBytes: 1 }))).commits).toHaveLength(1);
   });
 
   test('refused access is told to those who wait', async () => {
