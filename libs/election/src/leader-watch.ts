@@ -86,5 +86,6 @@ export async function askWhetherLeads(
 ): Promise<LeaderDocument | undefined> {
   const result = await probeWithin(probes, runtime, url, settings.probeTimeoutMs);
   if (!result.ok || !isLeading(result) || result.epoch === undefined) return undefined;
-  return { version: 1, epoch: result.epoch, nodeId: result.nodeId ?? url, url, since: runtime.now() };
+  const { epoch, nodeId = url, since = runtime.now() } = result;
+  return { version: 1, epoch, nodeId, url, since };
 }

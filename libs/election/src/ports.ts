@@ -9,6 +9,8 @@ export interface ProbeResult {
   readonly instanceId?: string | undefined;
   readonly role?: Role | undefined;
   readonly epoch?: number | undefined;
+  /** Since when the leader of that epoch leads, milliseconds since 1970. */
+  readonly since?: number | undefined;
   /** Why it is not ready, in its own words. */
   readonly reason?: string | undefined;
   /** Set when there was no answer. `refused`: something at that address said that nobody listens there. */

@@ -224,8 +224,9 @@ export class Node {
 
   /** What another process hears when it asks for this one's health. */
   health(): ProbeResult {
-    const { nodeId, instanceId, role, epoch, readiness } = this.election.state();
-    return { ok: readiness.ready, nodeId, instanceId, role, epoch, reason: readiness.reason };
+    const { nodeId, instanceId, role, epoch, leader, readiness } = this.election.state();
+    const since = leader?.since;
+    return { ok: readiness.ready, nodeId, instanceId, role, epoch, since, reason: readiness.reason };
   }
 
   #probePort(): ProbePort {

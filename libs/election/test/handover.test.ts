@@ -36,6 +36,15 @@ describe('a planned handover', () => {
     cluster.checkInvariants();
   });
 
+  it('lets both nodes say the same of the leader, since when it leads included', async () => {
+    const { cluster, master, slave } = await pair({ busy: true });
+    // So that it has to ask the other one who leads.
+    master.link.fate = (operation) => (operation === 'get' ? 'refuse' : 'pass');
+    await cluster.runtime.run(master.election.handover());
+    expect(master.election.state().leader).toMatchObject({ nodeId: 'slave', epoch: 2 });
+    expect(master.election.state().leader).toEqual(slave.election.state().leader);
+  });
+
   it('lets go of nothing before what is in flight is finished', async () => {
     const drained = Promise.withResolvers<void>();
     const { cluster, master } = await pair({ master: { drain: () => drained.promise } });

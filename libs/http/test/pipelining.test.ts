@@ -22,6 +22,18 @@ describe('requests that a client sends without waiting for answers', () => {
     expect((await read(url, '/orders')).messages.map(({ value }) => value)).toEqual(values);
   });
 
+  it('are not taken without end: behind an answer that lasts, the connection is closed', async () => {
+    const { port, url } = await startNode();
+    await publishValues(url, 'orders', [1]);
+    const closed = Promise.withResolvers<void>();
+    const socket = connect(port, '127.0.0.1').resume();
+    socket.once('close', () => closed.resolve()).on('error', () => {});
+    socket.write(get('', 'Accept: text/event-stream\r\n'));
+    for (let sent = 0; sent < 101; sent += 1) socket.write(post('2'));
+    await closed.promise;
+    expect((await read(url, '/orders')).messages.map(({ value }) => value)).toEqual([1]);
+  });
+
   it('are not begun once the client is gone', async () => {
     const { port, url, app } = await startNode();
     await publishValues(url, 'orders', [1]);

@@ -19,6 +19,7 @@ const healthSchema = z.object({
     .optional()
     .catch(undefined),
   epoch: z.int().optional(),
+  since: z.int().optional(),
   reason: z.string().optional(),
 });
 

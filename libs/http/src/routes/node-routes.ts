@@ -5,6 +5,7 @@ import { authorize, type Exchange, exchangeOf, type HttpContext } from '../excha
 import { forward } from '../forward.ts';
 import { parseJson } from '../json.ts';
 import type { AccessQuestion } from '../options.ts';
+import type { NodeStatus } from '../ports.ts';
 import { HttpProblem } from '../problems.ts';
 import { Query } from '../query.ts';
 import { sendNames } from './listings.ts';
@@ -68,17 +69,20 @@ function health(context: HttpContext, router: Router): void {
       const exchange = opened(req, 'ready');
       const { ready, reason } = ports.ready();
       if (!ready) return sendNotReady(context, exchange, reason ?? 'no reason is known');
-      const { nodeId, instanceId, role, epoch } = ports.status();
-      sendJson(exchange, 200, JSON.stringify({ ready, nodeId, instanceId, role, epoch }));
+      sendJson(exchange, 200, JSON.stringify({ ready, ...inOneGlance(ports.status()) }));
     },
   });
 }
 
+function inOneGlance({ nodeId, instanceId, role, epoch, leader }: NodeStatus) {
+  return { nodeId, instanceId, role, epoch, since: leader?.since };
+}
+
 /** A problem that also says what the healthy answer says: probes read both alike. */
 function sendNotReady(context: HttpContext, exchange: Exchange, reason: string): void {
-  const { nodeId, instanceId, role, epoch } = context.ports.status();
+  const glance = inOneGlance(context.ports.status());
   const problem = new HttpProblem('not_ready', reason, { retryAfter: 1 });
-  sendProblem(exchange, problem, { ready: false, nodeId, instanceId, role, epoch, reason });
+  sendProblem(exchange, problem, { ready: false, ...glance, reason });
 }
 
 function cluster(context: HttpContext, router: Router, bodies: BodyReader): void {
