@@ -1,21 +1,34 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** Requests of one connection that wait for the answer before theirs; with one more, the connection is closed. */
+const MAX_WAITING = 100;
+
+interface Line {
+  last: ServerResponse;
+  waiting: number;
+}
+
 /**
  * Serves the requests of one connection one after the other. Node hands over all that a client sends without waiting for
  * answers (pipelining) at once; side by side, what was sent second could be stored first, and a read miss what was
  * published before it (RFC 9112, 9.3.2).
  */
 export function inTurn(listener: RequestListener): RequestListener {
-  const latest = new WeakMap<Socket, ServerResponse>();
+  const lines = new WeakMap<Socket, Line>();
   return (req: IncomingMessage, res: ServerResponse) => {
-    const before = latest.get(req.socket);
-    latest.set(req.socket, res);
-    if (before === undefined || before.writableEnded || before.destroyed) {
+    const line = lines.get(req.socket) ?? { last: res, waiting: 0 };
+    lines.set(req.socket, line);
+    const before = line.last;
+    line.last = res;
+    if (before === res || before.writableEnded || before.destroyed) {
       listener(req, res);
       return;
     }
+    line.waiting += 1;
+    if (line.waiting > MAX_WAITING) req.socket.destroy();
     before.once('close', () => {
+      line.waiting -= 1;
       // Nobody is there any more to be answered, so nothing more is done.
       if (!req.socket.destroyed) listener(req, res);
     });

@@ -46,13 +46,14 @@ describe('health', () => {
 
   it('is ready with role and epoch, or not with the reason as well', async () => {
     const { url, node } = await startNode();
-    const { instanceId } = node.status;
+    const { instanceId, leader } = node.status;
     expect(await get(`${url}/-/health/ready`)).toEqual({
       ready: true,
       nodeId: 'leader-1',
       instanceId,
       role: 'leading',
       epoch: 7,
+      since: leader?.since,
     });
     node.readiness = { ready: false, reason: 'the lease was lost' };
     const response = await fetch(`${url}/-/health/ready`);

@@ -16,20 +16,10 @@ import {
   type Mutation,
   plus,
   sequenceOf,
+  swapStanding,
   without,
   withoutOrphans,
 } from './mutations.ts';
-
-const swapStanding =
-  (stream: string, one: number, other: number): Mutation =>
-  (events) => {
-    const moved = (event: HistoryEvent): HistoryEvent => {
-      if (event.kind !== 'read' || event.stream !== stream) return event;
-      const to = event.sequence === one ? other : event.sequence === other ? one : event.sequence;
-      return { ...event, sequence: to, hash: hashOf(`p ${to}`) };
-    };
-    return events.map(moved);
-  };
 
 const job = (sequence: number, at: number) => ({
   producer: 'p',
@@ -322,9 +312,12 @@ describe('a history of queues and routers', () => {
     ],
     [
       'a consumer that heard of its lock when it was over and the next one had acknowledged the message',
-      change({ kind: 'locked', where: 'tasks', sequence: 3 }, (event) =>
-        event.kind === 'locked' && event.delivery === 1 ? { ...event, at: 2000 } : event,
-      ),
+      (events: HistoryEvent[]) =>
+        events.map((event) =>
+          'lock' in event && event.kind === 'locked' && event.lock === 'tasks t 3 1'
+            ? { ...event, at: 2000 }
+            : event,
+        ),
     ],
     [
       'a publish nobody answered that came nowhere',

@@ -1,4 +1,4 @@
-import type { HistoryEvent } from '../src/index.ts';
+import { type HistoryEvent, hashOf } from '../src/index.ts';
 
 export type Mutation = (events: HistoryEvent[]) => HistoryEvent[];
 export type Kind = HistoryEvent['kind'];
@@ -58,3 +58,15 @@ export function withoutOrphans(events: HistoryEvent[]): HistoryEvent[] {
   const locks = new Set(events.flatMap((event) => (event.kind === 'locked' ? [event.lock] : [])));
   return events.filter((event) => !('lock' in event) || locks.has(event.lock));
 }
+
+/** Two messages of `p` change places in a stream. */
+export const swapStanding =
+  (stream: string, one: number, other: number): Mutation =>
+  (events) => {
+    const moved = (event: HistoryEvent): HistoryEvent => {
+      if (event.kind !== 'read' || event.stream !== stream) return event;
+      const to = event.sequence === one ? other : event.sequence === other ? one : event.sequence;
+      return { ...event, sequence: to, hash: hashOf(`p ${to}`) };
+    };
+    return events.map(moved);
+  };
