@@ -75,9 +75,17 @@ export class RedisLink {
     if (state === 'up') logger.info({ purpose }, 'connected to Redis');
     else
       logger.warn(
-        { purpose, error },
+        { purpose, reason: reasonOf(error) },
         'no connection to Redis: wake-ups are off, growth is noticed by polling',
       );
     this.#reported = state;
   }
+}
+
+/** All that may be logged of a failure: the client's errors also hold the command with its arguments, and one of them is the password. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'the connection was closed';
+  // Where a name has several addresses the message is empty, and the code all there is.
+  if (error.message === '' && 'code' in error) return String(error.code);
+  return error.message;
 }

@@ -4,7 +4,7 @@ import { type Redis, ReplyError } from 'ioredis';
 import { encodeAnnouncement, MAX_COMMIT_BYTES, parseAnnouncement } from './announcement.ts';
 import { Announcer, type Growth } from './announcer.ts';
 import { Listeners } from './listeners.ts';
-import { RedisLink } from './redis-link.ts';
+import { RedisLink, reasonOf } from './redis-link.ts';
 import { type ReadSecret, Seal } from './seal.ts';
 import type { GrowthListener, Wakeup, WakeupLogger, WakeupStats } from './wakeup.ts';
 
@@ -174,7 +174,7 @@ class RedisWakeup implements Wakeup {
   #refused(error: unknown): void {
     if (!(error instanceof ReplyError) || this.#closed || this.#toldOfRefusal) return;
     this.#toldOfRefusal = true;
-    this.#logger.warn({ error }, 'Redis did not take a command: wake-ups may be missing');
+    this.#logger.warn({ reason: reasonOf(error) }, 'Redis did not take a command: wake-ups may be missing');
   }
 
   #hear(channel: string, text: string): void {

@@ -242,7 +242,19 @@ describe.skipIf(noRedisBecause !== undefined)(
         await expect.poll(() => mute.stats.dropped, until).toBe(page);
       }
       expect(warnings()).toEqual(['Redis did not take a command: wake-ups may be missing']);
-      expect(JSON.stringify(lines)).not.toContain('secret');
+      expect(lines.at(-1)?.fields).toEqual({ reason: expect.stringContaining('NOPERM') });
+    });
+
+    it('say why Redis does not let them in, and never with which password they came', async () => {
+      const { logger, lines } = recordingLogger();
+      const stranger = wakeup(`redis://:my-password@127.0.0.1:${server.port}`, logger);
+      const admin = new Redis(server.url);
+      await admin.call('CONFIG', 'SET', 'requirepass', 'another');
+      admin.disconnect();
+      stranger.subscribe(stream, () => {});
+      await expect.poll(() => lines.length, until).toBe(1);
+      expect(lines[0]?.fields).toEqual({ purpose: 'listen', reason: expect.stringContaining('WRONGPASS') });
+      expect(JSON.stringify(lines)).not.toContain('my-password');
     });
 
     it('do nothing after they were closed', async () => {
