@@ -8,49 +8,69 @@ const network = z.string().superRefine((text, context) => {
   if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
 
-const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
-
-/** What one broker process needs to know. All of it can be given by flag, or by environment variable for secrets. */
-export const nodeConfigSchema = z.strictObject({
-  /** Unique in the cluster; shown to operators. */
-  nodeId: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, dots, dashes'),
-  /** `master` and `slave` take part in the election (a master tries first at a cold start); a `reader` never leads. */
-  app: z.enum(['master', 'slave', 'reader']),
-  host: z.string().min(1).default('127.0.0.1'),
-  /** 0 picks a free port. */
-  port: z.int().min(0).max(65_535),
-  /** Where the other nodes and the clients reach this one; by default made of host and port. */
-  url: httpUrl.optional(),
-  /** Azure Storage connection string, or account URL (then DefaultAzureCredential signs in). */
-  storage: z.string().min(1),
-  /** Container of the system documents. Clusters with different ones share an account without meeting. */
-  systemContainer: z
-    .string()
-    .regex(/^[a-z0-9](?:-?[a-z0-9]){2,62}$/)
-    .default('mv-sys'),
-  redisUrl: z.string().optional(),
-  /** Base URLs of the other nodes that can lead. */
-  peers: z.array(httpUrl).default([]),
-  /** Base URLs of nodes asked, before a takeover, whether they still reach the leader. */
-  witnesses: z.array(httpUrl).default([]),
-  /** Whether publishing to a name of no role makes it a stream. */
-  autoCreate: z.boolean().default(true),
-  /** Retention of streams made by their first publish. Unset keeps everything. */
-  retentionAgeMs: z.int().positive().optional(),
-  retentionBytes: z.int().positive().optional(),
-  /** Whether webhooks may go to this machine's loopback, also by plain http. For a vault on one's own machine. */
-  allowLoopbackWebhooks: z.boolean().default(false),
-  /** Networks webhooks may go to (by https) although they are not public. */
-  webhookNetworks: z.array(network).default([]),
-  /** The DNS name that stands for this vault in what it asks and tells webhooks. */
-  webhookOrigin: z.hostname().default('localhost'),
-  /** A proxy in front of every node ends TLS and sets X-Forwarded-Proto, and no client gets past it. */
-  trustForwardedProto: z.boolean().default(false),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  limits: limitsSchema.prefault({}),
+const nodeUrl = z.string().transform((text, context) => {
+  const url = URL.parse(text);
+  // What clients would lose or refuse on the way to the node is refused here: a path, a password.
+  if (url !== null && /^https?:$/.test(url.protocol) && url.href.replace(/\/+$/, '') === url.origin) {
+    if (!isEverywhere(url.hostname)) return url.origin;
+  }
+  context.addIssue({
+    code: 'custom',
+    message: 'expected a URL of scheme, host and port, as in http://vault-1:7001',
+  });
+  return z.NEVER;
 });
+
+/** What one broker process needs to know. All of it can be given by flag or by environment variable. */
+export const nodeConfigSchema = z
+  .strictObject({
+    /** Unique in the cluster; shown to operators. */
+    nodeId: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, dots, dashes'),
+    /** `master` and `slave` take part in the election (a master tries first at a cold start); a `reader` never leads. */
+    app: z.enum(['master', 'slave', 'reader']),
+    host: z.string().min(1).default('127.0.0.1'),
+    /** 0 picks a free port. */
+    port: z.int().min(0).max(65_535),
+    /** Where the other nodes and the clients reach this one; by default made of host and port. */
+    url: nodeUrl.optional(),
+    /** Azure Storage connection string, or account URL (then DefaultAzureCredential signs in). */
+    storage: z.string().min(1),
+    /** Container of the system documents. Clusters with different ones share an account without meeting. */
+    systemContainer: z
+      .string()
+      .regex(/^[a-z0-9](?:-?[a-z0-9]){2,62}$/, 'expected 3 to 63 small letters, digits, single dashes')
+      .default('mv-sys'),
+    redisUrl: z.url({ protocol: /^rediss?$/, error: 'expected redis://… or rediss://…' }).optional(),
+    /** Base URLs of the other nodes that can lead. */
+    peers: z.array(nodeUrl).default([]),
+    /** Base URLs of nodes asked, before a takeover, whether they still reach the leader. */
+    witnesses: z.array(nodeUrl).default([]),
+    /** Whether publishing to a name of no role makes it a stream. */
+    autoCreate: z.boolean().default(true),
+    /** Retention of streams made by their first publish. Unset keeps everything. */
+    retentionAgeMs: z.int().positive().optional(),
+    retentionBytes: z.int().positive().optional(),
+    /** Whether webhooks may go to this machine's loopback, also by plain http. For a vault on one's own machine. */
+    allowLoopbackWebhooks: z.boolean().default(false),
+    /** Networks webhooks may go to (by https) although they are not public. */
+    webhookNetworks: z.array(network).default([]),
+    /** The DNS name that stands for this vault in what it asks and tells webhooks. */
+    webhookOrigin: z.hostname().default('localhost'),
+    /** A proxy in front of every node ends TLS and sets X-Forwarded-Proto, and no client gets past it. */
+    trustForwardedProto: z.boolean().default(false),
+    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    limits: limitsSchema.prefault({}),
+  })
+  .refine(({ host, url }) => url !== undefined || !isEverywhere(host), {
+    path: ['url'],
+    message: 'needed where a node listens on all addresses: nobody reaches it by that',
+  });
+
+function isEverywhere(host: string): boolean {
+  return ['0.0.0.0', '::', '[::]'].includes(host);
+}
 
 export type NodeConfig = z.infer<typeof nodeConfigSchema>;
 export type NodeConfigInput = z.input<typeof nodeConfigSchema>;
@@ -62,9 +82,13 @@ export class ConfigError extends Error {
 
 /** Checks a configuration and fills in the defaults. Throws ConfigError. */
 export function parseNodeConfig(input: unknown): NodeConfig {
+  return checked(input, z.prettifyError);
+}
+
+function checked(input: unknown, describe: (error: z.ZodError) => string): NodeConfig {
   const result = nodeConfigSchema.safeParse(input);
   if (result.success) return result.data;
-  throw new ConfigError(z.prettifyError(result.error));
+  throw new ConfigError(describe(result.error));
 }
 
 const FLAGS = {
@@ -74,10 +98,10 @@ const FLAGS = {
   storage: {
     type: 'string',
     hint: 'CONNECTION',
-    help: 'connection string or account URL; better MVAULT_STORAGE',
+    help: 'connection string or account URL; not seen by ps as MVAULT_STORAGE',
   },
   'system-container': { type: 'string', hint: 'NAME', help: 'container of the system documents (mv-sys)' },
-  redis: { type: 'string', hint: 'URL', help: 'wake-ups through Redis; or MVAULT_REDIS' },
+  redis: { type: 'string', hint: 'URL', help: 'wake-ups through Redis' },
   peer: {
     type: 'string',
     multiple: true,
@@ -88,7 +112,7 @@ const FLAGS = {
     type: 'string',
     multiple: true,
     hint: 'URL',
-    help: 'a node to ask before taking over; repeat for several',
+    help: 'a reader to ask before taking over; repeat for several',
   },
   'no-auto-create': { type: 'boolean', hint: '', help: 'refuse to publish to a name that has no role' },
   'retention-age': {
@@ -131,7 +155,7 @@ const FLAGS = {
   'log-level': {
     type: 'string',
     hint: 'LEVEL',
-    help: 'trace, debug, info, warn, error or silent; or MVAULT_LOG_LEVEL',
+    help: 'trace, debug, info, warn, error or silent',
   },
   help: { type: 'boolean', short: 'h', hint: '', help: 'this text' },
 } as const;
@@ -141,7 +165,8 @@ export function usage(app: NodeConfig['app']): string {
   const rows = Object.entries(FLAGS).map(
     ([name, flag]) => `  --${`${name} ${flag.hint}`.padEnd(26)} ${flag.help}`,
   );
-  return [`usage: ${app} --listen HOST:PORT [options]`, '', ...rows, ''].join('\n');
+  const byEnvironment = `Each can be given as a variable too, --log-level as MVAULT_LOG_LEVEL; several values with commas between them. A flag wins.`;
+  return [`usage: ${app} --listen HOST:PORT [options]`, '', ...rows, '', byEnvironment, ''].join('\n');
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -155,18 +180,18 @@ export function configFromArguments(
   args: readonly string[],
   env: Environment,
 ): NodeConfig | 'help' {
-  const { values } = parseFlags(args);
+  const values = { ...parseFlags(flagsOf(env)), ...parseFlags(args) };
   if (values.help) return 'help';
-  const { host, port } = parseListen(values.listen ?? env.MVAULT_LISTEN);
-  return parseNodeConfig({
+  const { host, port } = parseListen(values.listen ?? missing('listen'));
+  const input = {
     app,
     host,
     port,
-    nodeId: values['node-id'] ?? env.MVAULT_NODE_ID ?? `${app}-${port}`,
-    url: values.url ?? env.MVAULT_URL,
-    storage: values.storage ?? env.MVAULT_STORAGE ?? missing('--storage (or MVAULT_STORAGE)'),
-    systemContainer: values['system-container'] ?? env.MVAULT_SYSTEM_CONTAINER,
-    redisUrl: values.redis ?? env.MVAULT_REDIS,
+    nodeId: values['node-id'] ?? `${app}-${port}`,
+    url: values.url,
+    storage: values.storage ?? missing('storage'),
+    systemContainer: values['system-container'],
+    redisUrl: values.redis,
     peers: values.peer,
     witnesses: values.witness,
     autoCreate: !values['no-auto-create'],
@@ -177,25 +202,63 @@ export function configFromArguments(
     webhookOrigin: values['webhook-origin'],
     trustForwardedProto: values['trust-forwarded-proto'],
     limits: limitsOf(values.limit ?? []),
-    logLevel: values['log-level'] ?? env.MVAULT_LOG_LEVEL,
+    logLevel: values['log-level'],
+  };
+  return checked(input, ({ issues }) => issues.map(inTermsOfFlags).join('\n'));
+}
+
+/** What a setting is called where its flag has another name. */
+const FLAG_OF_SETTING: Readonly<Record<string, string>> = {
+  host: 'listen',
+  port: 'listen',
+  redisUrl: 'redis',
+  peers: 'peer',
+  witnesses: 'witness',
+  webhookNetworks: 'webhook-network',
+  limits: 'limit',
+};
+
+function inTermsOfFlags({ path: [setting, ...within], message }: z.core.$ZodIssue): string {
+  const name = String(setting);
+  const flag = FLAG_OF_SETTING[name] ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const place = within.filter((part) => typeof part === 'string').join('.');
+  return `--${flag}${place && ` ${place}`}: ${message}`;
+}
+
+/** The variables among `env` that are ours, as flags. One that is empty is not set: that is what units and compose files make of it. */
+function flagsOf(env: Environment): string[] {
+  return Object.entries(FLAGS).flatMap(([name, flag]) => {
+    const variable = variableOf(name);
+    const text = env[variable]?.trim() ?? '';
+    if (text === '' || name === 'help') return [];
+    if (flag.type === 'boolean') return isTrue(variable, text) ? [`--${name}`] : [];
+    return ('multiple' in flag ? text.split(/[\s,]+/) : [text]).map((value) => `--${name}=${value}`);
   });
+}
+
+function variableOf(flag: string): string {
+  return `MVAULT_${flag.toUpperCase().replaceAll('-', '_')}`;
+}
+
+function isTrue(variable: string, text: string): boolean {
+  if (/^(true|1)$/i.test(text)) return true;
+  if (/^(false|0)$/i.test(text)) return false;
+  throw new ConfigError(`${variable} takes true or false, not ${JSON.stringify(text)}`);
 }
 
 function parseFlags(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false });
+    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
   } catch (cause) {
     throw new ConfigError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
-function parseListen(listen: string | undefined): { host: string; port: number } {
-  const match = /^(?<host>[^:]+|\[[0-9a-fA-F:]+\]):(?<port>\d{1,5})$/.exec(listen ?? '');
+function parseListen(listen: string): { host: string; port: number } {
+  const match = /^(?<host>[^:]+|\[[0-9a-fA-F:]+\]):(?<port>\d{1,5})$/.exec(listen);
   const { host, port } = match?.groups ?? {};
   if (host === undefined || port === undefined) {
-    throw new ConfigError(
-      `--listen takes HOST:PORT, as in 127.0.0.1:7001, not ${JSON.stringify(listen ?? '')}`,
-    );
+    throw new ConfigError(`--listen takes HOST:PORT, as in 127.0.0.1:7001, not ${JSON.stringify(listen)}`);
   }
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
@@ -229,6 +292,6 @@ function optional<Value>(text: string | undefined, parse: (text: string) => Valu
   }
 }
 
-function missing(what: string): never {
-  throw new ConfigError(`${what} is needed`);
+function missing(flag: string): never {
+  throw new ConfigError(`--${flag} (or ${variableOf(flag)}) is needed`);
 }

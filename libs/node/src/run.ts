@@ -43,7 +43,7 @@ function readConfig(app: NodeConfig['app'], args: readonly string[]): NodeConfig
 }
 
 function refuse(app: NodeConfig['app'], message: string): void {
-  process.stderr.write(`${app}: ${message}\n\n${usage(app)}`);
+  process.stderr.write(`${app}: ${message}\n(${app} --help shows all settings)\n`);
   process.exitCode = 2;
 }
 
