@@ -193,6 +193,17 @@ describe('names, stats and cluster', () => {
     });
   });
 
+  test('cluster says when nodes do not belong together: two leaders, and one id for two nodes', async () => {
+    await using other = await startNodes({ slaves: 0, readers: 0 });
+    await createClient({ urls: other.urls }).publish('elsewhere', 'x');
+    const urls = [...cluster.urls, ...other.urls].flatMap((url) => ['--url', url]);
+    const lines = (await run(['cluster', ...urls])).stdout.toString().split('\n');
+    const remarkOf = (url = '') => lines.filter((line) => line.includes(` ${url} `)).join('\n');
+    expect(remarkOf(other.urls[0])).toContain(`has the node id of ${cluster.urls[0]}`);
+    expect(lines.filter((line) => line.includes('it has another storage'))).toHaveLength(1);
+    expect((await run(['cluster'])).stdout.toString()).not.toMatch(/another storage|node id of/);
+  });
+
   test('cluster tells who leads, and a handover makes it another', async () => {
     const before = JSON.parse((await run(['cluster', '--json'])).stdout.toString());
     expect(before.nodes).toHaveLength(3);

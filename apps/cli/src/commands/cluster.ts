@@ -86,16 +86,16 @@ function text(leader: LeaderInfo | null, nodes: readonly NodeReport[]): string {
     leader === null
       ? 'nobody leads\n'
       : `${leader.nodeId} leads (${leader.url}), epoch ${leader.epoch}, since ${timeText(leader.since)}\n`;
-  const rows = nodes.map(({ url, info, error }) =>
-    info === undefined
-      ? ['-', url, 'no answer', error ?? '']
-      : [info.self.nodeId, url, info.self.role, remarks(asObject(info.details.self))],
-  );
+  const rows = nodes.map(({ url, info, error }) => {
+    if (info === undefined) return ['-', url, 'no answer', error ?? ''];
+    const said = [...remarks(asObject(info.details.self)), ...disagreements(info, leader, nodes)];
+    return [info.self.nodeId, url, info.self.role, said.join('; ')];
+  });
   return `${head}\n${columns([['node', 'url', 'role', 'remarks'], ...rows])}`;
 }
 
 /** What a node tells besides its role that an operator should see: readiness, probes, alarms. */
-function remarks(self: Readonly<Record<string, unknown>>): string {
+function remarks(self: Readonly<Record<string, unknown>>): string[] {
   const said: string[] = [];
   const readiness = asObject(self.readiness);
   if (readiness.ready === false) said.push(`not ready: ${words(readiness.reason)}`);
@@ -104,7 +104,31 @@ function remarks(self: Readonly<Record<string, unknown>>): string {
   const alarms: unknown = self.alarms;
   for (const alarm of Array.isArray(alarms) ? alarms.map(asObject) : [])
     said.push(`ALARM ${words(alarm.code)}: ${words(alarm.message)}`);
-  return said.join('; ');
+  return said;
+}
+
+/** What no node can know by itself: that it and the others were not configured for one cluster. */
+function disagreements(info: ClusterInfo, leader: LeaderInfo | null, nodes: readonly NodeReport[]): string[] {
+  const said: string[] = [];
+  const sees = info.leader;
+  if (
+    sees &&
+    leader &&
+    (sees.epoch !== leader.epoch || sees.nodeId !== leader.nodeId || sees.url !== leader.url)
+  )
+    said.push(
+      `sees another leader, ${sees.nodeId} (${sees.url}) of epoch ${sees.epoch}: if that lasts, it has another storage`,
+    );
+  const instance = instanceOf(info);
+  const twins = nodes.filter(
+    (node) => node.info?.self.nodeId === info.self.nodeId && instanceOf(node.info) !== instance,
+  );
+  if (twins.length > 0) said.push(`has the node id of ${twins.map(({ url }) => url).join(', ')}`);
+  return said;
+}
+
+function instanceOf(info: ClusterInfo): unknown {
+  return asObject(info.details.self).instanceId;
 }
 
 function probeRemarks({ lastProbe, probesFailed }: Readonly<Record<string, unknown>>): string[] {
