@@ -66,11 +66,7 @@ export class VaultClient {
     messages: OutgoingMessage | readonly OutgoingMessage[],
     options: PublishOptions = {},
   ): Promise<PublishResult> {
-    try {
-      return this.#publisher.publish(checkedName(name), messages, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#publisher.publish(name, messages, options);
   }
 
   /** The messages from `from` to where the tail is when it is reached. */

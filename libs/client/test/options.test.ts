@@ -59,7 +59,10 @@ describe('what calls are given', () => {
   test('half a character is refused, as it is in keys and headers, and nothing else is stored for it', async () => {
     const { runtime, cluster, client } = setUp();
     for (const bad of ['\ud800', { value: 'x\udc00' }])
-      await expect(client.publish('x', bad)).rejects.toMatchObject({ code: 'invalid_argument' });
+      await expect(client.publish('x', bad)).rejects.toMatchObject({
+        code: 'invalid_argument',
+        outcome: 'not_stored',
+      });
     await runtime.run(client.publish('x', '🎉'));
     expect(cluster.stream('x').values).toEqual(['🎉']);
   });

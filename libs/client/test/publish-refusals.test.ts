@@ -184,9 +184,15 @@ describe('giving up and closing', () => {
   test('arguments that make no sense are refused before anything is sent', async () => {
     const { transport, client } = setUp();
     for (const bad of ['', 'a//b', '../etc', '-', 'x'.repeat(600)]) {
-      await expect(client.publish(bad, 'x')).rejects.toMatchObject({ code: 'invalid_argument' });
+      await expect(client.publish(bad, 'x')).rejects.toMatchObject({
+        code: 'invalid_argument',
+        outcome: 'not_stored',
+      });
     }
-    await expect(client.publish('orders', [])).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(client.publish('orders', [])).rejects.toMatchObject({
+      code: 'invalid_argument',
+      outcome: 'not_stored',
+    });
     await expect(client.publish('orders', { value: 'x', key: 'k'.repeat(2000) })).rejects.toMatchObject({
       code: 'invalid_argument',
     });

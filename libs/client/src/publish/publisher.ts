@@ -6,6 +6,7 @@ import { abortedError, VaultClientError } from '../errors.ts';
 import type { ClientContext } from '../exchange.ts';
 import { LeaderScout } from '../leader-scout.ts';
 import { MAX_MESSAGE_RECORD_BYTES, type OutgoingMessage, recordBytes, toWireMessage } from '../messages.ts';
+import { checkedName } from '../names/checked-name.ts';
 import { Admission } from './admission.ts';
 import { PublishCall, type PublishResult } from './call.ts';
 import { type ProducerEpochs, producerEpochs } from './identity.ts';
@@ -60,16 +61,16 @@ export class Publisher {
   }
 
   publish(
-    stream: string,
+    name: string,
     messages: OutgoingMessage | readonly OutgoingMessage[],
     options: PublishOptions,
   ): Promise<PublishResult> {
     try {
-      const call = this.#call(stream, messages, options);
+      const call = this.#call(checkedName(name), messages, options);
       this.#admit(call, options.signal);
       return call.result;
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(notBegun(error));
     }
   }
 
@@ -210,6 +211,12 @@ function measure(messages: readonly Message[]): { bytes: number; largestBytes: n
     'too_large',
     `a message of ${largestBytes} bytes is larger than a batch takes (${most})`,
   );
+}
+
+/** What is refused at the door was not sent, whatever it is refused for. */
+function notBegun(error: unknown): unknown {
+  if (!(error instanceof VaultClientError) || error.outcome !== undefined) return error;
+  return new VaultClientError(error.code, error.message, { cause: error.cause, outcome: 'not_stored' });
 }
 
 function bufferFull(maxBytes: number): VaultClientError {
