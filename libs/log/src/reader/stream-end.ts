@@ -42,8 +42,13 @@ export class StreamEnd {
   #segment = 0;
   #page = 0;
   #last: CommitHeader | undefined;
-  /** The version of the segment at which nothing good was at `page`, when that was seen, and whether it was twice. */
-  #seen: { etag: ETag; at: number; twice: boolean } | undefined;
+  /**
+   * The version of the segment at which nothing good was at `page`, and when that was seen. `isProven`: no older bytes
+   * can have come with it, since it was known before they were asked for.
+   */
+  #seen: { etag: ETag; at: number; isProven: boolean } | undefined;
+  /** The version of the segment an answer named last. */
+  #version: ETag | undefined;
   #readBytes: number;
   /** What the commit at `page` takes, once its header has been seen. */
   #neededBytes = 0;
@@ -101,7 +106,7 @@ export class StreamEnd {
     if (only === undefined || only.bytes.byteLength !== bytes.byteLength) return;
     this.#advance(walk, bytes);
     this.#atEnd = walk.stop.kind === 'end';
-    if (this.#atEnd) this.#seen = { etag: version, at: runtime.monotonic(), twice: false };
+    if (this.#atEnd) this.#seen = { etag: version, at: runtime.monotonic(), isProven: true };
     onGrowth();
   }
 
@@ -138,9 +143,8 @@ export class StreamEnd {
 
   async #lookHere(): Promise<boolean> {
     const asked = this.#bytesToRead();
-    const condition = this.#condition();
     this.#hint = undefined;
-    const read = await this.#read(asked, condition);
+    const read = await this.#read(asked, this.#condition());
     if (read.status === 'absent') return await this.#absent();
     this.#absences = 0;
     if (read.status === 'not_modified') return true;
@@ -167,12 +171,8 @@ export class StreamEnd {
 
   #condition(): ETag | undefined {
     const { runtime, settings } = this.#options;
-    if (this.#seen === undefined) return undefined;
-    const { etag, at, twice } = this.#seen;
-    // Who hears of more than was seen looks once more without asking whether anything has changed: the storage may have
-    // paired older bytes with a newer ETag, and would go on saying no.
-    if (this.#hint !== undefined && !twice) return undefined;
-    return runtime.monotonic() - at > settings.recheckMs ? undefined : etag;
+    if (this.#seen?.isProven !== true) return undefined;
+    return runtime.monotonic() - this.#seen.at > settings.recheckMs ? undefined : this.#seen.etag;
   }
 
   async #takeUp(bytes: Uint8Array, { asked, etag }: { asked: number; etag: ETag }): Promise<boolean> {
@@ -187,7 +187,10 @@ export class StreamEnd {
     const blobEnds = bytes.byteLength < asked;
     const isSame = this.#seen?.etag === etag;
     const atEnd = await this.#judge(walk, { blobEnds, asked, isSame });
-    this.#seen = atEnd ? { etag, at, twice: isSame } : undefined;
+    // Azurite names the version of when it sends, with the bytes of when it began: a write between the two would be missed.
+    const isProven = this.#version === etag;
+    this.#version = etag;
+    this.#seen = atEnd ? { etag, at, isProven } : undefined;
     return atEnd;
   }
 
@@ -337,6 +340,7 @@ export class StreamEnd {
     this.#page = segment;
     this.#neededBytes = 0;
     this.#seen = undefined;
+    this.#version = undefined;
     this.#readBytes = this.#options.settings.firstReadBytes;
   }
 }
