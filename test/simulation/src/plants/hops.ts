@@ -1,3 +1,4 @@
+import { misread } from './misread.ts';
 import type { Plant } from './plant.ts';
 
 /** Cursors come back from storage with another epoch for what goes on from there, as if nobody had written down which it was. */
@@ -5,21 +6,7 @@ export const forgetHops: Plant = {
   name: 'forget-hops',
   profile: 'bus',
   says: 'a new leader does not know under which identity it hands on to streams and routers: what is there is sent again as new',
-  beforeLine: (storage) => {
-    const { documents } = storage;
-    return {
-      ...storage,
-      documents: {
-        ...documents,
-        get: async (path, options) => {
-          const found = await documents.get(path, options);
-          if (found === undefined || !path.startsWith('cursors/')) return found;
-          const text = Buffer.from(found.body).toString('utf8');
-          return { ...found, body: Buffer.from(JSON.stringify(JSON.parse(text, anew))) };
-        },
-      },
-    };
-  },
+  beforeLine: (storage) => misread(storage, 'cursors/', anew),
 };
 
 /** Another epoch for every identity. */
