@@ -5,7 +5,7 @@ import type { z } from 'zod';
 /** How often a document is read and written again when somebody else wrote in between, or an answer was lost. */
 const TRIES = 4;
 
-/** Documents of one shape that only ever hold what is newest: read, replaced and removed by path. */
+/** Documents of one shape without a history: read, replaced and removed by path. */
 export class SmallDocuments<T> {
   readonly #documents: DocumentStore;
   readonly #schema: z.ZodType<T>;
@@ -21,14 +21,14 @@ export class SmallDocuments<T> {
     return stored && this.#parse(stored.body);
   }
 
-  /** Writes it over whatever is there that is not newer. Errors: StorageError. */
-  async set(path: string, value: T, isNewer: (there: T) => boolean = () => false): Promise<void> {
+  /** Writes it over whatever is there, but for what `stands`. Errors: StorageError. */
+  async set(path: string, value: T, stands: (there: T) => boolean = () => false): Promise<void> {
     const body = Buffer.from(JSON.stringify(value));
     for (let left = TRIES; ; left -= 1) {
       try {
         const there = await this.#documents.get(path);
         const stored = there && this.#parse(there.body);
-        if (stored !== undefined && isNewer(stored)) return;
+        if (stored !== undefined && stands(stored)) return;
         await this.#documents.put(
           path,
           body,
