@@ -187,6 +187,14 @@ export function prune(one: OneState): void {
   for (const id of Object.keys(one.members)) if (!needed.has(id)) delete one.members[id];
 }
 
+/** From which offset on the stream is still needed, all of it being there up to `tail`. */
+export function neededFrom(one: OneState, tail: StreamPlace): number {
+  let least = tail.offset;
+  for (const id of openShares(one)) least = Math.min(least, one.shares[id]?.cursor.offset ?? least);
+  for (const { offset, done } of one.moves) if (!done) least = Math.min(least, offset);
+  return least;
+}
+
 /** Shares that still have something to do. */
 function openShares(one: OneState): Set<string> {
   const open = new Set<string>();

@@ -1,6 +1,5 @@
 import { parseFilter } from '../filter/filter.ts';
-import { backOffMs } from './back-off.ts';
-import type { Gap, Member, Move, OneState } from './cursors-document.ts';
+import type { Gap, Member, OneState } from './cursors-document.ts';
 import type { Distribution, DistributionHost } from './distribution.ts';
 import { isIn, withGap } from './gaps.ts';
 import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
@@ -12,25 +11,24 @@ import { OneListener } from './one-listener.ts';
 import { type MemberTarget, OneMember } from './one-member.ts';
 import { Orphans } from './one-orphans.ts';
 import {
-  type Candidate,
   currentShare,
   currentShares,
   emptyOne,
-  endOf,
   hasSubstitute,
   join,
   leave,
+  neededFrom,
   nextEpoch,
   prune,
   renumberMoves,
 } from './one-plan.ts';
-import { DOUBT_COUNT, isQueue, reach } from './one-reach.ts';
+import { DOUBT_COUNT, reach } from './one-reach.ts';
+import { StandIns } from './one-stand-ins.ts';
 import type { StreamPlace } from './position.ts';
 import { NO_PUMP, type Pump, type PumpContext } from './pump.ts';
 import type { Subscription } from './state-document.ts';
 import { Suspensions } from './suspensions.ts';
 import { UnsavedGaps } from './unsaved-gaps.ts';
-import type { Entry } from './window.ts';
 
 /** Offsets put down as done out of order, all members together: they are part of one document. */
 const MAX_DONE = 16_384;
@@ -44,6 +42,7 @@ export class OneDistribution implements Distribution {
   readonly #one: OneState;
   readonly #members = new Map<string, OneMember>();
   readonly #choice: OneChoice;
+  readonly #standIns: StandIns;
   readonly #orphans: Orphans;
   readonly #acknowledgements = new Acknowledgements();
   readonly #suspensions: Suspensions;
@@ -52,8 +51,6 @@ export class OneDistribution implements Distribution {
   #stopped = false;
   readonly #frontier: Frontier;
   readonly #unsavedGaps = new UnsavedGaps();
-  /** Moves an earlier leader may have made. */
-  readonly #doubtful = new WeakSet<Move>();
 
   constructor(host: DistributionHost) {
     this.#host = host;
@@ -71,10 +68,20 @@ export class OneDistribution implements Distribution {
       pumps: () => [...members.values()].map(({ pump }) => pump),
       saved: () => this.#saved(),
     });
-    for (const move of this.#one.moves) {
-      if (this.#one.members[move.to]?.kind === 'push') this.#doubtful.add(move);
-    }
-    this.#orphans = new Orphans({
+    this.#standIns = new StandIns({
+      host,
+      one: this.#one,
+      choice: this.#choice,
+      member: (id) => members.get(id),
+      saved: () => this.#saved(),
+      stoodInFor: (id) => this.#suspendIfFailing(id),
+    });
+    this.#orphans = this.#createOrphans(this.#standIns);
+  }
+
+  #createOrphans(standIns: StandIns): Orphans {
+    const host = this.#host;
+    return new Orphans({
       host,
       one: this.#one,
       owns: (shareId, message) => this.#choice.owner(message) === shareId,
@@ -83,9 +90,9 @@ export class OneDistribution implements Distribution {
         host
           .contextFor(member, NO_PUMP)
           .deadLetter(message, 'it may have been delivered to a subscriber that is gone'),
-      isDoubtful: (move) => this.#doubtful.has(move),
+      isDoubtful: (move) => standIns.isDoubtful(move),
       redirect: (message, move) => this.#choice.redirect(message, move, undefined),
-      start: (moves) => this.#startMoves(moves),
+      start: (moves) => standIns.start(moves),
     });
   }
 
@@ -192,18 +199,12 @@ export class OneDistribution implements Distribution {
   }
 
   neededFrom(): number {
-    const one = this.#one;
-    let least = this.#host.tail().offset;
-    for (const [id, { cursor, left }] of Object.entries(one.shares)) {
-      if (!left || cursor.offset < (endOf(one, id) ?? Number.POSITIVE_INFINITY))
-        least = Math.min(least, cursor.offset);
-    }
-    for (const { offset, done } of one.moves) if (!done) least = Math.min(least, offset);
-    return least;
+    return neededFrom(this.#one, this.#host.tail());
   }
 
   async stop(why: ListenerEnd): Promise<void> {
     this.#stopped = true;
+    this.#standIns.stop();
     const members = [...this.#members.values()];
     for (const { id, listener } of members) {
       this.#host.alarms.clear(graceKey(id));
@@ -273,8 +274,8 @@ export class OneDistribution implements Distribution {
       context: { ...context, saved: () => this.#saved() },
       reached: reach(context),
       maxSpan: Math.max(16, Math.min(MAX_SPAN, Math.floor(MAX_DONE / (currentShares(this.#one).length + 1)))),
-      takenOver: (entry) => this.#takenOver(id, shareId, entry),
-      moveTakenOver: (move, message) => this.#moveOn(id, move, message),
+      takenOver: (entry) => this.#standIns.takeOver(id, shareId, entry),
+      moveTakenOver: (move, message) => this.#standIns.moveOn(id, move, message),
       dealtWith: (offset) => this.#dealtWith(offset),
       renumber: async (knownEpoch) => {
         renumberMoves(this.#one, id, knownEpoch);
@@ -317,43 +318,6 @@ export class OneDistribution implements Distribution {
       if (this.#members.get(id)?.connected) return;
       void this.#change(() => this.#depart(id)).catch(() => {});
     });
-  }
-
-  /** A member could not take one of its own messages: another gets it, as soon as that is saved. */
-  #takenOver(id: string, share: string, { attempts, message, doubtful }: Entry): boolean {
-    if (doubtful || isQueue(this.#host.subscription(id))) return false;
-    const most = this.#host.maxAttempts();
-    if (attempts >= most || this.#stopped || message === undefined) return false;
-    const move = this.#choice.move(message, { share, not: id, attempts });
-    if (move === undefined) return false;
-    this.#startMoves([move], true);
-    this.#suspendIfFailing(id);
-    return true;
-  }
-
-  /** Nor one that was moved to it. */
-  #moveOn(id: string, move: Move, message: Candidate): boolean {
-    if (move.attempts >= this.#host.maxAttempts() || this.#stopped) return false;
-    if (this.#doubtful.has(move) || isQueue(this.#host.subscription(id))) return false;
-    if (!this.#choice.redirect(message, move, id)) return false;
-    this.#startMoves([move], true);
-    this.#suspendIfFailing(id);
-    return true;
-  }
-
-  /** Gives moves to whom they go to, once they are saved. With `unsaved` that has yet to be done. */
-  #startMoves(moves: readonly Move[], unsaved = false): void {
-    const planned = moves.map((move) => ({ move, to: move.to }));
-    const give = (): void => {
-      for (const { move, to } of planned) {
-        // One that was redirected meanwhile is started by whoever did that, when it is saved.
-        if (move.done || move.to !== to) continue;
-        const pause = move.attempts > 1 ? backOffMs(move.attempts, this.#host.ports.runtime.random()) : 0;
-        this.#members.get(to)?.moves.add(move, pause);
-      }
-    };
-    if (unsaved) void this.#saved().then(give, () => {});
-    else give();
   }
 
   /** One that fails again and again is left out for a while, if what it wants has somebody else to go to. */
