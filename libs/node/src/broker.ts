@@ -40,7 +40,6 @@ import { isSilent, type ObservedCall, observeStorage, type StorageObserver } fro
 import type { Peers } from './peers.ts';
 import { QueueDuty } from './queue-duty.ts';
 import { Readers } from './readers.ts';
-import { RetentionRounds } from './retention-rounds.ts';
 import { Gate, Term } from './term.ts';
 
 export interface BrokerOptions {
@@ -95,7 +94,6 @@ export class Broker implements NodePorts {
   readonly #instanceId: string;
   readonly #gate = new Gate();
   #term: Term | undefined;
-  #retention: RetentionRounds | undefined;
   #stopped = false;
 
   constructor(options: BrokerOptions) {
@@ -332,13 +330,6 @@ export class Broker implements NodePorts {
       dispatching: this.#dispatching(),
       onCommit: (entry, tail, commit) => wakeup.announce(entry.ref.streamId, tail.page, commit),
     });
-    this.#retention = new RetentionRounds({
-      catalog: this.#catalog,
-      pages: this.#storage.pages,
-      runtime,
-      logger,
-      neededFrom: async (router) => this.#term?.dispatcher.neededFrom(router),
-    });
     this.relay.open();
     this.#queueDuty.lead(leadership.epoch);
     this.#gate.release();
@@ -364,8 +355,6 @@ export class Broker implements NodePorts {
     this.#term = undefined;
     this.relay.close();
     this.#queueDuty.follow();
-    this.#retention?.stop();
-    this.#retention = undefined;
     await term?.end();
   }
 

@@ -7,6 +7,7 @@ import type { CatalogListener } from './catalog.ts';
 import { type DispatchingOptions, openDispatcher } from './dispatching.ts';
 import { identityOf } from './names/identity.ts';
 import { NamesTerm, type NamesTermOptions } from './names/names-term.ts';
+import { RetentionRounds } from './retention-rounds.ts';
 import { writableStream } from './stream-entry.ts';
 import { Writers, type WritersOptions } from './writers.ts';
 
@@ -24,6 +25,7 @@ export class Term {
   readonly names: NamesTerm;
   readonly dispatcher: Dispatcher;
   readonly #forgetNames: () => void;
+  readonly #retention: RetentionRounds;
   readonly #options: TermOptions;
 
   constructor(options: TermOptions) {
@@ -39,6 +41,10 @@ export class Term {
     this.names = new NamesTerm(options);
     this.dispatcher = openDispatcher(options.dispatching, this);
     this.#forgetNames = options.catalog.subscribe(namesFor(this.dispatcher, options.logger));
+    this.#retention = new RetentionRounds({
+      ...options,
+      neededFrom: (router) => this.dispatcher.neededFrom(router),
+    });
   }
 
   /** Errors: LogError, StorageError, HttpProblem. */
@@ -80,6 +86,7 @@ export class Term {
   }
 
   async end(): Promise<void> {
+    this.#retention.stop();
     this.names.end();
     this.#forgetNames();
     // It writes by the writers.
