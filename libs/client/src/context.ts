@@ -1,4 +1,4 @@
-import type { ClientContext } from './exchange.ts';
+import type { ClientContext, RetryNotice } from './exchange.ts';
 import { NodeDirectory } from './nodes.ts';
 import type { ClientOptions, ResolvedOptions } from './options.ts';
 import { processRuntime } from './process-runtime.ts';
@@ -28,6 +28,16 @@ export function contextOf(options: ClientOptions, settings: ResolvedOptions): Cl
     headers,
     attemptTimeoutMs: settings.attemptTimeoutMs,
     backoff: { initialMs: settings.backoffInitialMs, maxMs: settings.backoffMaxMs },
-    onRetry: options.onRetry ?? (() => {}),
+    onRetry: (notice) => tellOfRetry(options, notice),
   };
+}
+
+/** What the program does with the news is its own affair: its failure must not stop what is tried again. */
+function tellOfRetry({ onRetry }: ClientOptions, notice: RetryNotice): void {
+  try {
+    const told: unknown = onRetry?.(notice);
+    if (told instanceof Promise) told.catch(() => {});
+  } catch {
+    // Nobody here could do anything about it.
+  }
 }

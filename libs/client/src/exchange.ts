@@ -29,6 +29,7 @@ export interface ClientContext {
   readonly headers: Readonly<Record<string, string>>;
   readonly attemptTimeoutMs: number;
   readonly backoff: { readonly initialMs: number; readonly maxMs: number };
+  /** Never throws. */
   readonly onRetry: (notice: RetryNotice) => void;
 }
 

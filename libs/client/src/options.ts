@@ -63,7 +63,7 @@ export interface ClientOptions {
   readonly producer?: FixedProducer | undefined;
   /** Sent with every request, `authorization` for one. Names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Told of everything that has to be tried again. */
+  /** Told of everything that has to be tried again. What it throws is passed over. */
   readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
   /** Time and randomness. Default: those of the process. */
   readonly runtime?: Runtime | undefined;

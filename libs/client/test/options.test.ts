@@ -135,3 +135,20 @@ describe('what only shows later', () => {
     await transport.close();
   });
 });
+
+test('an onRetry that fails stops nothing that is tried again', async () => {
+  let told = 0;
+  const { runtime, client } = setUp(
+    { fault: ({ method }) => (method === 'GET' && told === 0 ? 'refuse' : 'none') },
+    {
+      onRetry: () => {
+        told += 1;
+        throw new Error('the log is full');
+      },
+    },
+  );
+  await runtime.run(client.publish('orders', 'a'));
+  const read = await runtime.run(Array.fromAsync(client.read('orders')));
+  expect(read.map((message) => message.text())).toEqual(['a']);
+  expect(told).toBe(1);
+});

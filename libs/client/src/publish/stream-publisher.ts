@@ -1,6 +1,6 @@
 import type { Timer } from '@message-vault/runtime';
 import { Backoff } from '../backoff.ts';
-import { type ClientContext, exchange, type RetryNotice } from '../exchange.ts';
+import { type ClientContext, exchange } from '../exchange.ts';
 import type { LeaderScout } from '../leader-scout.ts';
 import { type Batch, type BatchSettings, sealBatch } from './batch.ts';
 import type { Part, PublishCall, PublishFailure } from './call.ts';
@@ -267,7 +267,7 @@ export class StreamPublisher {
     this.#fruitless += 1;
     const { context, stream } = this.#options;
     const reason = head.last?.reason ?? 'no answer';
-    tellOfRetry(context, { operation: `publish ${stream}`, url: this.#target, delayMs, reason });
+    context.onRetry({ operation: `publish ${stream}`, url: this.#target, delayMs, reason });
     this.#backoffTimer = context.runtime.setTimer(delayMs, () => {
       this.#backoffTimer = undefined;
       this.#recovering = false;
@@ -381,14 +381,4 @@ function hasLostPredecessor(head: Batch): boolean {
   if (!head.sentFirst || head.last?.why !== 'gap') return false;
   const { expectedProducerSequence: expected } = head.last;
   return expected !== undefined && expected < head.sequence;
-}
-
-/** What the program does with the news is its own affair: its failure must not stop the delivery. */
-function tellOfRetry(context: ClientContext, notice: RetryNotice): void {
-  try {
-    const told: unknown = context.onRetry(notice);
-    if (told instanceof Promise) told.catch(() => {});
-  } catch {
-    // Nobody here could do anything about it.
-  }
 }
