@@ -1,3 +1,4 @@
+export { abortable } from './abortable.ts';
 export { tuneCollectorForBuffers } from './collector.ts';
 export { type Due, DueHeap } from './due-heap.ts';
 export { returnMemoryWhenIdle } from './idle-memory.ts';

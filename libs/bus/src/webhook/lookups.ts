@@ -1,5 +1,4 @@
-import type { Runtime } from '@message-vault/runtime';
-import { abortable } from './abortable.ts';
+import { abortable, type Runtime } from '@message-vault/runtime';
 import { addressRefusal, isLoopback, type TargetRules } from './address-rules.ts';
 import { WebhookError } from './errors.ts';
 import { isLocalName, type TargetUrl } from './target-url.ts';

@@ -1,3 +1,4 @@
+import type { Position } from '@message-vault/log';
 import { VaultClientError } from '../errors.ts';
 import type { VaultMessage } from '../messages.ts';
 
@@ -14,13 +15,7 @@ export type ReadFrom =
   | { readonly last: number };
 
 /** The same, checked. */
-export type Place =
-  | { readonly at: 'earliest' }
-  | { readonly at: 'latest' }
-  | { readonly offset: number }
-  | { readonly sequenceNumber: number }
-  | { readonly timestamp: number }
-  | { readonly last: number };
+export type Place = Position;
 
 /** Error: `invalid_argument`. */
 export function toPlace(from: ReadFrom): Place {

@@ -1,9 +1,8 @@
 import { encodeOffset, type MessagePlace, PAGE_BYTES } from '@message-vault/framing';
-import { invariant, type Runtime, sleep } from '@message-vault/runtime';
+import { abortable, invariant, type Runtime, sleep } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
 import { isLogError, LogError } from '../errors.ts';
 import type { LandedCommit, StreamRef } from '../stream.ts';
-import { abortable } from './abortable.ts';
 import type { ChunkCache } from './chunk-cache.ts';
 import { GrowthWatch } from './growth.ts';
 import { HeaderSource } from './headers.ts';

@@ -3,7 +3,7 @@ import {
   generateAccountSASQueryParameters,
   type StorageSharedKeyCredential,
 } from '@azure/storage-blob';
-import type { Runtime } from '@message-vault/runtime';
+import { abortable, type Runtime } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
 import { type HttpAnswer, type HttpPool, httpPool } from './http-pool.ts';
 import type { AzureSettings } from './settings.ts';
@@ -59,12 +59,7 @@ export function endpointAt(
 export function authorizationFor({ authorizer }: Endpoint, signal: AbortSignal): Promise<Authorization> {
   const current = authorizer.current();
   if (!(current instanceof Promise)) return Promise.resolve(current);
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    current.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
+  return abortable(current, signal);
 }
 
 /** Lets go of an authorization that was refused: a key, a role or the time may have changed since it was made. */

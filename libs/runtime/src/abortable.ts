@@ -1,6 +1,6 @@
 /**
  * Answers as `work` does, or rejects with the signal's reason as soon as it is aborted. The work itself goes on: it is
- * shared with others and bounded by itself.
+ * bounded by itself, and may be shared with others.
  */
 export function abortable<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return work;
