@@ -91,7 +91,7 @@ test('the program of the README publishes and reads', async () => {
   await writeFile(file, here(program));
   try {
     const { stdout } = await run(process.execPath, [file], { cwd: repository, timeout: 60_000 });
-    expect(stdout).toContain('{"sku":3}');
+    expect(stdout).toContain('{"sku":4}');
   } finally {
     await run('rm', [file]);
   }
