@@ -359,7 +359,9 @@ export class Broker implements NodePorts {
   }
 
   #changed(state: ElectionState): void {
-    const { metrics } = this.#options;
+    const { metrics, logger } = this.#options;
+    if (state.role === 'standby' && this.#seen?.role !== 'standby')
+      logger.info({ leader: state.leader?.nodeId, epoch: state.epoch }, 'stands by');
     this.#seen = state;
     metrics.setRole(state.role);
     metrics.epoch.set(state.epoch);

@@ -126,6 +126,7 @@ class RunningNode implements VaultNode {
     await this.#wakeup.close();
     await Promise.all([this.#peers.close(), this.#webhooks.close()]);
     if (this.#parts.storage === undefined) await Promise.all([this.#storage.close(), this.#records.close()]);
+    this.#logger.info('has ended');
   }
 }
 

@@ -6,7 +6,7 @@ import { watchInterrupts } from '../interrupt.ts';
 
 interface DrillOptions {
   readonly runs: number;
-  readonly against: readonly string[];
+  readonly against?: readonly string[];
   readonly seed?: number;
   readonly list?: true;
   readonly json?: true;
@@ -32,7 +32,7 @@ export const drillCommand: CommandModule = {
       .description('break a cluster on purpose and check that nothing is lost')
       .argument('[names...]', 'which drills; all when none is named')
       .option('--runs <n>', 'how often each is run', wholeNumber, 1)
-      .option('--against <url>', 'a node of a deployed cluster; repeat for all of them', collect, [])
+      .option('--against <url>', 'a node of a deployed cluster; repeat for all of them', collect)
       .option('--seed <n>', 'of all that is random in the runs', wholeNumber)
       .option('--dir <folder>', 'where reports, histories and logs go', '.vault/drills')
       .option('--list', 'only tell what drills there are')
@@ -56,7 +56,7 @@ async function run(names: readonly string[], options: DrillOptions): Promise<voi
     const { report, htmlPath } = await drill.runDrills({
       names,
       runs: options.runs,
-      against: options.against,
+      against: options.against ?? [],
       seed: options.seed ?? Math.floor(Math.random() * 2 ** 31),
       dir: options.dir,
       signal: interrupt.signal,
@@ -86,6 +86,6 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError('expected a whole number.');
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
