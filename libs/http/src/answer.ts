@@ -1,10 +1,6 @@
 import type { Exchange, HttpContext } from './exchange.ts';
 import { HttpProblem, PROBLEMS, problemOf } from './problems.ts';
 
-/** Bytes of a refused body that are read and thrown away, so that the client gets to read why. */
-const LINGER_BYTES = 32 * 1024 * 1024;
-const LINGER_MS = 2000;
-
 export const PROBLEM_TYPE = 'application/problem+json';
 
 /** The body of a problem (RFC 9457). `retryAfter` and its like, and `more`, stand beside the standard members. */
@@ -45,7 +41,7 @@ export function sendJson(exchange: Exchange, status: number, body: string): void
 
 /** Answers with what went wrong. An answer that has begun can't be taken back: it is cut, so that it is not taken for whole. */
 export function sendError(context: HttpContext, exchange: Exchange, error: unknown): void {
-  const { req, res } = exchange;
+  const { res } = exchange;
   const problem = explain(context, exchange, error);
   if (res.destroyed || res.writableEnded) return;
   if (res.headersSent) {
@@ -53,7 +49,6 @@ export function sendError(context: HttpContext, exchange: Exchange, error: unkno
     return;
   }
   sendProblem(exchange, problem);
-  if (!req.complete) letTheRestPass(exchange);
 }
 
 /** Sends a problem as it is. Nothing of an answer may have gone out before. */
@@ -108,21 +103,4 @@ function withLeader(context: HttpContext, problem: HttpProblem): HttpProblem {
 function instanceOf(url: string | undefined): string {
   const path = (url ?? '/').split('?', 1)[0] ?? '/';
   return path.slice(0, 1024);
-}
-
-/**
- * Closing a connection that still has bytes coming in resets it, and the client may never see the answer. So the rest
- * of a refused body is read for a while, and thrown away.
- */
-export function letTheRestPass({ req }: Exchange): void {
-  let left = LINGER_BYTES;
-  const timer = setTimeout(() => req.destroy(), LINGER_MS);
-  timer.unref();
-  req.once('close', () => clearTimeout(timer));
-  req.once('error', () => clearTimeout(timer));
-  req.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) req.destroy();
-  });
-  req.resume();
 }

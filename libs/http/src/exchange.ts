@@ -7,6 +7,7 @@ import type { NodePorts, NodeStatus } from './ports.ts';
 import type { PieceBuffers } from './read/piece-buffers.ts';
 import type { ReadBudget } from './read/read-budget.ts';
 import type { Target } from './target.ts';
+import { boundUnreadBody } from './unread-body.ts';
 
 /** What all handlers share. */
 export interface HttpContext {
@@ -78,7 +79,7 @@ function requestIdOf(req: IncomingMessage): string {
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** Puts the headers every answer carries on `res` and begins to measure. */
+/** Puts the headers every answer carries on `res`, bounds what may come after it, and begins to measure. */
 export function openExchange(context: HttpContext, req: IncomingMessage, res: ServerResponse): Exchange {
   const exchange: Exchange = {
     req,
@@ -91,6 +92,7 @@ export function openExchange(context: HttpContext, req: IncomingMessage, res: Se
   for (const [name, value] of vaultHeaders(context.ports.status())) res.setHeader(name, value);
   res.setHeader('X-Request-Id', exchange.requestId);
   if (context.closing.begun) res.shouldKeepAlive = false;
+  boundUnreadBody(req, res, context.options.limits.http);
   measure(context, exchange);
   return exchange;
 }

@@ -21,6 +21,10 @@ const httpLimits = z.strictObject({
   bodyTimeoutMs: ms().default(10 * SECOND_MS),
   /** Longest time from the first to the last byte of a body; after it 408. */
   bodyTotalTimeoutMs: ms().default(2 * MINUTE_MS),
+  /** Of a body that nobody reads (any more), so many bytes are taken and thrown away once the answer is complete. */
+  maxUnreadBodyBytes: bytes().default(32 * MIB),
+  /** And for so long; then its connection is closed. */
+  unreadBodyTimeoutMs: ms().default(2 * SECOND_MS),
   /** Longest time for the headers of a request to arrive; after it 408. */
   headersTimeoutMs: ms().default(10 * SECOND_MS),
   /** A connection without a request is closed after this. */

@@ -1,6 +1,5 @@
 import type { RelayAnswer } from '@message-vault/bus';
 import type { ConnectionPointDocument } from '@message-vault/metadata';
-import { letTheRestPass } from '../answer.ts';
 import type { BodyLimits } from '../body.ts';
 import { type Exchange, goneSignal, type HttpContext } from '../exchange.ts';
 import { forward } from '../forward.ts';
@@ -90,7 +89,6 @@ async function sendAnswer(context: HttpContext, exchange: Exchange, answer: Rela
   res.setHeader(RELAYED, 'true');
   if (answer.body === undefined || req.method === 'HEAD') res.end();
   else await sendBody(context, exchange, answer.body);
-  if (!req.complete) letTheRestPass(exchange);
 }
 
 /** The head goes out at once: whoever waits for events sees that it is connected. */
