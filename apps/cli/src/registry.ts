@@ -9,6 +9,7 @@ import { receiveCommand } from './commands/receive.ts';
 import { redriveCommand } from './commands/redrive.ts';
 import { relayCommand } from './commands/relay.ts';
 import { repairCommand } from './commands/repair.ts';
+import { rotateSecretCommand } from './commands/rotate-secret.ts';
 import { statsCommand } from './commands/stats.ts';
 import { subscribeCommand } from './commands/subscribe.ts';
 import { subscriptionsCommand, unsubscribeCommand } from './commands/subscriptions.ts';
@@ -32,5 +33,6 @@ export const commands: readonly CommandModule[] = [
   statsCommand,
   clusterCommand,
   repairCommand,
+  rotateSecretCommand,
   drillCommand,
 ];

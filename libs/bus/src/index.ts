@@ -2,7 +2,7 @@
 
 export { FilterError, type FilterErrorCode } from './filter/errors.ts';
 export { type Filter, parseFilter } from './filter/filter.ts';
-export { ClusterSecret } from './queue/cluster-secret.ts';
+export { ClusterSecret, rotateClusterSecret } from './queue/cluster-secret.ts';
 export type { QueueContext, QueueEvent, QueueLogger } from './queue/context.ts';
 export type { DeadLetterNote } from './queue/envelope.ts';
 export { isQueueError, QueueError, type QueueErrorCode, type QueueErrorDetails } from './queue/errors.ts';

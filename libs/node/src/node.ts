@@ -132,7 +132,7 @@ class RunningNode implements VaultNode {
 
 function wakeupOf(redisUrl: string | undefined, logger: Logger, secret: ClusterSecret): Wakeup {
   if (redisUrl === undefined) return inProcessWakeup({ logger });
-  return redisWakeup({ url: redisUrl, logger, secret: () => secret.get() });
+  return redisWakeup({ url: redisUrl, logger, secrets: () => secret.get() });
 }
 
 /** An account URL signs in by itself; everything else has to be a connection string. */

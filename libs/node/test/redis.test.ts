@@ -1,6 +1,8 @@
+import { rotateClusterSecret } from '@message-vault/bus';
+import { systemRuntime } from '@message-vault/runtime';
 import { memoryStorage, type Storage } from '@message-vault/storage';
 import { noRedisBecause, RedisServer } from '@message-vault/wakeup/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { json, runningNode } from './support/vault.ts';
 
 /** A storage that knows what was read through it. */
@@ -56,9 +58,20 @@ async function publishedToWaiter(
   return (await waiting).messages.map(({ valueText }) => valueText);
 }
 
-test.skipIf(noRedisBecause !== undefined)(
-  'over Redis a small message comes to a consumer at another node without being read from storage',
-  async () => {
+/** Publishes until a message came to the reader by Redis alone. */
+async function expectBrought(leader: string, reader: string, watched: WatchedStorage): Promise<void> {
+  let brought = false;
+  // Connections to Redis are made at their first use, so the first messages come another way.
+  for (let count = 0; count < 200 && !brought; count += 1) {
+    const text = `message ${count}, and no other`;
+    expect(await publishedToWaiter({ leader, reader }, text, watched.looked())).toEqual([text]);
+    brought = !watched.hasRead(text);
+  }
+  expect(brought).toBe(true);
+}
+
+describe.skipIf(noRedisBecause !== undefined)('over Redis', () => {
+  it('a small message comes to a consumer at another node without being read from storage', async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.remove());
     const storage = memoryStorage();
@@ -66,13 +79,20 @@ test.skipIf(noRedisBecause !== undefined)(
     const { url: leader } = await runningNode('master', storage, redis.url);
     const { url: reader } = await runningNode('reader', watched.storage, redis.url);
     await fetch(`${leader}/orders`, { method: 'POST', body: 'the first' });
-    let brought = false;
-    // Connections to Redis are made at their first use, so the first messages come another way.
-    for (let count = 0; count < 200 && !brought; count += 1) {
-      const text = `message ${count}, and no other`;
-      expect(await publishedToWaiter({ leader, reader }, text, watched.looked())).toEqual([text]);
-      brought = !watched.hasRead(text);
-    }
-    expect(brought).toBe(true);
-  },
-);
+    await expectBrought(leader, reader, watched);
+  });
+
+  it('it does so too while the one knows only the secret before and the other has the new one', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const storage = memoryStorage();
+    const { url: leader } = await runningNode('master', storage, redis.url);
+    const publish = () => fetch(`${leader}/orders`, { method: 'POST', body: 'before' });
+    // Once a commit has been sent the leader knows the secret.
+    await vi.waitUntil(async () => (await publish()).ok && (await storage.documents.get('queue-secret')));
+    expect(await rotateClusterSecret(storage.documents, systemRuntime)).toBe(true);
+    const watched = new WatchedStorage(storage);
+    const { url: reader } = await runningNode('reader', watched.storage, redis.url);
+    await expectBrought(leader, reader, watched);
+  });
+});

@@ -5,7 +5,7 @@ import { encodeAnnouncement, MAX_COMMIT_BYTES, parseAnnouncement } from './annou
 import { Announcer, type Growth } from './announcer.ts';
 import { Listeners } from './listeners.ts';
 import { RedisLink, reasonOf } from './redis-link.ts';
-import { type ReadSecret, Seal } from './seal.ts';
+import { type ReadSecrets, Seal } from './seal.ts';
 import type { GrowthListener, Wakeup, WakeupLogger, WakeupStats } from './wakeup.ts';
 
 export interface RedisWakeupOptions {
@@ -13,7 +13,7 @@ export interface RedisWakeupOptions {
   readonly url: string;
   readonly logger: WakeupLogger;
   /** What the processes of this cluster have in common and Redis does not know. Without it, commits never come along. */
-  readonly secret?: ReadSecret;
+  readonly secrets?: ReadSecrets;
   /** Before the stream id in every channel's name: clusters that share a Redis need different ones. */
   readonly channelPrefix?: string;
   /** Streams listened to through Redis; those beyond hear only of this process's own announcements. */
@@ -57,11 +57,11 @@ class RedisWakeup implements Wakeup {
   #closed = false;
 
   constructor(options: RedisWakeupOptions) {
-    const { url, logger, secret, channelPrefix, maxChannels, runtime = systemRuntime } = options;
+    const { url, logger, secrets, channelPrefix, maxChannels, runtime = systemRuntime } = options;
     this.#runtime = runtime;
     this.#logger = logger;
     this.#sender = randomUuid(runtime);
-    this.#seal = secret && new Seal(secret, runtime);
+    this.#seal = secrets && new Seal(secrets, runtime);
     this.#prefix = channelPrefix ?? DEFAULT_PREFIX;
     this.#maxChannels = maxChannels ?? DEFAULT_MAX_CHANNELS;
     this.#listeners = new Listeners(logger);

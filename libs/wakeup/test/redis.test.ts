@@ -23,7 +23,7 @@ describe.skipIf(noRedisBecause !== undefined)(
     /** Of a process that belongs to the cluster with this secret. */
     function member(secret: string): Wakeup {
       const { logger } = recordingLogger();
-      return opened({ url: server.url, logger, secret: () => Promise.resolve(Buffer.from(secret)) });
+      return opened({ url: server.url, logger, secrets: () => Promise.resolve([Buffer.from(secret)]) });
     }
 
     function opened(options: RedisWakeupOptions): Wakeup {

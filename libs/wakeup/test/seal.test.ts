@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Seal, type SealedPlace } from '../src/seal.ts';
 import { landed } from './landed.ts';
 
+type Secrets = [Uint8Array, ...Uint8Array[]];
+
 const place: SealedPlace = {
   streamId: '6f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b',
   tailPage: 42,
@@ -10,9 +12,10 @@ const place: SealedPlace = {
 };
 const commit = landed('a commit, or what is taken for one');
 
-/** The seal of one process that knows the secret already. */
-async function sealOf(secret: string): Promise<Seal> {
-  const seal = new Seal(() => Promise.resolve(Buffer.from(secret)), new VirtualRuntime());
+/** The seal of one process that knows the secret already, and the one before it. */
+async function sealOf(secret: string, ...before: string[]): Promise<Seal> {
+  const secrets = (): Secrets => [Buffer.from(secret), ...before.map((each) => Buffer.from(each))];
+  const seal = new Seal(() => Promise.resolve(secrets()), new VirtualRuntime());
   seal.close(commit, place);
   await Promise.resolve();
   return seal;
@@ -40,6 +43,11 @@ describe('a sealed commit', () => {
     expect((await sealOf('another')).open(await sealed(), place)).toBeUndefined();
   });
 
+  it('opens where its secret has been replaced, but not where that was long ago', async () => {
+    expect((await sealOf('newer', 'secret')).open(await sealed(), place)).toEqual(commit);
+    expect((await sealOf('newest', 'newer')).open(await sealed(), place)).toBeUndefined();
+  });
+
   it.each<[string, Partial<SealedPlace>]>([
     ['for another stream', { streamId: '00000000-5b6d-4e7f-8a9b-0c1d2e3f4a5b' }],
     ['for another page', { tailPage: 43 }],
@@ -63,9 +71,9 @@ describe('a sealed commit', () => {
 describe('a seal', () => {
   it('does nothing until the secret is known, and asks again after a while when it could not be had', async () => {
     const runtime = new VirtualRuntime();
-    const asked: PromiseWithResolvers<Uint8Array>[] = [];
+    const asked: PromiseWithResolvers<Secrets>[] = [];
     const seal = new Seal(() => {
-      const asking = Promise.withResolvers<Uint8Array>();
+      const asking = Promise.withResolvers<Secrets>();
       asked.push(asking);
       return asking.promise;
     }, runtime);
@@ -78,8 +86,24 @@ describe('a seal', () => {
     await runtime.advance(1_000);
     expect(seal.close(commit, place)).toBeUndefined();
     expect(asked).toHaveLength(2);
-    asked[1]?.resolve(Buffer.from('secret'));
+    asked[1]?.resolve([Buffer.from('secret')]);
     await runtime.advance(0);
+    expect(seal.open(await sealed(), place)).toEqual(commit);
+  });
+
+  it('hears within some seconds that the secret was replaced, and closes with the new one from then on', async () => {
+    const runtime = new VirtualRuntime();
+    let secrets: Secrets = [Buffer.from('secret')];
+    const seal = new Seal(() => Promise.resolve(secrets), runtime);
+    const closed = async (): Promise<string> => {
+      seal.close(commit, place);
+      await runtime.advance(0);
+      return seal.close(commit, place) ?? '';
+    };
+    expect((await sealOf('secret')).open(await closed(), place)).toEqual(commit);
+    secrets = [Buffer.from('newer'), Buffer.from('secret')];
+    await runtime.advance(10_000);
+    expect((await sealOf('newer')).open(await closed(), place)).toEqual(commit);
     expect(seal.open(await sealed(), place)).toEqual(commit);
   });
 

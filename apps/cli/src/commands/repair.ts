@@ -1,17 +1,16 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandModule } from '../context.ts';
-import { CommandFailure, EXIT, UsageError } from '../exit.ts';
+import { UsageError } from '../exit.ts';
+import { type StorageAccessOptions, withStorage, withStorageOptions } from '../storage-access.ts';
 
-interface RepairCommandOptions {
-  readonly storage?: string;
-  readonly systemContainer: string;
+interface RepairCommandOptions extends StorageAccessOptions {
   readonly epoch?: number;
   readonly person?: string;
   readonly yes?: true;
-  readonly json?: true;
 }
 
+const OVERTAKEN = 'the records have changed meanwhile: look again, there may be nothing to repair';
 const HELP = `
 For a cluster in which every node refuses to lead, with the alarm storage_rolled_back, leader_document_missing or
 leader_document_unreadable. Find out first what was deleted or put back, and whether streams are concerned too: this
@@ -26,37 +25,22 @@ The storage is reached directly, as the nodes reach it: --storage, or better the
 
 export const repairCommand: CommandModule = {
   register(program: Command) {
-    program
-      .command('repair')
+    withStorageOptions(program.command('repair'))
       .description('let a cluster lead again whose leader records were lost or put back')
-      .option('--storage <connection>', 'connection string or account URL of the storage')
-      .option('--system-container <name>', 'container of the system documents', 'mv-sys')
       .option('--epoch <n>', 'the highest epoch anybody remembers', wholeNumber)
       .option('--person <name>', 'who vouches for it; stands in the records until a node leads')
       .option('--yes', 'do it')
-      .option('--json', 'answer in JSON, for programs')
       .addHelpText('after', HELP)
       .action(repair);
   },
 };
 
 async function repair(options: RepairCommandOptions): Promise<void> {
-  const access = options.storage ?? process.env.MVAULT_STORAGE;
-  if (access === undefined) throw new UsageError('--storage or MVAULT_STORAGE is needed');
   if (options.yes && options.epoch === undefined) throw new UsageError('--yes needs --epoch');
-  // Only who repairs needs to load what speaks to the storage.
-  const { azureStorage, isStorageError } = await import('@message-vault/storage');
-  const where = /^https?:/.test(access) ? { accountUrl: access } : { connectionString: access };
-  const storage = azureStorage({ ...where, systemContainer: options.systemContainer });
-  try {
-    const answer = options.yes ? await mend(storage, options) : await show(storage);
-    process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : text(answer));
-  } catch (error) {
-    if (!isStorageError(error)) throw error;
-    throw new CommandFailure(explain(error), EXIT.failure, { cause: error });
-  } finally {
-    await storage.close();
-  }
+  const answer = await withStorage(options, OVERTAKEN, (storage) =>
+    options.yes ? mend(storage, options) : show(storage),
+  );
+  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : text(answer));
 }
 
 type Documents = import('@message-vault/storage').Storage['documents'];
@@ -91,13 +75,6 @@ function text(answer: Record<string, string | null>): string {
   return Object.entries(answer)
     .map(([path, body]) => `${path.padEnd(14)}${body ?? '(not there)'}\n`)
     .join('');
-}
-
-function explain(error: { code: string; message: string }): string {
-  const overtaken = error.code === 'etag_mismatch' || error.code === 'already_exists';
-  return overtaken
-    ? 'the records have changed meanwhile: look again, there may be nothing to repair'
-    : error.message;
 }
 
 function wholeNumber(value: string): number {

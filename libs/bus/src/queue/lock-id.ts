@@ -52,12 +52,16 @@ export function encodeLockId(lock: Lock, secret: Uint8Array): string {
   return bytes.toString('base64url');
 }
 
-/** Throws QueueError `lock_lost` for what was not given out by this cluster for this queue. */
-export function decodeLockId(id: string, queueId: string, secret: Uint8Array): Lock {
+/**
+ * Undefined for what none of these secrets signed. Throws QueueError `lock_lost` for what is no lock id, and for one of
+ * another queue.
+ */
+export function decodeLockId(id: string, queueId: string, secrets: readonly Uint8Array[]): Lock | undefined {
   const bytes = Buffer.from(id.length > MAX_ID_CHARS ? '' : id, 'base64url');
   // Other spellings of the same bytes are not ids that were given out.
   if (bytes.length < HEADER_BYTES || bytes.toString('base64url') !== id) throw notOurs();
-  if (!timingSafeEqual(tagOf(bytes, secret), bytes.subarray(0, TAG_BYTES))) throw notOurs();
+  const tag = bytes.subarray(0, TAG_BYTES);
+  if (!secrets.some((secret) => timingSafeEqual(tagOf(bytes, secret), tag))) return undefined;
   if (bytes.readUInt8(16) !== VERSION) throw notOurs();
   if (bytes.toString('hex', 17, 33) !== queueId.replaceAll('-', '').toLowerCase()) throw notOurs();
   const receiptAt = HEADER_BYTES + bytes.readUInt8(43);
@@ -87,6 +91,7 @@ function tagOf(bytes: Buffer, secret: Uint8Array): Buffer {
   return createHmac('sha256', secret).update(bytes.subarray(TAG_BYTES)).digest().subarray(0, TAG_BYTES);
 }
 
-function notOurs(): QueueError {
+/** Of what was not given out by this cluster for this queue. */
+export function notOurs(): QueueError {
   return new QueueError('lock_lost', 'this is not a lock of this queue');
 }

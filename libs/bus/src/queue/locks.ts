@@ -8,7 +8,7 @@ import type { Depths } from './depth.ts';
 import type { Disposal } from './disposal.ts';
 import { QueueError } from './errors.ts';
 import type { GivenUpMessages } from './given-up.ts';
-import { decodeLockId, encodeLockId, type Lock } from './lock-id.ts';
+import { decodeLockId, encodeLockId, type Lock, notOurs } from './lock-id.ts';
 import type { Taken } from './poller.ts';
 import { Remembered } from './remembered.ts';
 import type { Renewal, Renewals } from './renewals.ts';
@@ -67,7 +67,7 @@ export class Locks {
   /** The id a consumer holds a message by, and until when. */
   async give(document: QueueDocument, taken: Taken): Promise<{ id: string; until: number }> {
     const { receipt, envelope, delivery } = taken;
-    const secret = await this.#parts.secret.get();
+    const [secret] = await this.#parts.secret.get();
     const bodyId = 'bodyId' in envelope.body ? envelope.body.bodyId : undefined;
     // The clock may have been put back since the message was taken: by that clock it is not held for so long.
     const until = Math.min(taken.until, this.#context.runtime.now() + document.policy.lockDurationMs);
@@ -78,7 +78,12 @@ export class Locks {
 
   /** Reads an id without asking anybody whether the lock still holds. Errors: QueueError `lock_lost`, StorageError. */
   async read(document: QueueDocument, id: string): Promise<Lock> {
-    return decodeLockId(id, document.queueId, await this.#parts.secret.get());
+    const { secret } = this.#parts;
+    const lock =
+      decodeLockId(id, document.queueId, await secret.get()) ??
+      decodeLockId(id, document.queueId, await secret.latest());
+    if (lock === undefined) throw notOurs();
+    return lock;
   }
 
   /** The message has been dealt with: it is gone. */
