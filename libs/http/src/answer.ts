@@ -1,3 +1,4 @@
+import { traceIdOf } from '@message-vault/telemetry';
 import type { Exchange, HttpContext } from './exchange.ts';
 import { HttpProblem, PROBLEMS, problemOf } from './problems.ts';
 
@@ -72,7 +73,8 @@ export function sendProblem(
 function explain(context: HttpContext, exchange: Exchange, error: unknown): HttpProblem {
   const { logger } = context.options;
   const problem = problemOf(error) ?? internal(error);
-  const told = { requestId: exchange.requestId, route: exchange.route, code: problem.code };
+  const { requestId, route, req } = exchange;
+  const told = { requestId, traceId: traceIdOf(req.headers.traceparent), route, code: problem.code };
   if (problem.status === 500) logger.error({ ...told, error: problem.cause ?? error }, 'a request failed');
   else logger.debug({ ...told, detail: problem.message }, 'a request was refused');
   return withLeader(context, problem);

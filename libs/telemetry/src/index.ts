@@ -14,3 +14,4 @@ export {
   type MetricsOptions,
 } from './metrics.ts';
 export { redactSecrets } from './redact.ts';
+export { traceIdOf } from './trace-context.ts';

@@ -8,6 +8,8 @@ import type { WebhookTarget } from './target.ts';
 const CONTENT_TYPE = 'content-type';
 /** Field values as HTTP has them: visible ASCII with spaces and tabs between. */
 const FIELD_VALUE = /^[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?$/;
+/** Longer than any trace context that receivers have to take. */
+const MAX_TRACE_CHARS = 512;
 const TYPE_OF_KIND = {
   json: 'application/json',
   text: 'text/plain; charset=utf-8',
@@ -34,9 +36,24 @@ export function pushHeaders(target: WebhookTarget, delivery: Delivery, now: numb
   if (target.origin !== undefined) headers['webhook-request-origin'] = target.origin;
   const others = otherHeaders(message);
   if (others.length > 0) headers['message-headers'] = asciiJson(others);
+  Object.assign(headers, traceOf(message));
   // A body in structured mode holds the event's attributes itself: others beside it would contradict it.
   if (isStructured(headers[CONTENT_TYPE])) return headers;
   return Object.assign(headers, eventHeaders(message, delivery.router));
+}
+
+/** The trace a message belongs to (W3C Trace Context), as headers of the request, where a receiver's libraries look for it. */
+function traceOf({ headers }: ReadMessage): Record<string, string> {
+  const only = (wanted: string): string | undefined => {
+    const [value, second] = headers.filter(([name]) => name === wanted).map(([, each]) => each);
+    if (value === undefined || second !== undefined || value.length > MAX_TRACE_CHARS) return undefined;
+    return FIELD_VALUE.test(value) ? value : undefined;
+  };
+  const prefix = only('traceparent') === undefined ? 'ce-' : '';
+  const traceparent = only(`${prefix}traceparent`);
+  const tracestate = only(`${prefix}tracestate`);
+  if (traceparent === undefined) return {};
+  return tracestate === undefined ? { traceparent } : { traceparent, tracestate };
 }
 
 function contentTypeOf(message: ReadMessage): string {

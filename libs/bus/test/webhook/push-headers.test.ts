@@ -15,6 +15,9 @@ const event: MessageHeader[] = [
   ['ce-type', 'sold'],
 ];
 
+const trace: MessageHeader = ['traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'];
+const state: MessageHeader = ['tracestate', 'vendor=1'];
+
 describe('the headers of a push', () => {
   it('make an event of a message that was none', () => {
     expect(headersOf({ key: 'kö' })).toMatchObject({
@@ -75,6 +78,21 @@ describe('the headers of a push', () => {
       ],
     });
     expect(sent['message-headers']).toBe('{"trace":"\\u00e4\\ud83d\\ude00","tag":["red","large"]}');
+  });
+
+  it.each<
+    [string, readonly MessageHeader[], readonly [parent: string | undefined, state: string | undefined]]
+  >([
+    ['its own', [trace, state], [trace[1], 'vendor=1']],
+    ['that of the event', [...event, ['ce-traceparent', trace[1]]], [trace[1], undefined]],
+    ['its own before that of the event', [...event, ['ce-traceparent', 'x'], trace], [trace[1], undefined]],
+    ['none where it has several', [trace, trace, state], [undefined, undefined]],
+    ['none that is no header', [['traceparent', 'a\r\nb: c']], [undefined, undefined]],
+    ['none that is far too long', [['traceparent', 'a'.repeat(600)]], [undefined, undefined]],
+    ['no state without a trace', [state], [undefined, undefined]],
+  ])('tell the trace a message belongs to: %s', (_, headers, expected) => {
+    const { traceparent, tracestate } = headersOf({ headers });
+    expect([traceparent, tracestate]).toEqual(expected);
   });
 
   it('name who was allowed to push', () => {
