@@ -53,6 +53,29 @@ describe('batching', () => {
     expect(cluster.stream('orders').batchSizes.every((size) => size <= 9)).toBe(true);
   });
 
+  test('a call that fits a batch is never torn apart to fill up another', async () => {
+    const { runtime, cluster, client } = setUp({ latencyMs: () => 20 }, { maxBatchBytes: 10_000 });
+    const call = (letter: string): Promise<unknown> =>
+      client.publish('orders', Array<string>(6).fill(letter.repeat(1000)));
+    await runtime.run(Promise.all([call('a'), call('b'), call('c'), call('d')]));
+    expect(cluster.stream('orders').batchSizes).toEqual([6, 6, 6, 6]);
+  });
+
+  test('what is left of a call larger than a batch goes with others', async () => {
+    const { runtime, cluster, client } = setUp({ latencyMs: () => 20 }, { maxBatchBytes: 10_000 });
+    const call = (count: number): Promise<unknown> =>
+      client.publish('orders', Array<string>(count).fill('x'.repeat(1000)));
+    await runtime.run(Promise.all([call(12), call(3), call(20)]));
+    expect(cluster.stream('orders').batchSizes).toEqual([9, 9, 9, 8]);
+  });
+
+  test('calls that leave no room for another message go one behind the other, without waiting to be joined', async () => {
+    const { runtime, transport, client } = setUp({ latencyMs: () => 20 }, { maxBatchBytes: 10_000 });
+    const call = (): Promise<unknown> => client.publish('orders', Array<string>(9).fill('x'.repeat(1000)));
+    await runtime.run(Promise.all([call(), call(), call()]));
+    expect(transport.mostOutstanding).toBe(3);
+  });
+
   test('with a linger a batch waits for company even when nothing is under way', async () => {
     const { runtime, cluster, client } = setUp({}, { lingerMs: 50 });
     const first = client.publish('orders', 'first');

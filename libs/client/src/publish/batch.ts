@@ -8,12 +8,16 @@ import type { PublishAnswer } from '../answers.ts';
 import { recordBytes } from '../messages.ts';
 import type { Part, PublishFailure } from './call.ts';
 import type { Again, Refusal } from './outcome.ts';
-import type { PartQueue } from './queue.ts';
+import type { BatchRoom, PartQueue } from './queue.ts';
 
 export interface BatchSettings {
   readonly codec: BatchCodec;
   readonly maxBatchBytes: number;
   readonly maxBatchMessages: number;
+}
+
+export function roomOf({ maxBatchBytes, maxBatchMessages }: BatchSettings): BatchRoom {
+  return { recordBytes: maxBatchBytes - BATCH_HEADER_BYTES, messages: maxBatchMessages };
 }
 
 /** Messages framed under one producer sequence. It is sent, however often, with these very bytes. */
@@ -123,7 +127,7 @@ export function sealBatch(
   });
   const parts: Part[] = [];
   try {
-    queue.fill(builder, settings.maxBatchBytes - BATCH_HEADER_BYTES, parts);
+    queue.fill(builder, roomOf(settings), parts);
     return new Batch(builder.finish(producer), parts, producer.sequence);
   } catch (cause) {
     const stuck = queue.first();

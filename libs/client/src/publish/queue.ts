@@ -1,7 +1,13 @@
-import type { BatchBuilder } from '@message-vault/framing';
+import { BATCH_HEADER_BYTES, type BatchBuilder } from '@message-vault/framing';
 import { invariant } from '@message-vault/runtime';
 import { recordBytes } from '../messages.ts';
 import type { Part, PublishCall } from './call.ts';
+
+/** What an ordinary batch has room for. */
+export interface BatchRoom {
+  readonly recordBytes: number;
+  readonly messages: number;
+}
 
 /** Messages of one stream that wait to be framed, in the order they were given. Not yet copied: only referred to. */
 export class PartQueue {
@@ -49,15 +55,25 @@ export class PartQueue {
     return undefined;
   }
 
+  /** Whether what waits makes a batch of these limits that has no room for another message like those. */
+  fills(limits: BatchRoom): boolean {
+    if (this.#messages === 0) return false;
+    return (
+      this.#messages >= limits.messages || this.#bytes + this.#bytes / this.#messages > limits.recordBytes
+    );
+  }
+
   /**
-   * Moves as many messages as fit to `builder` and adds whose they are to `taken`. A record above `ordinaryBytes` is taken
-   * only as the first of a batch, which was then made large enough for it.
+   * Moves as many messages as fit to `builder` and adds whose they are to `taken`. A part that fits a batch of its own
+   * stays whole. A record above `room.recordBytes` is taken only as the first of a batch, which was then made large
+   * enough for it.
    */
-  fill(builder: BatchBuilder, ordinaryBytes: number, taken: Part[]): void {
+  fill(builder: BatchBuilder, room: BatchRoom, taken: Part[]): void {
     const group = this.first()?.group;
     for (let part = this.first(); part !== undefined && part.group === group; part = this.first()) {
+      if (builder.count > 0 && fits(part, room) && !fits(part, roomLeft(builder, room))) break;
       const before = builder.byteLength;
-      const next = addMessages(part, builder, ordinaryBytes);
+      const next = addMessages(part, builder, room.recordBytes);
       const bytes = builder.byteLength - before;
       const { call, from, to } = part;
       if (next > from) taken.push({ call, from, to: next, group, bytes });
@@ -109,6 +125,14 @@ export class PartQueue {
     this.#messages += sign * (part.to - part.from);
     this.#bytes += sign * part.bytes;
   }
+}
+
+function fits({ from, to, bytes }: Part, room: BatchRoom): boolean {
+  return bytes <= room.recordBytes && to - from <= room.messages;
+}
+
+function roomLeft({ byteLength, count }: BatchBuilder, { recordBytes, messages }: BatchRoom): BatchRoom {
+  return { recordBytes: recordBytes + BATCH_HEADER_BYTES - byteLength, messages: messages - count };
 }
 
 /** Index of the first message of `part` that did not fit. */

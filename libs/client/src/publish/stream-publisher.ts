@@ -2,7 +2,7 @@ import type { Timer } from '@message-vault/runtime';
 import { Backoff } from '../backoff.ts';
 import { type ClientContext, exchange } from '../exchange.ts';
 import type { LeaderScout } from '../leader-scout.ts';
-import { type Batch, type BatchSettings, sealBatch } from './batch.ts';
+import { type Batch, type BatchSettings, roomOf, sealBatch } from './batch.ts';
 import type { Part, PublishCall, PublishFailure } from './call.ts';
 import { afterMicrotasks } from './give-way.ts';
 import { BatchNumbers, type ProducerEpochs } from './identity.ts';
@@ -155,8 +155,7 @@ export class StreamPublisher {
       this.#failFenced();
       return undefined;
     }
-    const settings = { ...this.#options.settings, maxBatchMessages: this.#mostMessages };
-    const batch = sealBatch(this.#queue, settings, identity, this.#rooms.pop());
+    const batch = sealBatch(this.#queue, this.#batchSettings(), identity, this.#rooms.pop());
     if (batch === undefined) {
       if (this.#queue.first() !== undefined) this.#schedulePump();
       return undefined;
@@ -170,16 +169,19 @@ export class StreamPublisher {
   }
 
   #readyToSeal(): boolean {
-    const { maxBatchBytes, maxInFlight } = this.#options.settings;
+    const { maxInFlight } = this.#options.settings;
     const queue = this.#queue;
     if (queue.first() === undefined) return false;
     // A leader answers repeats of a producer's last few batches only: the oldest open one must stay among them.
     const { head } = this.#window;
     if (head !== undefined && this.#numbers.sequence - head.sequence >= maxInFlight) return false;
-    const full = queue.bytes >= maxBatchBytes || queue.messages >= this.#mostMessages;
-    if (full || queue.nextIsGrouped) return true;
+    if (queue.fills(roomOf(this.#batchSettings())) || queue.nextIsGrouped) return true;
     if (this.#linger.enabled) return this.#linger.over || this.#flushing;
     return head === undefined;
+  }
+
+  #batchSettings(): BatchSettings {
+    return { ...this.#options.settings, maxBatchMessages: this.#mostMessages };
   }
 
   #send(batch: Batch): void {
