@@ -186,12 +186,10 @@ function readPlace(bytes: Uint8Array, view: DataView, at: number): CommitPlace {
 }
 
 function readSkips(view: DataView, at: number): number[] {
-  const skips: number[] = [];
-  for (let level = 0; level < SKIP_LEVELS; level += 1) {
+  return Array.from({ length: SKIP_LEVELS }, (_, level) => {
     const place = at + level * 8;
-    skips.push(isU64AllOnes(view, place) ? NO_PAGE : getU64(view, place, 'skip pointer'));
-  }
-  return skips;
+    return isU64AllOnes(view, place) ? NO_PAGE : getU64(view, place, 'skip pointer');
+  });
 }
 
 /** Refuses, when reading and when writing, fields that contradict each other or a limit. */

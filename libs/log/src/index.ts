@@ -26,4 +26,10 @@ export {
 export type { Leadership } from './writer/leadership.ts';
 export { openWriter, type WriterOptions } from './writer/open.ts';
 export { defaultWriterSettings, type WriterSettings } from './writer/settings.ts';
-export type { AppendOptions, AppendResult, StreamWriter, WriterStats } from './writer/stream-writer.ts';
+export type {
+  AppendOptions,
+  AppendResult,
+  OnCommit,
+  StreamWriter,
+  WriterStats,
+} from './writer/stream-writer.ts';

@@ -328,7 +328,7 @@ export class Broker implements NodePorts {
         retentionBytes: config.retentionBytes,
       }),
       dispatching: this.#dispatching(),
-      onCommit: (entry, tail, commit) => wakeup.announce(entry.ref.streamId, tail.page, commit),
+      onCommit: (tail, commit, { streamId }) => wakeup.announce(streamId, tail.page, commit),
     });
     this.relay.open();
     this.#queueDuty.lead(leadership.epoch);

@@ -33,9 +33,9 @@ export class Term {
     this.leadership = options.leadership;
     this.writers = new Writers({
       ...options,
-      onCommit: (entry, tail, commit) => {
-        options.onCommit(entry, tail, commit);
-        this.dispatcher.grown(entry.ref.streamId, tail);
+      onCommit: (tail, commit, stream) => {
+        options.onCommit(tail, commit, stream);
+        this.dispatcher.grown(stream.streamId, tail);
       },
     });
     this.names = new NamesTerm(options);

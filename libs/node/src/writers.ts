@@ -1,14 +1,13 @@
 import {
   isLogError,
-  type LandedCommit,
   type Leadership,
   LogError,
+  type OnCommit,
   openWriter,
   type StreamWriter,
-  type Tail,
   type WriterSettings,
 } from '@message-vault/log';
-import type { Limits } from '@message-vault/metadata';
+import type { Limits, StreamPolicy } from '@message-vault/metadata';
 import type { Runtime, Timer } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
 import { Permits } from './permits.ts';
@@ -19,14 +18,15 @@ export interface WritersOptions {
   readonly runtime: Runtime;
   readonly leadership: Leadership;
   readonly limits: Limits['writer'];
-  readonly onCommit: (entry: StreamEntry, tail: Tail, commit: LandedCommit | undefined) => void;
+  readonly onCommit: OnCommit;
 }
 
 /** Streams recovered at once. */
 const MAX_OPENING = 4;
 
+/** There may be thousands, and most of them idle: what is not needed for each of them is not kept for each. */
 interface OpenStream {
-  readonly entry: StreamEntry;
+  readonly streamId: string;
   readonly writer: Promise<StreamWriter>;
   /** The same, once it is there. */
   opened: StreamWriter | undefined;
@@ -44,6 +44,8 @@ export class Writers {
   /** Writers on their way out. A stream is opened again only when its last writer has let go of it. */
   readonly #leaving = new Map<string, Promise<void>>();
   readonly #opening = new Permits(MAX_OPENING);
+  /** Of the stream opened last: they are shared by those that come next with the same. */
+  #settings: Partial<WriterSettings> = {};
   #sweep: Timer | undefined;
   #closing = false;
 
@@ -105,7 +107,7 @@ export class Writers {
       });
     }
     const stream: OpenStream = {
-      entry,
+      streamId: key,
       writer: this.#openWriter(entry),
       opened: undefined,
       lastUsedAt: this.#options.runtime.monotonic(),
@@ -134,9 +136,16 @@ export class Writers {
   }
 
   #recover(entry: StreamEntry): Promise<StreamWriter> {
-    const { pages, runtime, leadership, limits, onCommit } = this.#options;
-    const { segmentBytes, segmentCommits } = entry.document.policy;
-    const settings: Partial<WriterSettings> = {
+    const { pages, runtime, leadership, onCommit } = this.#options;
+    const settings = this.#settingsFor(entry.document.policy);
+    return openWriter({ pages, runtime, leadership, stream: entry.ref, settings, onCommit });
+  }
+
+  #settingsFor({ segmentBytes, segmentCommits }: StreamPolicy): Partial<WriterSettings> {
+    const last = this.#settings;
+    if (last.segmentBytes === segmentBytes && last.segmentCommits === segmentCommits) return last;
+    const { limits } = this.#options;
+    this.#settings = {
       segmentBytes,
       segmentCommits,
       maxQueueBytes: limits.maxQueueBytes,
@@ -147,14 +156,7 @@ export class Writers {
       writeTimeoutMs: limits.writeTimeoutMs,
       resolveForMs: limits.resolveForMs,
     };
-    return openWriter({
-      pages,
-      runtime,
-      leadership,
-      stream: entry.ref,
-      settings,
-      onCommit: (tail, commit) => onCommit(entry, tail, commit),
-    });
+    return this.#settings;
   }
 
   #closeLongestIdle(): boolean {
@@ -180,7 +182,7 @@ export class Writers {
   }
 
   #release(stream: OpenStream): void {
-    const key = stream.entry.ref.streamId;
+    const key = stream.streamId;
     if (this.#open.get(key) !== stream) return;
     this.#open.delete(key);
     const leaving = closeStream(stream).finally(() => this.#leaving.delete(key));

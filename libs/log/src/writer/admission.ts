@@ -40,7 +40,8 @@ export const admissionRules: readonly { epoch: EpochIs | '*'; sequence: Sequence
 /** Decides on batches of idempotent producers by what is stored and what is on its way. */
 export class Admission {
   window: ProducerWindow;
-  readonly #pending = new Map<string, PendingProducer>();
+  /** Undefined while nothing is on its way: most streams are idle. */
+  #pending: Map<string, PendingProducer> | undefined;
 
   constructor(window: ProducerWindow) {
     this.window = window;
@@ -64,6 +65,7 @@ export class Admission {
   add(batch: PendingBatch): void {
     const { producer } = batch.header;
     if (producer === undefined) return;
+    this.#pending ??= new Map();
     let pending = this.#pending.get(producer.id);
     if (pending?.epoch !== producer.epoch) {
       pending = { epoch: producer.epoch, lastSequence: producer.sequence, batches: new Map() };
@@ -77,27 +79,28 @@ export class Admission {
   remove(batch: PendingBatch): void {
     const { producer } = batch.header;
     if (producer === undefined) return;
-    const pending = this.#pending.get(producer.id);
+    const pending = this.#pending?.get(producer.id);
     if (pending?.batches.get(producer.sequence) !== batch) return;
     pending.batches.delete(producer.sequence);
-    if (pending.batches.size === 0) this.#pending.delete(producer.id);
+    if (pending.batches.size === 0) this.#pending?.delete(producer.id);
+    if (this.#pending?.size === 0) this.#pending = undefined;
   }
 
   /** Only `batches` are on their way now; all others were given up. */
   reset(batches: readonly PendingBatch[]): void {
-    this.#pending.clear();
+    this.#pending = undefined;
     for (const batch of batches) this.add(batch);
   }
 
   #known(producerId: string): { epoch: number; lastSequence: number } | undefined {
-    const pending = this.#pending.get(producerId);
+    const pending = this.#pending?.get(producerId);
     if (pending !== undefined) return pending;
     const entry = this.window.get(producerId);
     return entry && { epoch: entry.epoch, lastSequence: lastAnswer(entry).sequence };
   }
 
   #repeat(producer: ProducerIdentity): Verdict {
-    const batch = this.#pending.get(producer.id)?.batches.get(producer.sequence);
+    const batch = this.#pending?.get(producer.id)?.batches.get(producer.sequence);
     if (batch !== undefined) return { kind: 'pending', batch };
     const entry = this.window.get(producer.id);
     const kept = entry?.epoch === producer.epoch ? entry.answers : [];

@@ -1,22 +1,21 @@
 import type { Runtime } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
 import { LogError } from '../errors.ts';
-import type { LandedCommit, StreamRef, Tail } from '../stream.ts';
+import type { StreamRef } from '../stream.ts';
 import type { Leadership } from './leadership.ts';
 import { StreamOwner } from './owner.ts';
 import { recover } from './recover.ts';
 import { type WriterSettings, writerSettings } from './settings.ts';
-import type { StreamWriter } from './stream-writer.ts';
+import type { OnCommit, StreamWriter } from './stream-writer.ts';
 
 export interface WriterOptions {
   readonly pages: PageStore;
   readonly runtime: Runtime;
   readonly stream: StreamRef;
   readonly leadership: Leadership;
-  /** What is not given has its default. */
+  /** What is not given has its default. Writers that are given the same object share what is made of it. */
   readonly settings?: Partial<WriterSettings> | undefined;
-  /** Told of every commit once it is durable; `commit` is missing when that took more than one try. Must return at once and never throw. */
-  readonly onCommit?: ((tail: Tail, commit: LandedCommit | undefined) => void) | undefined;
+  readonly onCommit?: OnCommit | undefined;
 }
 
 /**
@@ -33,5 +32,5 @@ export async function openWriter(options: WriterOptions): Promise<StreamWriter> 
   const calls = { pages, runtime, timeoutMs: settings.writeTimeoutMs };
   const deadline = runtime.monotonic() + settings.resolveForMs;
   const recovered = await recover({ calls, stream, leadership, settings, deadline });
-  return new StreamOwner({ calls, stream, leadership, settings, recovered, onCommit });
+  return new StreamOwner({ pages, runtime, stream, leadership, settings, recovered, onCommit });
 }

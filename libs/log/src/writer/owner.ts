@@ -1,8 +1,8 @@
 import { checkBatch, commitBodyCapacity, MAX_BATCH_BYTES } from '@message-vault/framing';
 import { invariant, type Runtime } from '@message-vault/runtime';
-import { type ETag, isStorageError } from '@message-vault/storage';
+import { type ETag, isStorageError, type PageStore } from '@message-vault/storage';
 import { isLogError, LogError } from '../errors.ts';
-import { byteInSegment, type LandedCommit, type StreamRef, type Tail } from '../stream.ts';
+import { byteInSegment, type StreamRef, type Tail } from '../stream.ts';
 import { Admission } from './admission.ts';
 import { storedBatches } from './answers.ts';
 import { type Assembled, assemble, dueCheckpoint, takeFitting } from './assemble.ts';
@@ -15,15 +15,16 @@ import { Placement } from './placement.ts';
 import type { OpenSegment, Recovered } from './recover.ts';
 import { claimEmptySegment } from './roll.ts';
 import type { WriterSettings } from './settings.ts';
-import type { AppendOptions, AppendResult, StreamWriter, WriterStats } from './stream-writer.ts';
+import type { AppendOptions, AppendResult, OnCommit, StreamWriter, WriterStats } from './stream-writer.ts';
 
 export interface OwnerOptions {
-  readonly calls: Calls;
+  readonly pages: PageStore;
+  readonly runtime: Runtime;
   readonly stream: StreamRef;
   readonly leadership: Leadership;
   readonly settings: WriterSettings;
   readonly recovered: Recovered;
-  readonly onCommit?: ((tail: Tail, commit: LandedCommit | undefined) => void) | undefined;
+  readonly onCommit?: OnCommit | undefined;
 }
 
 /**
@@ -34,10 +35,9 @@ export class StreamOwner implements StreamWriter {
   readonly #stream: StreamRef;
   readonly #leadership: Leadership;
   readonly #settings: WriterSettings;
+  readonly #pages: PageStore;
   readonly #runtime: Runtime;
-  readonly #calls: Calls;
-  readonly #stop = new AbortController();
-  readonly #onCommit: ((tail: Tail, commit: LandedCommit | undefined) => void) | undefined;
+  readonly #onCommit: OnCommit | undefined;
   readonly #maxBatchBytes: number;
   readonly #inbox: Inbox;
   readonly #admission: Admission;
@@ -51,18 +51,19 @@ export class StreamOwner implements StreamWriter {
   #room: Uint8Array<ArrayBuffer> | undefined;
   /** The commit on its way has been in doubt for so long that its publishers were told; nothing is taken in until it is not. */
   #stalled = false;
-  #running = false;
+  /** The task while it runs, and what makes it stop waiting. An idle stream has neither: there may be thousands. */
+  #task: Promise<void> | undefined;
+  #stop: AbortController | undefined;
   #closing = false;
   #failure: LogError | undefined;
-  #whenIdle: (() => void)[] = [];
   #commitMs = 0;
 
   constructor(options: OwnerOptions) {
     this.#stream = options.stream;
     this.#leadership = options.leadership;
     this.#settings = options.settings;
-    this.#runtime = options.calls.runtime;
-    this.#calls = { ...options.calls, stop: this.#stop.signal };
+    this.#pages = options.pages;
+    this.#runtime = options.runtime;
     this.#onCommit = options.onCommit;
     this.#maxBatchBytes = Math.min(MAX_BATCH_BYTES, commitBodyCapacity(options.settings.maxCommitBytes));
     this.#inbox = new Inbox(options.settings);
@@ -111,8 +112,8 @@ export class StreamOwner implements StreamWriter {
 
   async close(): Promise<void> {
     this.#closing = true;
-    if (this.#stalled || !this.#leadership.isLeading()) this.#stop.abort();
-    if (this.#running) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    if (this.#stalled || !this.#leadership.isLeading()) this.#stop?.abort();
+    await this.#task;
     this.#failure ??= new LogError('closed', `the writer of ${this.#stream.name} is closed`);
   }
 
@@ -155,12 +156,11 @@ export class StreamOwner implements StreamWriter {
   // ---- the task ----
 
   #wake(): void {
-    if (this.#running) return;
-    this.#running = true;
-    void this.#run();
+    this.#task ??= this.#run();
   }
 
   async #run(): Promise<void> {
+    this.#stop = new AbortController();
     try {
       // What is published in the same turn of the event loop shares the first commit.
       await undefined;
@@ -168,9 +168,14 @@ export class StreamOwner implements StreamWriter {
     } catch (error) {
       this.#crash(error);
     }
-    this.#running = false;
+    this.#task = undefined;
+    this.#stop = undefined;
     this.#room = undefined;
-    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  get #calls(): Calls {
+    const { writeTimeoutMs: timeoutMs } = this.#settings;
+    return { pages: this.#pages, runtime: this.#runtime, timeoutMs, stop: this.#stop?.signal };
   }
 
   async #step(): Promise<void> {
@@ -249,7 +254,7 @@ export class StreamOwner implements StreamWriter {
   /** Waits before the next try. When it has taken too long, says so to all who wait; what is not in doubt is given up. */
   async #mayTryAgain(flight: InFlight, delayMs: number): Promise<boolean> {
     const leftMs = flight.startedAt + this.#settings.resolveForMs - this.#runtime.monotonic();
-    if (leftMs > 0 && this.#leadership.isLeading() && !this.#stop.signal.aborted) {
+    if (leftMs > 0 && this.#leadership.isLeading() && !this.#stop?.signal.aborted) {
       await pause(this.#calls, Math.min(delayMs, leftMs));
       return true;
     }
@@ -294,7 +299,7 @@ export class StreamOwner implements StreamWriter {
       if (leading && answer !== undefined) batch.resolve(answer.place);
       else batch.reject(outcomeUnknown(this.#notLeading()));
     });
-    this.#onCommit?.(this.tail, landed);
+    this.#onCommit?.(this.tail, landed, this.#stream);
   }
 
   #count({ batches, header, startedAt }: InFlight): void {

@@ -48,9 +48,17 @@ export const defaultWriterSettings: WriterSettings = Object.freeze({
 const CHECKPOINT_PRODUCER_BYTES = 264;
 const CHECKPOINT_HEADER_BYTES = 16;
 
+/** Complete, by what was given: a leader has thousands of writers and very few different settings. */
+const completed = new WeakMap<Partial<WriterSettings>, WriterSettings>();
+
 /** Fills in the defaults. Settings that contradict each other are a bug of whoever gives them. */
-export function writerSettings(given: Partial<WriterSettings> = {}): WriterSettings {
-  const settings = { ...defaultWriterSettings, ...given };
+export function writerSettings(given: Partial<WriterSettings> = defaultWriterSettings): WriterSettings {
+  const settings = completed.get(given) ?? checked({ ...defaultWriterSettings, ...given });
+  completed.set(given, settings);
+  return settings;
+}
+
+function checked(settings: WriterSettings): WriterSettings {
   for (const [name, value] of Object.entries(settings)) {
     invariant(Number.isSafeInteger(value) && value > 0, `the writer setting ${name} is ${value}`);
   }

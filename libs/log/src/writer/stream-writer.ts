@@ -1,5 +1,5 @@
 import type { BatchHeader } from '@message-vault/framing';
-import type { Tail } from '../stream.ts';
+import type { LandedCommit, StreamRef, Tail } from '../stream.ts';
 
 /** What became of a batch. A repeat of an idempotent producer gets the first answer, with `duplicate` set. */
 export interface AppendResult {
@@ -38,6 +38,12 @@ export interface WriterStats {
   readonly stalled: boolean;
   readonly producers: number;
 }
+
+/**
+ * Told of every commit once it is durable; `commit` is missing when that took more than one try. Must return at once and
+ * never throw. One function serves the writers of any number of streams.
+ */
+export type OnCommit = (tail: Tail, commit: LandedCommit | undefined, stream: StreamRef) => void;
 
 /** The one writer of a stream, for one term of leadership. */
 export interface StreamWriter {
