@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClientOptions, createClient, type VaultClient } from '@message-vault/client';
 import { azureStorage, type ETag, type SegmentRef, type Storage } from '@message-vault/storage';
-import { type Cluster, type ClusterNode, type StorageChoice, startCluster } from '@message-vault/up';
+import { startAzurite } from '@message-vault/storage/testing';
+import { type Cluster, type ClusterNode, startCluster } from '@message-vault/up';
 import { request } from 'undici';
 
 /** A cluster of its own for the measurements, and the raw storage beside it. */
@@ -25,21 +26,24 @@ export interface Lab {
 export async function openLab({
   redisUrl,
   slaves = 0,
-  storage: kind = 'azurite',
+  storage: kind,
   flags = [],
 }: {
   redisUrl?: string | undefined;
   slaves?: number | undefined;
-  storage?: StorageChoice | undefined;
+  /** An Azurite with a disk by default. */
+  storage?: 'many-containers' | undefined;
   /** Of every node, besides those of the cluster. */
   flags?: readonly string[] | undefined;
 }): Promise<Lab> {
   const dir = await mkdtemp(join(tmpdir(), 'mvault-bench-'));
+  const azurite =
+    kind === 'many-containers' ? await startAzurite({ inMemory: true, manyContainers: true }) : undefined;
   const cluster = await startCluster({
     dir,
     portBase: 'free',
     slaves,
-    storage: kind,
+    storage: azurite === undefined ? 'azurite' : { connection: azurite.connectionString },
     ...(redisUrl === undefined ? {} : { redisUrl }),
     configureNode: (node) => ({ ...node, extraFlags: [...node.extraFlags, ...flags] }),
   });
@@ -67,6 +71,7 @@ export async function openLab({
       await Promise.allSettled(clients.map((client) => client.close()));
       await storage.close();
       await cluster.stop();
+      await azurite?.stop();
       await rm(dir, { recursive: true, force: true });
     },
   };

@@ -21,7 +21,7 @@ export interface Scenario {
   /** Hot standbys of its cluster; none by default, since they would share the two cores. */
   readonly slaves?: number;
   /** Where its cluster keeps everything; an Azurite with a disk by default, as that is what storage is like. */
-  readonly storage?: 'memory';
+  readonly storage?: 'many-containers';
   /** Of every node, besides those of its cluster. */
   readonly flags?: readonly string[];
 }

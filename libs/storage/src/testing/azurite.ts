@@ -15,6 +15,8 @@ export interface AzuriteOptions {
   readonly dir?: string;
   /** Keep nothing on disk. */
   readonly inMemory?: boolean;
+  /** Find a container and a blob at once among thousands; else each call goes through all there are. */
+  readonly manyContainers?: boolean;
   /** Fixed ports, to start again where one stopped. Free ones are taken by default. */
   readonly ports?: { readonly blob: number; readonly queue: number; readonly table: number };
   /** Serve HTTPS with this certificate and key (paths of PEM files), and take bearer tokens without checking who signed them. */
@@ -68,6 +70,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
 export function azuriteArguments({
   dir,
   inMemory,
+  manyContainers,
   ports,
   tls,
 }: AzuriteOptions & { readonly dir: string }): string[] {
@@ -78,6 +81,7 @@ export function azuriteArguments({
   return [
     // It shares the machine with what it serves, and spends more on collecting its buffers than on all else.
     `--import=${import.meta.resolve('@message-vault/runtime/preload-collector')}`,
+    ...(manyContainers === true ? [`--import=${import.meta.resolve('./azurite-lookups.ts')}`] : []),
     require.resolve('azurite/dist/src/azurite.js'),
     ...(inMemory === true ? ['--inMemoryPersistence'] : ['--location', dir]),
     ...['blob', 'queue', 'table'].map((service) => `--${service}Host=127.0.0.1`),
