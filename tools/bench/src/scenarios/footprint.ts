@@ -40,6 +40,7 @@ const MADE_AT_ONCE = 8;
 const GIVEN_BACK_MIB = 10;
 const GIVEN_BACK_SECONDS = 100;
 const WATCHED_SECONDS = 30;
+const LISTED_AT_ONCE = 1000;
 
 interface Footprint {
   readonly streams: number;
@@ -103,13 +104,15 @@ function memoryRow(few: Footprint, many: Footprint): Row {
   };
 }
 
+/** Nothing is asked for a stream. Once a minute all names are listed, to find those whose time is over. */
 function callsRow({ streams, calls }: Footprint): Row {
+  const most = Math.ceil(WATCHED_SECONDS * 0.4) + Math.ceil(streams / LISTED_AT_ONCE);
   return {
     what: `master with ${streams} idle streams: storage calls in ${WATCHED_SECONDS} s`,
     ours: `${calls}`,
-    against: 'lease renewals only: 1 in 5 s, and a look at the leader document in 10 s',
+    against: `lease renewals in 5 s, a look at the leader document in 10 s, a listing of names, ${LISTED_AT_ONCE} by a call, in 60 s`,
     result: `${calls}`,
-    goal: `≤ ${Math.ceil(WATCHED_SECONDS * 0.4)}`,
-    met: calls <= Math.ceil(WATCHED_SECONDS * 0.4),
+    goal: `≤ ${most}`,
+    met: calls <= most,
   };
 }
