@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, createClient, isVaultClientError } from '../src/index.ts';
 import { BusPeer } from './support/bus-peer.ts';
@@ -218,13 +219,13 @@ test('a message whose handler throws is given back, for longer each time, and to
 
 test('a lock is renewed for as long as the handler runs', async () => {
   const { peer, queue } = await setUp();
-  peer.lockMs = 300;
+  peer.lockMs = 2000;
   peer.put(job('1'));
   const stop = new AbortController();
   await queue.consume(
     async (_message, { signal }) => {
-      while (peer.requests.filter((request) => request.startsWith('POST /shop/orders/-/locks')).length < 5)
-        await new Promise((resolve) => setTimeout(resolve, 10));
+      while (peer.requests.filter((request) => request.startsWith('POST /shop/orders/-/locks')).length < 4)
+        await sleep(10, undefined, { signal });
       expect(signal.aborted).toBe(false);
       stop.abort();
     },

@@ -5,14 +5,22 @@ import { SmallDocuments } from './small-documents.ts';
 /** Where it is written down: `queue-given-up/<queue id>/<id in the storage queue>`. */
 export const GIVEN_UP_PREFIX = 'queue-given-up/';
 
-const givenUpSchema = z.strictObject({
-  version: z.literal(1),
+const wishSchema = z.strictObject({
+  /** Of the request that asks for it. */
+  id: z.uuid(),
   reason: z.string(),
   /** Milliseconds since 1970. */
   at: z.int(),
 });
 
-export type GivenUp = Readonly<z.infer<typeof givenUpSchema>>;
+/** Oldest first. */
+const givenUpSchema = z.strictObject({ version: z.literal(1), wishes: z.array(wishSchema).nonempty() });
+
+/** Wishes of one message that are remembered: those of locks that are over are taken back at once. */
+const MAX_WISHES = 16;
+
+export type Wish = Readonly<z.infer<typeof wishSchema>>;
+type GivenUp = z.infer<typeof givenUpSchema>;
 
 /**
  * Messages a consumer wants dead-lettered, asked of a node that does not have them: storage gives a message to whoever
@@ -26,20 +34,29 @@ export class GivenUpMessages {
     this.documents = new SmallDocuments<GivenUp>(documents, givenUpSchema);
   }
 
-  /** Errors: StorageError. */
-  find(queueId: string, messageId: string): Promise<GivenUp | undefined> {
-    return this.documents.get(pathOf(queueId, messageId));
+  /** The first one that stands. Errors: StorageError. */
+  async find(queueId: string, messageId: string): Promise<Wish | undefined> {
+    return (await this.documents.get(pathOf(queueId, messageId)))?.wishes[0];
   }
 
-  /** One that is there already stands. Errors: StorageError. */
-  add(queueId: string, messageId: string, wish: { reason: string; at: number }): Promise<void> {
-    return this.documents.set(pathOf(queueId, messageId), { version: 1, ...wish }, () => true);
+  /** Those of others stand beside it: nobody knows yet whose lock is good. Errors: StorageError. */
+  add(queueId: string, messageId: string, wish: Wish): Promise<void> {
+    return this.documents.change(pathOf(queueId, messageId), (there) => {
+      const wishes = there?.wishes ?? [];
+      if (wishes.some(({ id }) => id === wish.id)) return 'as it is';
+      const [first = wish, ...more] = [...wishes, wish].slice(-MAX_WISHES);
+      return { version: 1, wishes: [first, ...more] };
+    });
   }
 
-  /** Takes back the wish of that moment. One of another stays: whoever asked may have been told that it is done. */
-  async withdraw(queueId: string, messageId: string, { at }: Pick<GivenUp, 'at'>): Promise<void> {
-    const wish = await this.find(queueId, messageId);
-    if (wish?.at === at) await this.remove(queueId, messageId);
+  /** Takes back this one only: who asked for another may have been told that it is done. Errors: StorageError. */
+  withdraw(queueId: string, messageId: string, { id: withdrawn }: Pick<Wish, 'id'>): Promise<void> {
+    return this.documents.change(pathOf(queueId, messageId), (there) => {
+      const wishes = there?.wishes ?? [];
+      const [first, ...more] = wishes.filter(({ id }) => id !== withdrawn);
+      if (1 + more.length === wishes.length && first !== undefined) return 'as it is';
+      return first === undefined ? 'none' : { version: 1, wishes: [first, ...more] };
+    });
   }
 
   remove(queueId: string, messageId: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { QueueDocument } from '@message-vault/metadata';
-import { sleep } from '@message-vault/runtime';
+import { randomUuid, sleep } from '@message-vault/runtime';
 import { isStorageError, type MessageReceipt } from '@message-vault/storage';
 import type { Bodies } from './bodies.ts';
 import type { ClusterSecret } from './cluster-secret.ts';
@@ -152,7 +152,9 @@ export class Locks {
   async #giveUp(document: QueueDocument, lock: Lock, reason: string): Promise<void> {
     const { queues, runtime } = this.#context;
     const { givenUp } = this.#parts;
-    const wish = { reason, at: runtime.now() };
+    // The wish of a lock that is over might be fulfilled before it is taken back.
+    await this.#whileHeld(lock, async () => {});
+    const wish = { id: randomUuid(runtime), reason, at: runtime.now() };
     await givenUp.add(document.queueId, lock.messageId, wish);
     try {
       await this.#settle(lock, (receipt) =>

@@ -48,7 +48,9 @@ export class Renewals {
     const oldest = this.#remembered.size >= MAX_REMEMBERED ? this.#remembered.keys().next().value : undefined;
     if (oldest !== undefined) this.#remembered.delete(oldest);
     this.#remembered.set(path, renewal);
-    await this.documents.set(path, renewal, (there) => there.count > count);
+    await this.documents.change(path, (there) =>
+      there !== undefined && there.count > count ? 'as it is' : renewal,
+    );
   }
 
   /** The lock is over. */

@@ -21,19 +21,20 @@ export class SmallDocuments<T> {
     return stored && this.#parse(stored.body);
   }
 
-  /** Writes it over whatever is there, but for what `stands`. Errors: StorageError. */
-  async set(path: string, value: T, stands: (there: T) => boolean = () => false): Promise<void> {
-    const body = Buffer.from(JSON.stringify(value));
+  /**
+   * Puts what `edit` makes of what is there in its place, or removes it. `edit` may be called several times, and finds
+   * what it made before if only the answer was lost. Errors: StorageError.
+   */
+  async change(path: string, edit: (there: T | undefined) => T | 'as it is' | 'none'): Promise<void> {
     for (let left = TRIES; ; left -= 1) {
       try {
         const there = await this.#documents.get(path);
-        const stored = there && this.#parse(there.body);
-        if (stored !== undefined && stands(stored)) return;
-        await this.#documents.put(
-          path,
-          body,
-          there === undefined ? { ifAbsent: true } : { ifMatch: there.etag },
-        );
+        const made = edit(there && this.#parse(there.body));
+        if (made === 'as it is') return;
+        if (made !== 'none') {
+          const condition = there === undefined ? { ifAbsent: true as const } : { ifMatch: there.etag };
+          await this.#documents.put(path, Buffer.from(JSON.stringify(made)), condition);
+        } else if (there !== undefined) await this.#documents.delete(path, { ifMatch: there.etag });
         return;
       } catch (error) {
         // Its outcome may be read back by the next try; that a lost write lands later is what readers check receipts for.

@@ -67,8 +67,8 @@ export class TidyUp {
         await renewals.documents.remove(path);
     });
     await this.#each(GIVEN_UP_PREFIX, signal, async (path) => {
-      const wish = await givenUp.documents.get(path);
-      if (wish === undefined || wish.at + WISH_MS < runtime.now()) await givenUp.documents.remove(path);
+      const newest = (await givenUp.documents.get(path))?.wishes.at(-1);
+      if (newest === undefined || newest.at + WISH_MS < runtime.now()) await givenUp.documents.remove(path);
     });
   }
 

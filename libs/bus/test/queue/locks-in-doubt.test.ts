@@ -1,3 +1,4 @@
+import { deadLetterOf } from '@message-vault/metadata';
 import { describe, expect, it } from 'vitest';
 import { nobody, QueueBench, text } from './support/bench.ts';
 import { oneLocked, take } from './support/locked.ts';
@@ -54,6 +55,43 @@ describe('a lock', () => {
     const { lock } = await take(bench, bench.node().receive(queue, nobody));
     expect(isPutBack).toBe(true);
     expect(lock.until - runtime.now()).toBeLessThanOrEqual(10_000);
+  });
+});
+
+describe('a wish to dead-letter a message', () => {
+  it('stands though another one, of a lock that was given back before, is taken back', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const { runtime } = bench;
+    await runtime.run(node.giveBack(queue, held.lock.id, 0));
+    const next = await take(bench, node.receive(queue, nobody));
+    let updates = 0;
+    bench.fault = ({ operation }) =>
+      operation === 'queues.update' && ++updates === 2 ? { kind: 'delay', beforeMs: 1000 } : undefined;
+    const late = bench
+      .node()
+      .deadLetterLocked(queue, held.lock.id, 'late')
+      .catch((error: unknown) => error);
+    await runtime.advance(100);
+    await runtime.run(bench.node().deadLetterLocked(queue, next.lock.id, 'no such customer'));
+    expect(await late).toEqual(lost);
+    expect(await node.stats(queue)).toMatchObject({ depth: 0, deadLettered: 1 });
+    const letter = await take(bench, node.receive(deadLetterOf(queue), nobody));
+    expect(letter.deadLetter?.reason).toBe('no such customer');
+    expect((await bench.storage.documents.list('queue-given-up/')).paths).toEqual([]);
+  });
+
+  it('of a lock that is over is not written down', async () => {
+    const { bench, queue, held } = await oneLocked();
+    await bench.runtime.advance(10_001);
+    let writes = 0;
+    bench.fault = ({ operation }) => {
+      if (operation === 'documents.put') writes += 1;
+      return undefined;
+    };
+    await expect(
+      bench.runtime.run(bench.node().deadLetterLocked(queue, held.lock.id, 'late')),
+    ).rejects.toEqual(lost);
+    expect(writes).toBe(0);
   });
 });
 
