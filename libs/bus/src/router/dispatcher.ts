@@ -208,12 +208,18 @@ export class Dispatcher {
       initial: () => ({ version: 1 as const, routerId, epoch, cursors: {} }),
     });
     const tail = await this.#tail(document);
-    // The term may have ended meanwhile: nobody would end what is begun now.
+    // The term may have ended meanwhile: nothing is begun any more.
     signal.throwIfAborted();
     const shared = { ports: this.#ports, alarms: this.#alarms, budget: this.#budget, recent: this.#recent };
     const work = new RouterWork({ ...shared, document, signal, state, cursors, tail });
     this.#byStream.set(document.streamId, work);
-    await work.start();
+    try {
+      await work.start();
+    } catch (error) {
+      if (this.#byStream.get(document.streamId) === work) this.#byStream.delete(document.streamId);
+      await work.stop('not_leader');
+      throw error;
+    }
     return work;
   }
 

@@ -121,10 +121,9 @@ export class OneDistribution implements Distribution {
   }
 
   add(subscription: Subscription): Promise<void> {
-    const { id, filter } = subscription;
+    const { id, filter, target } = subscription;
     return this.#change(async () => {
       if (this.#members.has(id)) return;
-      const { target } = subscription;
       const kind = target.kind === 'webhook' || target.role === 'queue' ? 'push' : 'exact';
       const shareId = await this.#arrive({ id, kind, filter });
       this.#begin(id, shareId, (context) => reach(this.#host, subscription, { context, doubtBelow: 0 }));
@@ -141,11 +140,11 @@ export class OneDistribution implements Distribution {
     if (listener.filter !== undefined) parseFilter(listener.filter);
     this.#host.alarms.clear(graceKey(listener.id));
     await this.#change(async () => {
-      const known = this.#members.get(listener.id);
-      const share = currentShare(this.#one, listener.id);
-      if (known !== undefined && share?.filter === listener.filter) return;
-      if (known !== undefined) await this.#depart(listener.id);
       const { id, filter } = listener;
+      const known = this.#members.get(id);
+      if (known !== undefined && currentShare(this.#one, id)?.filter === filter) return;
+      known?.listener?.disconnect('replaced');
+      if (known !== undefined) await this.#depart(id);
       this.#beginListener(id, await this.#arrive({ id, kind: 'listener', filter }));
     });
     return this.#connect(listener);
@@ -258,6 +257,7 @@ export class OneDistribution implements Distribution {
   }
 
   #begin(id: string, shareId: string, reach: (context: PumpContext) => MemberTarget): void {
+    if (this.#stopped) return; // Nobody would stop it any more.
     const context = this.#host.contextFor(id, {
       accepts: (message) =>
         this.#choice.owner(message) === shareId &&
@@ -303,7 +303,7 @@ export class OneDistribution implements Distribution {
   #connect(listener: RouterListener): Attachment {
     const member = this.#members.get(listener.id);
     const target = member?.listener;
-    if (member === undefined || target === undefined) return refuseListener(listener);
+    if (this.#stopped || member === undefined || target === undefined) return refuseListener(listener);
     return connectListener(listener, {
       member,
       target,

@@ -230,6 +230,8 @@ export class Leader {
   readonly storage: Storage;
   readonly calls: StorageCall[] = [];
   readonly warnings: string[] = [];
+  /** Readers that were acquired and not let go of. */
+  leases = 0;
   readonly #writerSettings: Partial<WriterSettings> | undefined;
   readonly #writers = new Map<string, Promise<StreamWriter>>();
   readonly #readers = new Map<string, StreamReader>();
@@ -311,7 +313,11 @@ export class Leader {
       acquireReader: (stream) => {
         const reader = this.#readers.get(stream.streamId) ?? world.reader(stream, storage);
         this.#readers.set(stream.streamId, reader);
-        return { reader, release: () => {} };
+        this.leases += 1;
+        const release = (): void => {
+          this.leases -= 1;
+        };
+        return { reader, release };
       },
       queues: queuePort(world.queues(storage)),
       webhooks: {
