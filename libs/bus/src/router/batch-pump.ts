@@ -52,7 +52,7 @@ export class BatchPump implements Pump {
   #confirmed: BatchCursor;
   #next: StreamPlace;
   #sequence: number;
-  #reached: number;
+  #reached: StreamPlace;
   #ready: IntakeBatch[] = [];
   #sent: Sent[] = [];
   #bytes = 0;
@@ -71,20 +71,21 @@ export class BatchPump implements Pump {
     this.#confirmed = { offset, sequenceNumber, producer };
     this.#next = { offset, sequenceNumber };
     this.#sequence = producer.sequence;
-    this.#reached = offset;
+    this.#reached = this.#next;
   }
 
   get cursor(): BatchCursor {
     return this.#confirmed;
   }
 
+  /** Also when it has gone back: what was sent may be there, and is sent as it was, or not at all. */
   get next(): StreamPlace {
-    return this.#next;
+    return furthest(this.#next, this.#reached);
   }
 
   /** Nothing at or beyond it was ever sent: between it and the cursor there may be what is not confirmed. */
   get reached(): number {
-    return this.#reached;
+    return this.#reached.offset;
   }
 
   get failing(): boolean {
@@ -140,7 +141,7 @@ export class BatchPump implements Pump {
     };
     this.#sent.push(sent);
     this.#next = batch.next;
-    this.#reached = Math.max(this.#reached, batch.next.offset);
+    this.#reached = furthest(this.#reached, batch.next);
     if (outgoing !== undefined) void this.#append(sent, outgoing);
     else this.#skip(sent);
     return true;
@@ -321,4 +322,8 @@ export class BatchPump implements Pump {
     if (!this.#stopped || this.#reading || this.#sent.some(({ state }) => state === 'pending')) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+function furthest(one: StreamPlace, other: StreamPlace): StreamPlace {
+  return other.offset > one.offset ? other : one;
 }
