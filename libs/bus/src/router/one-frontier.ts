@@ -13,9 +13,11 @@ export interface FrontierOptions {
 export class Frontier {
   readonly #options: FrontierOptions;
   #limit = Number.POSITIVE_INFINITY;
+  #decided: StreamPlace;
 
   constructor(options: FrontierOptions) {
     this.#options = options;
+    this.#decided = options.claimedAt;
   }
 
   /** Nothing at or beyond this offset may be decided now. */
@@ -25,6 +27,11 @@ export class Frontier {
 
   get claimedAt(): StreamPlace {
     return this.#options.claimedAt;
+  }
+
+  /** What lies before `place` stays decided, also when who had read so far begins anew further back. */
+  keep(place: StreamPlace): void {
+    if (place.offset > this.#decided.offset) this.#decided = place;
   }
 
   /** Runs `edit` on what is saved. Nothing beyond the place it is given is decided until that is durable. */
@@ -39,7 +46,7 @@ export class Frontier {
 
   /** Where nothing is decided yet. */
   #undecided(): StreamPlace {
-    let furthest = this.#options.claimedAt;
+    let furthest = this.#decided;
     for (const { next } of this.#options.pumps()) if (next.offset > furthest.offset) furthest = next;
     return furthest;
   }

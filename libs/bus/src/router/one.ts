@@ -172,6 +172,7 @@ export class OneDistribution implements Distribution {
       const share = this.#one.shares[member.shareId];
       // It has put down how far it was, and is not to do so again.
       this.#members.delete(subscriptionId);
+      this.#frontier.keep(member.pump.next);
       if (share !== undefined && share.cursor.offset < to.offset)
         share.cursor = { ...to, producer: nextEpoch(share) };
       await this.#host.cursors.durable();
@@ -206,8 +207,7 @@ export class OneDistribution implements Distribution {
     this.#standIns.stop();
     const members = [...this.#members.values()];
     for (const { id, listener } of members) {
-      this.#host.alarms.clear(graceKey(id));
-      this.#host.alarms.clear(rejoinKey(id));
+      for (const key of [graceKey(id), rejoinKey(id)]) this.#host.alarms.clear(key);
       listener?.disconnect(why);
     }
     await Promise.all([...members.map((member) => member.stop()), this.#orphans.stop()]);
