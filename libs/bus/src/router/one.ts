@@ -102,28 +102,28 @@ export class OneDistribution implements Distribution {
 
   /** Members that are gone for good leave, those that were there go on with what they had. */
   async start(subscriptions: readonly Subscription[]): Promise<void> {
-    const active = new Map(
-      subscriptions.filter(({ state }) => state === 'active').map((each) => [each.id, each]),
-    );
-    for (const shareId of [...currentShares(this.#one)]) {
-      const member = this.#one.shares[shareId]?.member;
-      if (member === undefined) continue;
-      const subscription = active.get(member);
-      if (subscription !== undefined)
-        this.#begin(member, shareId, (context) =>
-          reach(this.#host, subscription, { context, doubtBelow: this.#frontier.claimedAt.offset }),
-        );
-      else if (this.#one.members[member]?.kind === 'listener') this.#beginListener(member, shareId);
-      else await this.#departUnseen(member, shareId);
-    }
-    for (const subscription of active.values()) await this.add(subscription);
+    const active = subscriptions.filter(({ state }) => state === 'active');
+    await this.#change(async () => {
+      for (const shareId of [...currentShares(this.#one)]) {
+        const member = this.#one.shares[shareId]?.member;
+        if (member === undefined) continue;
+        const subscription = active.find(({ id }) => id === member);
+        if (subscription !== undefined)
+          this.#begin(member, shareId, (context) =>
+            reach(this.#host, subscription, { context, doubtBelow: this.#frontier.claimedAt.offset }),
+          );
+        else if (this.#one.members[member]?.kind === 'listener') this.#beginListener(member, shareId);
+        else await this.#departUnseen(member, shareId);
+      }
+    });
+    for (const subscription of active) await this.add(subscription);
     this.#orphans.kick();
   }
 
   add(subscription: Subscription): Promise<void> {
     const { id, filter, target } = subscription;
     return this.#change(async () => {
-      if (this.#members.has(id)) return;
+      if (this.#members.has(id) || this.#host.subscription(id)?.state !== 'active') return;
       const kind = target.kind === 'webhook' || target.role === 'queue' ? 'push' : 'exact';
       const shareId = await this.#arrive({ id, kind, filter });
       this.#begin(id, shareId, (context) => reach(this.#host, subscription, { context, doubtBelow: 0 }));

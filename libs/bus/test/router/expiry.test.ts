@@ -1,0 +1,66 @@
+import type { Fault, StorageCall } from '@message-vault/storage';
+import { describe, expect, it } from 'vitest';
+import { taking } from './support/taking.ts';
+import { numbered, World } from './support/world.ts';
+
+const EXPIRES_IN_MS = 60_000;
+
+/**
+ * A router `one` with subscriptions to `goes`, `expires` and `stays`, whose leader went before it was saved that the first of
+ * them is no member any more, and the second none yet where `joined` is false. The next one begins when the second has expired.
+ */
+async function expiredMeanwhile(joined: boolean) {
+  const world = new World();
+  const router = await world.router('app/jobs', { distribution: 'one', pushDeliveryRetries: 0 });
+  let busy = true;
+  const took = {
+    goes: taking(world, 'https://goes.test'),
+    expires: taking(world, 'https://expires.test', () =>
+      busy ? { outcome: 'later', reason: 'not now', afterMs: 1000 } : { outcome: 'delivered' },
+    ),
+    stays: taking(world, 'https://stays.test'),
+  };
+  let saves = true;
+  const fault = ({ target, effect }: StorageCall): Fault | undefined =>
+    !saves && effect === 'write' && target.startsWith('cursors/')
+      ? { kind: 'hang', applied: false }
+      : undefined;
+  const first = world.leader({ fault });
+  const expiresAt = world.runtime.now() + EXPIRES_IN_MS;
+  const goes = await first.subscribe(router, { target: { webhook: 'https://goes.test' } });
+  const subscribe = () =>
+    first.dispatcher.subscribe(router, { target: { webhook: 'https://expires.test' }, expiresAt });
+  if (joined) await world.run(subscribe());
+  await first.subscribe(router, { target: { webhook: 'https://stays.test' } });
+  await first.publish(router, numbered(20));
+  await world.settle(1000);
+  saves = false;
+  if (!joined) subscribe().catch(() => {});
+  const work = await world.run(first.dispatcher.work(router));
+  work.unsubscribe(goes.id).catch(() => {});
+  await world.settle(1000);
+  first.leadership.leading = false;
+  await world.settle(EXPIRES_IN_MS);
+  busy = false;
+  return { world, router, took };
+}
+
+describe('a subscription that has expired while nobody led', () => {
+  it.each([true, false])(
+    'is given nothing, and nothing that others have, also when its member was to begin right then (joined: %s)',
+    async (joined) => {
+      const { world, router, took } = await expiredMeanwhile(joined);
+      const fault = ({ target }: StorageCall): Fault | undefined =>
+        target.startsWith('cursors/') ? { kind: 'delay', beforeMs: 100 } : undefined;
+      const leader = world.leader({ fault });
+      await world.settle();
+      await leader.publish(router, numbered(20, 20));
+      await world.settle(20_000);
+      expect((await world.run(leader.dispatcher.work(router))).views()).toHaveLength(1);
+      expect(took.expires).toEqual([]);
+      const letters = (await world.deadLetters(router)).map(({ value }) => value);
+      expect([...took.goes, ...took.stays, ...letters].toSorted()).toEqual(numbered(40).toSorted());
+      await leader.end();
+    },
+  );
+});
