@@ -28,6 +28,8 @@ export type CheckName =
   | 'missed'
   /** A subscriber was given what the filter of its subscription leaves out. */
   | 'unwanted'
+  /** A subscriber was given what was published when its subscription had expired. */
+  | 'expired'
   /** Two subscribers acknowledged one message of a router that gives each to one. */
   | 'two-takers'
   /** A message was given to a consumer while another one had it under lock. */

@@ -234,3 +234,73 @@ describe('a history of dead letters that are brought back', () => {
     expect(counts.filter((count) => count !== undefined)).toEqual([12, 11, 11, 11]);
   });
 });
+
+/** The webhook's subscription, and that of one sink, have expired when the last jobs are published. */
+const EXPIRED_AT = 850;
+const LAST = 11;
+
+function expiringHistory(): HistoryEvent[] {
+  const isLate = (event: HistoryEvent): boolean =>
+    'subscriber' in event && event.subscriber === AT_HOOK && event.sequence > 8;
+  const events = goodBusHistory().filter((event) => !isLate(event));
+  const places = events.filter(({ kind }) => kind === 'place');
+  const expires = { kind: 'expires', at: 0, until: EXPIRED_AT } as const;
+  return [...places, { ...expires, router: 'jobs', target: AT_HOOK }, ...events.slice(places.length)];
+}
+
+const sinkExpires: HistoryEvent = {
+  kind: 'expires',
+  at: 0,
+  router: 'work',
+  target: SINKS[2],
+  until: EXPIRED_AT,
+};
+
+const badlyExpired: readonly [CheckName, string, Mutation][] = [
+  ['expired', 'a webhook that was given what was published after that', plus(...taken(AT_HOOK, job(9, 950)))],
+  [
+    'expired',
+    'a webhook that was pushed it and did not take it',
+    plus({ kind: 'pushed', subscriber: AT_HOOK, ...job(10, 1050) }),
+  ],
+  ['expired', 'one of several that had a message after that', plus(sinkExpires)],
+  ['missed', 'somebody else who never got a message', without({ where: 'audit', sequence: LAST })],
+  [
+    'lost',
+    'a router that does not hold what it took',
+    without({ kind: 'read', where: 'jobs', sequence: LAST }),
+  ],
+  [
+    'missed',
+    'a message that none of those that stay got',
+    both(without({ where: SINKS[0], sequence: 3 }), plus(sinkExpires)),
+  ],
+];
+
+describe('a history with subscriptions that expire', () => {
+  it('of a cluster that did everything right is accepted', () => {
+    expect(checkHistory(expiringHistory()).findings).toEqual([]);
+  });
+
+  it.each(badlyExpired)('is rejected as %s for %s', (check, _what, mutate) => {
+    const verdict = checkHistory(withoutOrphans(mutate(expiringHistory())));
+    expect(verdict.findings.map((finding) => finding.check)).toContain(check);
+  });
+
+  it.each([
+    ['a webhook that missed something before it expired', without({ where: AT_HOOK, sequence: 4 })],
+    ['one that was late with what was published before', plus(...taken(AT_HOOK, job(2, 5000)))],
+  ] satisfies [string, Mutation][])('accepts %s', (_what, mutate) => {
+    expect(checkHistory(withoutOrphans(mutate(expiringHistory()))).findings).toEqual([]);
+  });
+
+  it('is not waited for on behalf of whoever has gone', () => {
+    const checker = new HistoryChecker();
+    for (const event of expiringHistory()) if (event.kind !== 'final') checker.add(event);
+    expect(checker.outstanding()).toBe(0);
+  });
+
+  it('is written and read as it is', () => {
+    expect(parseEvent(encodeEvent(sinkExpires))).toEqual(sinkExpires);
+  });
+});

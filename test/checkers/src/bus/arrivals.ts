@@ -37,7 +37,7 @@ function due(
   }
   if (place.role !== 'router') return;
   if (place.distribution === 'one') toOne(ledger, place, message, findings);
-  else for (const target of ledger.wantedBy(place, message)) due(ledger, target, message, findings, place);
+  else for (const target of ledger.owedTo(place, message)) due(ledger, target, message, findings, place);
 }
 
 function absent(
@@ -59,7 +59,7 @@ function toOne(ledger: BusLedger, router: KnownPlace, message: BusMessage, findi
       return `${message.name} was acknowledged by ${chosen.map(({ name }) => name).join(' and by ')}, of which ${router.name} is to choose one`;
     });
   }
-  const isWanted = ledger.wantedBy(router, message).length > 0;
+  const isWanted = ledger.owedTo(router, message).length > 0;
   if (chosen.length === 0 && isWanted && !isDead(message.visit(router.name)))
     findings.add(
       'missed',

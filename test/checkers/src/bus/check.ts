@@ -4,6 +4,7 @@ import { checkArrivals } from './arrivals.ts';
 import { checkDeadLetters, hasVanished } from './dead-letters.ts';
 import { EntryBook } from './entries.ts';
 import type { BusEvent } from './events.ts';
+import { checkExpiries } from './expiries.ts';
 import { checkFilters } from './filters.ts';
 import { BusLedger, type BusMessage } from './ledger.ts';
 import { checkEntries } from './limits.ts';
@@ -51,6 +52,9 @@ export class BusChecker {
         break;
       case 'filtered':
         this.#ledger.filter(event);
+        break;
+      case 'expires':
+        this.#ledger.expire(event);
         break;
       case 'start': {
         const message = this.#message(event);
@@ -128,6 +132,7 @@ export class BusChecker {
       checkEntries(this.#ledger, this.#entries, findings);
     } else findings.add('incomplete', () => 'nobody waited for everything to come to rest');
     checkFilters(this.#ledger, findings);
+    checkExpiries(this.#ledger, findings);
     checkLogs(this.#ledger, findings);
     return counts;
   }

@@ -6,6 +6,7 @@
 export type BusEvent =
   | Place
   | Filtered
+  | Expires
   | PutIn
   | Fetched
   | TakenOut
@@ -53,6 +54,15 @@ export interface Filtered {
   router: string;
   target: string;
   labels: string[];
+}
+
+/** What is published from `until` on is not for this target of a router, and nothing in the router has to come to it. */
+export interface Expires {
+  kind: 'expires';
+  at: number;
+  router: string;
+  target: string;
+  until: number;
 }
 
 /** A message got into the storage of a queue with a limit. Put in twice it is there twice, each entry with a name of its own. */

@@ -1,6 +1,6 @@
 import { HistoryError, type Read } from '../events.ts';
 import type { Entry } from './entries.ts';
-import type { DeadLetter, Filtered, Place } from './events.ts';
+import type { DeadLetter, Expires, Filtered, Place } from './events.ts';
 import type { HeldLock } from './locks.ts';
 
 /** What came of a publish, as far as its producer knows. */
@@ -90,6 +90,8 @@ export interface KnownPlace extends Place {
   final: FinalLog | undefined;
   /** Of a router: the labels a target is for, where that is not all. */
   readonly filters: Map<string, ReadonlySet<string>>;
+  /** Of a router: since when nothing that is published is for a target any more. */
+  readonly expiries: Map<string, number>;
 }
 
 /** The places of a history and the messages that went through them. */
@@ -104,11 +106,15 @@ export class BusLedger {
   declare(place: Place): void {
     if (this.places.has(place.name))
       throw new HistoryError('contradiction', `the place ${place.name} is told of twice`);
-    this.places.set(place.name, { ...place, final: undefined, filters: new Map() });
+    this.places.set(place.name, { ...place, final: undefined, filters: new Map(), expiries: new Map() });
   }
 
   filter({ router, target, labels }: Filtered): void {
     this.place(router).filters.set(target, new Set(labels));
+  }
+
+  expire({ router, target, until }: Expires): void {
+    this.place(router).expiries.set(target, until);
   }
 
   message(producer: string, sequence: number): BusMessage {
@@ -135,6 +141,11 @@ export class BusLedger {
   /** Those of a router's targets that its filters let the message through to. */
   wantedBy(router: KnownPlace, message: BusMessage): KnownPlace[] {
     return this.targetsOf(router).filter(({ name }) => wants(router, name, message));
+  }
+
+  /** Those of them to which it has to come: whose subscription ends in time, or out of it, may have had it or not. */
+  owedTo(router: KnownPlace, message: BusMessage): KnownPlace[] {
+    return this.wantedBy(router, message).filter(({ name }) => !router.expiries.has(name));
   }
 
   /**

@@ -54,10 +54,10 @@ export function isThrough(ledger: BusLedger, place: KnownPlace, message: BusMess
       return isConsumed(visit) || isGoneFromStorage(place, message, visit);
     case 'router': {
       const through = (target: KnownPlace): boolean => isThrough(ledger, target, message);
-      const targets = ledger.wantedBy(place, message);
+      const owed = ledger.owedTo(place, message);
       // A router passes over what nobody wants.
-      const isForOne = place.distribution === 'one' && targets.length > 0;
-      return isForOne ? targets.some(through) : targets.every(through);
+      const isForOne = place.distribution === 'one' && owed.length > 0;
+      return isForOne ? ledger.wantedBy(place, message).some(through) : owed.every(through);
     }
     default:
       return hasCome(place, visit);

@@ -21,6 +21,7 @@ import { Redriver } from './redriver.ts';
 import { Sender } from './sender.ts';
 import { type BusSetup, filterOf } from './setup.ts';
 import { PushBook, Sink, sinkTransport } from './sink.ts';
+import { judgeSubscriptions } from './subscriptions.ts';
 
 export interface BusOptions {
   readonly setup: BusSetup;
@@ -105,7 +106,8 @@ export class Bus {
     while (!this.#listeners.every(({ isConnected }) => isConnected) && world.nowMs < setup.settledMs)
       await world.clock.advance(COMPOSED_STEP_MS);
     if (!composer.isDone) world.broken('liveness', 'the names were not composed in time');
-    for (const event of [...composer.places(), ...composer.filters()]) history.add(event);
+    for (const event of [...composer.places(), ...composer.filters(), ...composer.expiries()])
+      history.add(event);
     await this.#watchQueues();
     for (const program of this.programs) program.start();
     await world.clock.advance(Math.max(0, setup.settledMs - world.nowMs));
@@ -131,7 +133,8 @@ export class Bus {
 
   /** After the quiet that follows: nobody holds anything, and what is known of names is what is stored. */
   async finish(): Promise<void> {
-    const { world, history } = this.#options.around;
+    const { around } = this.#options;
+    const { world, history } = around;
     for (const consumer of this.#consumers) consumer.stop();
     const deadline = world.nowMs + REST_WITHIN_MS;
     while (!this.#consumers.every(({ isIdle }) => isIdle) && world.nowMs < deadline)
@@ -142,6 +145,7 @@ export class Bus {
     history.add({ kind: 'at-rest' });
     await world.clock.advance(KNOWN_WITHIN_MS);
     for (const name of this.#options.setup.managed) await this.#judgeName(name);
+    for (const name of this.routers) await judgeSubscriptions(name, this.#options.raw, around.world);
   }
 
   async #watchQueues(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Filtered, Place } from '@message-vault/checkers';
+import type { Expires, Filtered, Place } from '@message-vault/checkers';
 import type { SimProcess } from '../world/process.ts';
 import { ask, membersOf } from './ask.ts';
 import { type BusSurroundings, pause } from './program.ts';
@@ -6,6 +6,8 @@ import { type BusSetup, filterOf, type QueueSetup } from './setup.ts';
 import { webhookOf } from './sink.ts';
 
 const RETRY_MS = 50;
+/** A subscription that has expired is no more after this, when nothing goes wrong. */
+const GONE_WITHIN_MS = 2000;
 
 /** Makes the composition of a run by what anybody would ask a node for. */
 export class Composer {
@@ -53,6 +55,15 @@ export class Composer {
     });
   }
 
+  /** Nothing is sure while there are faults: to go takes a leader, and storage that answers. */
+  expiries(): Omit<Expires, 'at'>[] {
+    const { expiry } = this.#setup.policies ?? {};
+    if (expiry === undefined) return [];
+    const { router, target, atMs } = expiry;
+    const until = Math.max(atMs, this.#around.world.calmAtMs) + GONE_WITHIN_MS;
+    return [{ kind: 'expires', router, target, until }];
+  }
+
   async #compose(): Promise<void> {
     const { routers, queues, sinks, listeners, pushTimeoutSeconds, policies } = this.#setup;
     for (const { name, lockSeconds, maxDequeueRetries, limit } of queues) {
@@ -79,7 +90,10 @@ export class Composer {
       for (const target of targets) {
         if (connected.has(target)) continue;
         const to = pushed.has(target) ? { webhook: webhookOf(target) } : { name: target };
-        await this.#until(`/${name}/-/subscriptions`, { ...to, filter: filterOf(this.#setup, name, target) });
+        const { expiry } = policies ?? {};
+        const expiresAtMs = expiry?.router === name && expiry.target === target ? expiry.atMs : undefined;
+        const filter = filterOf(this.#setup, name, target);
+        await this.#until(`/${name}/-/subscriptions`, { ...to, filter, expiresAtMs });
       }
     }
   }

@@ -9,6 +9,8 @@ import type { BusSetup, FilterSetup, PoliciesSetup, SenderSetup } from './setup.
 const FILTERED = 0.5;
 /** How many runs have a queue with a limit: a share. */
 const WITH_TRAY = 0.6;
+/** How many have a subscription that expires: a share. */
+const WITH_EXPIRY = 0.5;
 
 /** The run a seed makes of policies: that of the bus, with what policies and subscriptions can say besides. */
 export function policiesSetupOf(seed: number): Setup {
@@ -21,7 +23,45 @@ export function policiesSetupOf(seed: number): Setup {
     producers: plain.producers.map((producer) => ({ ...producer, labelled: true })),
     bus: { ...withFailures(random, bus), policies: policiesOf(random, bus) },
   };
-  return random.chance(WITH_TRAY) ? withTray(random, made) : made;
+  const drawn = random.chance(WITH_TRAY) ? withTray(random, made) : made;
+  // Of a generator of its own, as runs of policies are among those of the bus.
+  const ends = new SeededRandom(seed ^ 0xe11d);
+  return ends.chance(WITH_EXPIRY) ? withExpiry(ends, drawn) : drawn;
+}
+
+const FLEETING = 'fleeting';
+
+/** One more webhook, behind either router, that is subscribed for a while only. Clocks are right there. */
+function withExpiry(random: SeededRandom, plain: Setup): Setup {
+  const { bus } = plain;
+  if (bus?.policies === undefined) return plain;
+  const { name: router } = random.pick(bus.routers);
+  const atMs = Math.round(bus.settledMs + random.next() * (plain.calmAtMs - bus.settledMs));
+  const sink = {
+    name: FLEETING,
+    refuse: random.pick([0, 0.1, 0.5]),
+    hang: 0,
+    mostWorkMs: random.pick([5, 50, 400]),
+  };
+  return {
+    ...withRightClocks(plain),
+    bus: {
+      ...bus,
+      routers: bus.routers.map((each) =>
+        each.name === router ? { ...each, targets: [...each.targets, FLEETING] } : each,
+      ),
+      sinks: [...bus.sinks, sink],
+      policies: { ...bus.policies, expiry: { router, target: FLEETING, atMs } },
+    },
+  };
+}
+
+function withRightClocks(plain: Setup): Setup {
+  return {
+    ...plain,
+    nodes: plain.nodes.map((node) => ({ ...node, clockRate: 1 })),
+    faults: plain.faults.filter((fault) => !isOfClocks(fault)),
+  };
 }
 
 const TRAY = 'tray';
@@ -45,9 +85,7 @@ function withTray(random: SeededRandom, plain: Setup): Setup {
     mostWorkMs: random.pick([50, 400, 1000]),
   }));
   return {
-    ...plain,
-    nodes: plain.nodes.map((node) => ({ ...node, clockRate: 1 })),
-    faults: plain.faults.filter((fault) => !isOfClocks(fault)),
+    ...withRightClocks(plain),
     bus: {
       ...bus,
       queues: [...bus.queues, tray],

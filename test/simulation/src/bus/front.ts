@@ -1,6 +1,6 @@
-import { isRouterError, type QueueDelivery } from '@message-vault/bus';
+import { isRouterError, type QueueDelivery, type SubscriptionRequest } from '@message-vault/bus';
 import { HttpProblem, type NodePorts } from '@message-vault/http';
-import { isLogError, type Position } from '@message-vault/log';
+import { isLogError } from '@message-vault/log';
 import {
   deadLetterOf,
   formatPolicy,
@@ -111,7 +111,7 @@ export class BusFront {
     const { routers } = this.#options.ports;
     const router = await this.#router(name);
     if (request.method === 'GET') return json(200, { subscriptions: await routers.subscriptions(router) });
-    const { subscription } = await routers.subscribe(router, subscriptionIn(parsed(request)));
+    const { subscription } = await routers.subscribe(router, this.#subscriptionIn(parsed(request)));
     return json(201, subscription);
   }
 
@@ -190,6 +190,21 @@ export class BusFront {
     }
   }
 
+  #subscriptionIn(given: unknown): SubscriptionRequest {
+    const members: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {};
+    const { name, webhook, filter, expiresAtMs } = members;
+    return {
+      target: webhook === undefined ? { name: String(name) } : { webhook: String(webhook) },
+      from: { at: 'latest' },
+      filter: filter === undefined ? undefined : String(filter),
+      // By this node's wall clock.
+      expiresAt:
+        expiresAtMs === undefined
+          ? undefined
+          : Math.round(Number(expiresAtMs) - this.#options.virtualTimeOf(0)),
+    };
+  }
+
   async #router(name: string): Promise<RouterDocument> {
     const document = await this.#options.ports.lookup(name);
     if (document?.role === 'router') return document;
@@ -206,19 +221,6 @@ export class BusFront {
 /** Of managed names: their length tells all their versions apart. */
 function versionOf(document: NameDocument): string {
   return document.role === 'queue' ? String(document.policy.maxQueueLength) : document.role;
-}
-
-type SubscriptionTarget = { readonly name: string } | { readonly webhook: string };
-
-function subscriptionIn(given: unknown): {
-  target: SubscriptionTarget;
-  from: Position;
-  filter: string | undefined;
-} {
-  const members: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {};
-  const target = 'webhook' in members ? { webhook: String(members.webhook) } : { name: String(members.name) };
-  const filter = members.filter === undefined ? undefined : String(members.filter);
-  return { target, from: { at: 'latest' }, filter };
 }
 
 function enqueuedIn(given: unknown): { values: string[]; timeToLiveMs: number | undefined } {

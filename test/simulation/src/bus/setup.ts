@@ -72,6 +72,14 @@ export interface FilterSetup {
   readonly labels: readonly string[];
 }
 
+/** A target of a router whose subscription ends by itself. */
+export interface ExpirySetup {
+  readonly router: string;
+  readonly target: string;
+  /** Virtual milliseconds. */
+  readonly atMs: number;
+}
+
 /** What policies and subscriptions say besides, in runs that are about that. */
 export interface PoliciesSetup {
   readonly filters: readonly FilterSetup[];
@@ -80,6 +88,7 @@ export interface PoliciesSetup {
   /** Of routers. */
   readonly pushDeliveryRetries: number;
   readonly senders: readonly SenderSetup[];
+  readonly expiry?: ExpirySetup | undefined;
 }
 
 /** What is composed of names in a run, and who is at its ends. */

@@ -9,6 +9,18 @@ export const forgetFilters: Plant = {
   beforeLine: (storage) => misread(storage, 'routers/', withoutFilter),
 };
 
+/** … or without the time at which they end. */
+export const forgetEnds: Plant = {
+  name: 'forget-ends',
+  profile: 'policies',
+  says: 'a new leader does not know that subscriptions expire: they go on for ever',
+  beforeLine: (storage) => misread(storage, 'routers/', withoutEnd),
+};
+
 function withoutFilter(key: string, value: unknown): unknown {
   return key === 'filter' ? undefined : value;
+}
+
+function withoutEnd(key: string, value: unknown): unknown {
+  return key === 'expiresAt' ? undefined : value;
 }

@@ -1,6 +1,6 @@
 import { dropEpoch, dropEtag, scanBeforeFence } from './conditions.ts';
 import { cursorsWithoutClaim, moveBeforeSave } from './cursors.ts';
-import { forgetFilters } from './filters.ts';
+import { forgetEnds, forgetFilters } from './filters.ts';
 import { trustCreation } from './ghosts.ts';
 import { hintBeforeStored } from './hints.ts';
 import { forgetHops } from './hops.ts';
@@ -28,6 +28,7 @@ export const plants: readonly Plant[] = [
   forgetHops,
   ignoreDeadline,
   forgetFilters,
+  forgetEnds,
   redriveBehind,
   forgetExpiry,
   neverFull,
