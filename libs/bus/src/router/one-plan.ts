@@ -29,6 +29,15 @@ export function currentShares(one: OneState): readonly string[] {
   return one.eras.at(-1)?.shares ?? [];
 }
 
+/** Offsets put down as done out of order, all members together: they are part of one document. */
+const MAX_DONE = 16_384;
+const MAX_SPAN = 1024;
+
+/** Messages a member may be ahead of the first one it has not dealt with. */
+export function spanOf(one: OneState): number {
+  return Math.max(16, Math.min(MAX_SPAN, Math.floor(MAX_DONE / (currentShares(one).length + 1))));
+}
+
 function shareOf(one: OneState, member: string): string | undefined {
   return currentShares(one).find((id) => one.shares[id]?.member === member);
 }
@@ -40,11 +49,15 @@ export function currentShare(one: OneState, member: string): Share | undefined {
 
 /** Whether somebody else there wants all that a member wants, as far as can be told: has no filter, or the same. */
 export function hasSubstitute(one: OneState, member: string): boolean {
-  const own = currentShare(one, member)?.filter;
+  return isCovered(one, currentShare(one, member)?.filter, member);
+}
+
+/** The same of whoever has this filter, when the member `without` is not there. */
+export function isCovered(one: OneState, filter: string | undefined, without: string): boolean {
   return currentShares(one).some((id) => {
     const share = one.shares[id];
-    if (share === undefined || share.member === member) return false;
-    return share.filter === undefined || share.filter === own;
+    if (share === undefined || share.member === without) return false;
+    return share.filter === undefined || share.filter === filter;
   });
 }
 

@@ -6,7 +6,7 @@ import type { Attachment, ListenerEnd, RouterListener } from './listener.ts';
 import { Acknowledgements, connectListener, refuseListener } from './one-attachment.ts';
 import { OneChoice } from './one-choice.ts';
 import { Frontier } from './one-frontier.ts';
-import { graceKey, rejoinKey } from './one-keys.ts';
+import { graceKey, LISTENER_GRACE_MS, rejoinKey } from './one-keys.ts';
 import { OneListener } from './one-listener.ts';
 import { type MemberTarget, OneMember } from './one-member.ts';
 import { Orphans } from './one-orphans.ts';
@@ -15,12 +15,14 @@ import {
   currentShares,
   emptyOne,
   hasSubstitute,
+  isCovered,
   join,
   leave,
   neededFrom,
   nextEpoch,
   prune,
   renumberMoves,
+  spanOf,
 } from './one-plan.ts';
 import { DOUBT_COUNT, reach } from './one-reach.ts';
 import { StandIns } from './one-stand-ins.ts';
@@ -29,12 +31,6 @@ import { NO_PUMP, type Pump, type PumpContext } from './pump.ts';
 import type { Subscription } from './state-document.ts';
 import { Suspensions } from './suspensions.ts';
 import { UnsavedGaps } from './unsaved-gaps.ts';
-
-/** Offsets put down as done out of order, all members together: they are part of one document. */
-const MAX_DONE = 16_384;
-const MAX_SPAN = 1024;
-/** How long a listener that went may stay away before what it holds goes to others. */
-const LISTENER_GRACE_MS = 10_000;
 
 /** Each message goes to exactly one of the members, see one-plan.ts. */
 export class OneDistribution implements Distribution {
@@ -57,7 +53,10 @@ export class OneDistribution implements Distribution {
     host.cursors.body.one ??= emptyOne();
     this.#one = host.cursors.body.one;
     this.#choice = new OneChoice(this.#one);
-    host.cursors.beforeSave = () => this.#save();
+    host.cursors.beforeSave = () => {
+      for (const member of this.#members.values()) member.save();
+      prune(this.#one);
+    };
     host.cursors.afterSave = () => {
       for (const member of this.#members.values()) member.saved();
     };
@@ -103,37 +102,40 @@ export class OneDistribution implements Distribution {
   /** Members that are gone for good leave, those that were there go on with what they had. */
   async start(subscriptions: readonly Subscription[]): Promise<void> {
     const active = subscriptions.filter(({ state }) => state === 'active');
-    await this.#change(async () => {
-      for (const shareId of [...currentShares(this.#one)]) {
-        const member = this.#one.shares[shareId]?.member;
-        if (member === undefined) continue;
-        const subscription = active.find(({ id }) => id === member);
-        if (subscription !== undefined)
-          this.#begin(member, shareId, (context) =>
-            reach(this.#host, subscription, { context, doubtBelow: this.#frontier.claimedAt.offset }),
-          );
-        else if (this.#one.members[member]?.kind === 'listener') this.#beginListener(member, shareId);
-        else await this.#departUnseen(member, shareId);
-      }
-    });
+    const unseen: { member: string; shareId: string }[] = [];
+    for (const shareId of currentShares(this.#one)) {
+      const member = this.#one.shares[shareId]?.member;
+      if (member === undefined) continue;
+      const subscription = active.find(({ id }) => id === member);
+      if (subscription !== undefined)
+        this.#begin(member, shareId, (context) =>
+          reach(this.#host, subscription, { context, doubtBelow: this.#frontier.claimedAt.offset }),
+        );
+      else if (this.#one.members[member]?.kind === 'listener') this.#beginListener(member, shareId);
+      else unseen.push({ member, shareId });
+    }
+    // Nobody goes before all have come: what only they want would be passed over in between.
     for (const subscription of active) await this.add(subscription);
+    for (const { member, shareId } of unseen) await this.#change(() => this.#departUnseen(member, shareId));
     this.#orphans.kick();
   }
 
   add(subscription: Subscription): Promise<void> {
+    return this.#change(() => this.#join(subscription));
+  }
+
+  async #join(subscription: Subscription): Promise<void> {
     const { id, filter, target } = subscription;
-    return this.#change(async () => {
-      if (this.#members.has(id) || this.#host.subscription(id)?.state !== 'active') return;
-      const kind = target.kind === 'webhook' || target.role === 'queue' ? 'push' : 'exact';
-      const shareId = await this.#arrive({ id, kind, filter });
-      this.#begin(id, shareId, (context) => reach(this.#host, subscription, { context, doubtBelow: 0 }));
-    });
+    if (this.#members.has(id) || this.#host.subscription(id)?.state !== 'active') return;
+    const kind = target.kind === 'webhook' || target.role === 'queue' ? 'push' : 'exact';
+    const shareId = await this.#arrive({ id, kind, filter });
+    this.#begin(id, shareId, (context) => reach(this.#host, subscription, { context, doubtBelow: 0 }));
   }
 
   remove(subscriptionId: string): Promise<void> {
     this.#host.alarms.clear(rejoinKey(subscriptionId));
     this.#suspensions.forget(subscriptionId);
-    return this.#change(() => this.#depart(subscriptionId));
+    return this.#change(() => this.#goes(subscriptionId));
   }
 
   async attach(listener: RouterListener): Promise<Attachment> {
@@ -144,7 +146,7 @@ export class OneDistribution implements Distribution {
       const known = this.#members.get(id);
       if (known !== undefined && currentShare(this.#one, id)?.filter === filter) return;
       known?.listener?.disconnect('replaced');
-      if (known !== undefined) await this.#depart(id);
+      if (known !== undefined) await this.#goes(id);
       this.#beginListener(id, await this.#arrive({ id, kind: 'listener', filter }));
     });
     return this.#connect(listener);
@@ -242,6 +244,16 @@ export class OneDistribution implements Distribution {
     const count = kind === 'push' ? DOUBT_COUNT : Number.MAX_SAFE_INTEGER;
     if (share !== undefined && kind !== 'listener')
       share.doubt = { offsets: [], count, below: this.#frontier.claimedAt.offset };
+    await this.#goes(id);
+  }
+
+  /** It departs, and who was left out for failing, and was not missed because it was there, comes back first. */
+  async #goes(id: string): Promise<void> {
+    for (const left of this.#suspensions.members) {
+      const subscription = left === id ? undefined : this.#host.subscription(left);
+      if (subscription !== undefined && !isCovered(this.#one, subscription.filter, id))
+        await this.#join(subscription);
+    }
     await this.#depart(id);
   }
 
@@ -273,7 +285,7 @@ export class OneDistribution implements Distribution {
       one: this.#one,
       context: { ...context, saved: () => this.#saved() },
       reached: reach(context),
-      maxSpan: Math.max(16, Math.min(MAX_SPAN, Math.floor(MAX_DONE / (currentShares(this.#one).length + 1)))),
+      maxSpan: spanOf(this.#one),
       takenOver: (entry) => this.#standIns.takeOver(id, shareId, entry),
       moveTakenOver: (move, message) => this.#standIns.moveOn(id, move, message),
       dealtWith: (offset) => this.#dealtWith(offset),
@@ -316,7 +328,7 @@ export class OneDistribution implements Distribution {
   #awaitReturn(id: string): void {
     this.#host.alarms.set(graceKey(id), LISTENER_GRACE_MS, () => {
       if (this.#members.get(id)?.connected) return;
-      void this.#change(() => this.#depart(id)).catch(() => {});
+      void this.#change(() => this.#goes(id)).catch(() => {});
     });
   }
 
@@ -354,11 +366,5 @@ export class OneDistribution implements Distribution {
 
   #saved(): Promise<void> {
     return this.#host.cursors.durable();
-  }
-
-  /** How far everybody is, into what is saved. */
-  #save(): void {
-    for (const member of this.#members.values()) member.save();
-    prune(this.#one);
   }
 }

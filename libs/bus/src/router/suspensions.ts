@@ -37,6 +37,10 @@ export class Suspensions {
     return this.#byMember.get(member)?.pump;
   }
 
+  get members(): string[] {
+    return [...this.#byMember.keys()];
+  }
+
   forget(member: string): void {
     this.#byMember.delete(member);
   }

@@ -64,3 +64,28 @@ describe('a subscription that has expired while nobody led', () => {
     },
   );
 });
+
+describe('a webhook that is left out for failing', () => {
+  it('is back before somebody goes who took all that only it wants besides', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    let isDown = true;
+    const filtered = taking(world, 'https://filtered.test');
+    const failing = taking(world, 'https://failing.test', () =>
+      isDown ? { outcome: 'retry', reason: '500' } : { outcome: 'delivered' },
+    );
+    taking(world, 'https://expires.test');
+    await leader.subscribe(router, { target: { webhook: 'https://filtered.test' }, filter: "key = 'a'" });
+    await leader.subscribe(router, { target: { webhook: 'https://failing.test' } });
+    const expiresAt = world.runtime.now() + 3000;
+    await leader.subscribe(router, { target: { webhook: 'https://expires.test' }, expiresAt });
+    await leader.publish(router, numbered(40), { key: 'x' });
+    await world.settle(3500);
+    await leader.publish(router, numbered(20, 40), { key: 'x' });
+    isDown = false;
+    await world.settle(120_000);
+    expect({ filtered, failing: failing.toSorted() }).toEqual({ filtered: [], failing: numbered(20, 40) });
+    await leader.end();
+  });
+});
