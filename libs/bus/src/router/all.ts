@@ -82,11 +82,12 @@ export class AllDistribution implements Distribution {
   /** A target that knows producers gets what follows under a new epoch: the numbers no longer follow from the cursor. */
   async jump(subscriptionId: string, to: StreamPlace): Promise<void> {
     const { cursors } = this.#host;
+    const pump = this.#pumps.get(subscriptionId);
     await this.#end(subscriptionId);
     const known = cursors.body.cursors[subscriptionId];
     const producer = { epoch: (known?.producer?.epoch ?? 0) + 1, sequence: 0 };
-    // What was in flight may have got further meanwhile.
-    if (known === undefined || known.offset < to.offset)
+    // What was in flight may have got further meanwhile, or may be there without that anybody knows.
+    if (Math.max(known?.offset ?? 0, pump?.reached ?? 0) < to.offset)
       cursors.body.cursors[subscriptionId] = { ...to, producer };
     await cursors.durable();
     const subscription = this.#host.subscription(subscriptionId);

@@ -87,6 +87,11 @@ export class MessagePump implements Pump {
     return this.#window.next;
   }
 
+  /** Nothing is sent under numbers. */
+  get reached(): number {
+    return this.#window.cursor.offset;
+  }
+
   get failing(): boolean {
     return this.#failures >= FAILING_AFTER;
   }

@@ -175,7 +175,7 @@ export class OneDistribution implements Distribution {
       // It has put down how far it was, and is not to do so again.
       this.#members.delete(subscriptionId);
       this.#frontier.keep(member.pump.next);
-      if (share !== undefined && share.cursor.offset < to.offset)
+      if (share !== undefined && Math.max(share.cursor.offset, member.pump.reached) < to.offset)
         share.cursor = { ...to, producer: nextEpoch(share) };
       await this.#host.cursors.durable();
       const subscription = this.#host.subscription(subscriptionId);

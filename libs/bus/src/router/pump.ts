@@ -49,6 +49,11 @@ export interface Pump {
   readonly cursor: Cursor;
   /** How far it has read: who gets what before that is decided. */
   readonly next: StreamPlace;
+  /**
+   * Between the cursor and this offset may lie what the target has, and knows by the numbers it was sent under: it must not
+   * be sent under others.
+   */
+  readonly reached: number;
   readonly lastError: PumpError | undefined;
   /** The last tries failed. */
   readonly failing: boolean;

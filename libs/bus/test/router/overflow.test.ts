@@ -1,3 +1,4 @@
+import type { Fault, StorageCall } from '@message-vault/storage';
 import { describe, expect, it } from 'vitest';
 import { isRouterError } from '../../src/index.ts';
 import { taking } from './support/taking.ts';
@@ -41,6 +42,38 @@ describe('as much as may wait for a subscriber', () => {
     expect({ took, refused: refused() }).toEqual({ took: numbered(5), refused: false });
     await leader.end();
   });
+
+  it.each(['all', 'one'] as const)(
+    'of a router %s is not sent to a stream again under other numbers: what it has not answered may be there',
+    async (distribution) => {
+      const world = new World();
+      const policy = { distribution, maxQueueLength: 3, overflow: 'discard-existing' } as const;
+      const router = await world.router('app/jobs', policy);
+      const log = await world.stream('app/log');
+      let answers = true;
+      const fault = ({ target, operation }: StorageCall): Fault | undefined => {
+        if (answers || target !== log.container) return undefined;
+        return operation === 'pages.writePages'
+          ? { kind: 'lose_answer' }
+          : { kind: 'refuse', code: 'unavailable' };
+      };
+      const leader = world.leader({ fault });
+      await leader.subscribe(router, { target: { name: 'app/log' } });
+      await leader.publish(router, ['m0']);
+      await world.settle();
+      answers = false;
+      await leader.publish(router, numbered(5, 1));
+      await world.settle(30_000);
+      await leader.publish(router, numbered(2, 6));
+      await world.settle(30_000);
+      answers = true;
+      await world.settle(120_000);
+      const stored = await world.values(log);
+      expect(stored).toEqual([...new Set(stored)]);
+      expect(stored).toEqual(expect.arrayContaining(numbered(3, 5)));
+      await leader.end();
+    },
+  );
 
   it('stays within bounds by leaving out the oldest under `discard-existing`', async () => {
     const world = new World();
