@@ -2,6 +2,7 @@
  * Where streams, documents and leases are kept: the ports, and an adapter per backend.
  *
  * - `azureStorage`: Azure Blob Storage, or Azurite.
+ * - `fileStorage`: a folder of this machine, which several processes have open at once.
  * - `memoryStorage`: this process's memory, with the same conditions, deterministic.
  * - `faultyStorage`: any of them, with faults put in where a test or a simulation wants them.
  *
@@ -26,7 +27,10 @@ export {
   type StorageCall,
 } from './faulty/fault.ts';
 export { faultyStorage } from './faulty/storage.ts';
+export type { FileClock } from './file/clock.ts';
+export { type FileStorageOptions, fileStorage } from './file/storage.ts';
 export { memoryStorage } from './memory/storage.ts';
+export { type OpenStorageOptions, openStorage, storageDirOf } from './open.ts';
 export type * from './ports.ts';
 export {
   MAX_BODY_BYTES,

@@ -1,0 +1,62 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { StorageError } from '../errors.ts';
+import type { Storage } from '../ports.ts';
+import { checkContainer } from '../rules.ts';
+import { fileBodies } from './bodies.ts';
+import { fileCalls } from './calls.ts';
+import { type FileClock, hostClock } from './clock.ts';
+import { fileDocuments } from './documents.ts';
+import { fileLeases } from './leases.ts';
+import { filePages } from './pages.ts';
+import { fileQueues } from './queues.ts';
+import { DatabaseThread } from './thread.ts';
+
+export interface FileStorageOptions {
+  /** The folder, on a disk of this machine; made when it is not there. */
+  readonly dir: string;
+  /** Name of the database in it. Clusters with different ones share a folder without meeting. Default `mv-sys`. */
+  readonly name?: string;
+  /** Longest a call is waited for, milliseconds. Default 10 s; half of it for its turn to write. */
+  readonly timeoutMs?: number;
+  readonly clock?: FileClock;
+}
+
+/**
+ * A whole backend in one folder of this machine's disk, in a SQLite database: what is acknowledged is on disk, and several
+ * processes have it open at once. Nothing of it works over a network file system, whose locks can't be trusted.
+ *
+ * Errors: `invalid_request`, in words, for a folder or a file that can't be used.
+ */
+export async function fileStorage(options: FileStorageOptions): Promise<Storage> {
+  return portsOf(await openThread(options), options.clock ?? hostClock);
+}
+
+/** Errors: as `fileStorage`. */
+export async function openThread({
+  dir,
+  name = 'mv-sys',
+  timeoutMs = 10_000,
+}: FileStorageOptions): Promise<DatabaseThread> {
+  checkContainer(name);
+  const folder = resolve(dir);
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StorageError('invalid_request', `the folder ${folder} can't be used: ${why}`, { cause });
+  });
+  return DatabaseThread.open(join(folder, `${name}.db`), timeoutMs);
+}
+
+/** The ports over a database that is open. */
+export function portsOf(thread: DatabaseThread, clock: FileClock): Storage {
+  const calls = fileCalls(thread);
+  return {
+    pages: filePages(calls, clock),
+    leases: fileLeases(calls, clock),
+    documents: fileDocuments(calls),
+    queues: fileQueues(calls, clock),
+    bodies: fileBodies(calls, clock),
+    grants: undefined,
+    close: () => thread.close(),
+  };
+}
