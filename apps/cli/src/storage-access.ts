@@ -11,7 +11,7 @@ export interface StorageAccessOptions {
 /** For commands that reach the storage directly, as the nodes reach it. */
 export function withStorageOptions(command: Command): Command {
   return command
-    .option('--storage <connection>', 'connection string or account URL of the storage')
+    .option('--storage <connection>', 'connection string or account URL of the storage, or file:DIR')
     .option('--system-container <name>', 'container of the system documents', 'mv-sys')
     .option('--json', 'answer in JSON, for programs');
 }
@@ -28,16 +28,14 @@ export async function withStorage<T>(
   const access = options.storage ?? process.env.MVAULT_STORAGE;
   if (access === undefined) throw new UsageError('--storage or MVAULT_STORAGE is needed');
   // Only who needs it is to load what speaks to the storage.
-  const { azureStorage, isStorageError } = await import('@message-vault/storage');
-  const where = /^https?:/.test(access) ? { accountUrl: access } : { connectionString: access };
-  const storage = azureStorage({ ...where, systemContainer: options.systemContainer });
+  const { isStorageError, openStorage } = await import('@message-vault/storage');
+  const { systemContainer } = options;
   try {
-    return await use(storage);
+    const storage = await openStorage(access, { systemContainer });
+    return await use(storage).finally(() => storage.close());
   } catch (error) {
     if (!isStorageError(error)) throw error;
     const wasOvertaken = error.code === 'etag_mismatch' || error.code === 'already_exists';
     throw new CommandFailure(wasOvertaken ? overtaken : error.message, EXIT.failure, { cause: error });
-  } finally {
-    await storage.close();
   }
 }

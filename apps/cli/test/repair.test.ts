@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { azureStorage, type Storage } from '@message-vault/storage';
 import { startAzurite } from '@message-vault/storage/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,5 +41,13 @@ describe('mvault repair', () => {
   it('does nothing when the highest epoch is not given', async () => {
     const { code, stderr } = await repair('--yes');
     expect([code, stderr]).toEqual([2, 'mvault: --yes needs --epoch\n']);
+  });
+
+  it('says in words that a folder can not be used', async () => {
+    const { code, stderr } = await repair('--storage', `file:${fileURLToPath(import.meta.url)}`);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^mvault: the folder .* can't be used: EEXIST/),
+    ]);
   });
 });

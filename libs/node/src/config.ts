@@ -35,7 +35,7 @@ export const nodeConfigSchema = z
     port: z.int().min(0).max(65_535),
     /** Where the other nodes and the clients reach this one; by default made of host and port. */
     url: nodeUrl.optional(),
-    /** Azure Storage connection string, or account URL (then DefaultAzureCredential signs in). */
+    /** Azure Storage connection string, account URL (then DefaultAzureCredential signs in), or `file:DIR`. */
     storage: z.string().min(1),
     /** Container of the system documents. Clusters with different ones share an account without meeting. */
     systemContainer: z
@@ -98,7 +98,7 @@ const FLAGS = {
   storage: {
     type: 'string',
     hint: 'CONNECTION',
-    help: 'connection string or account URL; not seen by ps as MVAULT_STORAGE',
+    help: 'connection string, account URL or file:DIR; not seen by ps as MVAULT_STORAGE',
   },
   'system-container': { type: 'string', hint: 'NAME', help: 'container of the system documents (mv-sys)' },
   redis: { type: 'string', hint: 'URL', help: 'wake-ups through Redis' },

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import { ClusterSecret, type WebhookSender } from '@message-vault/bus';
 import { createHttpApp, type HttpApp } from '@message-vault/http';
 import { invariant, type Runtime, systemRuntime } from '@message-vault/runtime';
-import { type AzureStorageOptions, azureStorage, type Storage } from '@message-vault/storage';
+import { openStorage, type Storage, storageDirOf } from '@message-vault/storage';
 import { createLogger, createMetrics, type Logger } from '@message-vault/telemetry';
 import { inProcessWakeup, redisWakeup, type Wakeup } from '@message-vault/wakeup';
 import { Broker } from './broker.ts';
@@ -43,8 +43,14 @@ const VERSION = '0.1.0';
 export async function createNode(input: NodeConfigInput, parts: NodeParts = {}): Promise<VaultNode> {
   const config = parseNodeConfig(input);
   const logger = parts.logger ?? createLogger({ level: config.logLevel, nodeId: config.nodeId });
-  const node = new RunningNode(config, parts, logger);
-  await node.start();
+  const storages = parts.storage
+    ? { storage: parts.storage, records: parts.storage }
+    : await openStorages(config);
+  const node = new RunningNode(config, parts, logger, storages);
+  await node.start().catch(async (error: unknown) => {
+    if (parts.storage === undefined) await closeBoth(storages);
+    throw error;
+  });
   return node;
 }
 
@@ -62,14 +68,13 @@ class RunningNode implements VaultNode {
   #url = '';
   #stopping: Promise<void> | undefined;
 
-  constructor(config: NodeConfig, parts: NodeParts, logger: Logger) {
+  constructor(config: NodeConfig, parts: NodeParts, logger: Logger, { storage, records }: Storages) {
     const metrics = createMetrics({ nodeId: config.nodeId, processMetrics: parts.storage === undefined });
     this.#config = config;
     this.#parts = parts;
     this.#logger = logger;
-    this.#storage = parts.storage ?? azureStorage(azureOptions(config));
-    this.#records =
-      parts.storage ?? azureStorage({ ...azureOptions(config), maxConnections: RECORD_CONNECTIONS });
+    this.#storage = storage;
+    this.#records = records;
     const runtime = parts.runtime ?? systemRuntime;
     this.#wakeup = wakeupOf(config.redisUrl, logger, new ClusterSecret(this.#storage.documents, runtime));
     this.#peers = undiciPeers();
@@ -125,7 +130,8 @@ class RunningNode implements VaultNode {
     await this.#app.close(CLOSE_GRACE_MS);
     await this.#wakeup.close();
     await Promise.all([this.#peers.close(), this.#webhooks.close()]);
-    if (this.#parts.storage === undefined) await Promise.all([this.#storage.close(), this.#records.close()]);
+    if (this.#parts.storage === undefined)
+      await closeBoth({ storage: this.#storage, records: this.#records });
     this.#logger.info('has ended');
   }
 }
@@ -135,10 +141,24 @@ function wakeupOf(redisUrl: string | undefined, logger: Logger, secret: ClusterS
   return redisWakeup({ url: redisUrl, logger, secrets: () => secret.get() });
 }
 
-/** An account URL signs in by itself; everything else has to be a connection string. */
-function azureOptions({ storage, systemContainer }: NodeConfig): AzureStorageOptions {
-  const access = /^https?:/.test(storage) ? { accountUrl: storage } : { connectionString: storage };
-  return { ...access, systemContainer };
+interface Storages {
+  readonly storage: Storage;
+  /** The same over connections of their own. */
+  readonly records: Storage;
+}
+
+async function closeBoth({ storage, records }: Storages): Promise<void> {
+  await Promise.all([storage.close(), records.close()]);
+}
+
+async function openStorages({ storage: connection, systemContainer }: NodeConfig): Promise<Storages> {
+  const storage = await openStorage(connection, { systemContainer });
+  // A folder takes all writes that wait in one go, renewals among them: a second connection would only compete for its lock.
+  if (storageDirOf(connection) !== undefined) return { storage, records: storage };
+  return {
+    storage,
+    records: await openStorage(connection, { systemContainer, maxConnections: RECORD_CONNECTIONS }),
+  };
 }
 
 function bracketed(host: string): string {

@@ -15,7 +15,8 @@ a hot standby (7002) and a reader (7003). Ctrl-C stops them all, cleanly; the da
                      (further slaves N+22…, further readers N+42…)
   --slaves N         hot standbys (default 1)
   --readers N        readers (default 1)
-  --storage WHERE    azurite (default), memory (gone at the end), or an Azure Storage connection string or account URL
+  --storage WHERE    azurite (default), memory (gone at the end), file:DIR (a folder on a disk of this machine), or an
+                     Azure Storage connection string or account URL
   --redis URL        wake-ups through Redis instead of polling
   --restart          start a broker again when it dies; without this it stays dead
   --dir DIR          data, logs/ and cluster.json (default .vault)
@@ -84,11 +85,13 @@ async function run(options: ClusterOptions): Promise<void> {
   say(farewell(cluster, storage));
 }
 
-/** Nodes may be killed at any time. Azurite may not: it would forget what it acknowledged in its last seconds. */
+/** Nodes may be killed at any time. Azurite, if we run one, may not: it would forget what it acknowledged in its last seconds. */
 function killNodes(cluster: Cluster): void {
   const alive = cluster.nodes.filter((node) => node.alive);
   if (alive.length > 0)
-    say(`Killing ${alive.map(({ id }) => id).join(', ')}; Azurite still saves its state.`);
+    say(
+      `Killing ${alive.map(({ id }) => id).join(', ')}${cluster.storage.pid === null ? '' : '; Azurite still saves its state'}.`,
+    );
   for (const { id } of alive) void cluster.kill(id);
 }
 

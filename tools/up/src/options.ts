@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
+import { isStorageError, storageDirOf } from '@message-vault/storage';
 import { ClusterError } from './errors.ts';
 import type { NodePlan } from './plan.ts';
 
-/** Where the nodes keep everything. `memory` is Azurite without a disk: gone when the cluster stops. */
+/** Where the nodes keep everything. `memory` is Azurite without a disk: gone when the cluster stops. A connection may be `file:DIR`. */
 export type StorageChoice = 'azurite' | 'memory' | { connection: string };
 
 export interface ClusterOptions {
@@ -33,17 +35,23 @@ export interface ClusterOptions {
 /** The `--storage` argument. Throws ClusterError `bad_option`. */
 export function parseStorageChoice(text: string): StorageChoice {
   if (text === 'azurite' || text === 'memory') return text;
-  if (text.startsWith('file:')) {
-    throw new ClusterError(
-      'bad_option',
-      `--storage ${text}: not supported yet. Use azurite, which keeps its data in --dir.`,
-    );
-  }
+  const dir = folderIn(text);
+  // The nodes may be told from another folder: what this one is relative to is settled here.
+  if (dir !== undefined) return { connection: `file:${resolve(dir)}` };
   const isConnection =
     /^https?:\/\//.test(text) || /(^|;)\s*(AccountName|BlobEndpoint|UseDevelopmentStorage)=/i.test(text);
   if (isConnection) return { connection: text };
   throw new ClusterError(
     'bad_option',
-    '--storage takes azurite, memory, an Azure Storage connection string (AccountName=…;AccountKey=…) or an account URL (https://…)',
+    '--storage takes azurite, memory, file:DIR, an Azure Storage connection string (AccountName=…;AccountKey=…) or an account URL (https://…)',
   );
+}
+
+function folderIn(text: string): string | undefined {
+  try {
+    return storageDirOf(text);
+  } catch (error) {
+    if (!isStorageError(error)) throw error;
+    throw new ClusterError('bad_option', `--storage ${text}: ${error.message}`, { cause: error });
+  }
 }

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { storageDirOf } from '@message-vault/storage';
 import { azuriteArguments, azuriteEndpoints } from '@message-vault/storage/testing';
 import type { StorageChoice } from './options.ts';
 import type { Ports } from './plan.ts';
@@ -28,8 +30,10 @@ export function planStorage(choice: StorageChoice, ports: Ports, dir: string): S
   return { url: blobUrl, connection: connectionString, program: { id: STORAGE_ID, args, env: {} } };
 }
 
-/** The blob endpoint in a connection string or account URL, with no key and no signature in it. */
+/** The folder, or the blob endpoint in a connection string or account URL, with no key and no signature in it. */
 function addressOf(connection: string): string {
+  const dir = storageDirOf(connection);
+  if (dir !== undefined) return pathToFileURL(dir).href;
   if (/^https?:/.test(connection)) return connection.split('?')[0] ?? '';
   const endpoint = /(?:^|;)\s*BlobEndpoint=([^;?]+)/i.exec(connection)?.[1];
   const account = /(?:^|;)\s*AccountName=([^;]+)/i.exec(connection)?.[1];

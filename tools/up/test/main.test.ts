@@ -105,7 +105,7 @@ describe('npm start', () => {
   });
 
   it.each([
-    [['--storage', 'file:data'], /not supported yet/],
+    [['--storage', 'file:'], /file: takes a folder/],
     [['--storage', 'nonsense'], /--storage takes azurite/],
     [['--readers', 'many'], /--readers takes a whole number/],
     [['--slaves='], /--slaves takes a whole number/],

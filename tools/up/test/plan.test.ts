@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseStorageChoice } from '../src/options.ts';
 import { commandOf, countsOf, planNodes, planPorts } from '../src/plan.ts';
+import { planStorage } from '../src/storage-plan.ts';
 
 const portsBy = (counts: { slaves: number; readers: number }, base?: number): Record<string, number> => {
   const { blob, queue, nodes } = planPorts(counts, base);
@@ -83,8 +85,26 @@ describe('--storage', () => {
     },
   );
 
-  it('of a folder is refused for now, in so many words', () => {
-    expect(() => parseStorageChoice('file:/data')).toThrow(/not supported yet/);
+  it('of a folder is a connection too, whatever folder the nodes are started in', () => {
+    expect(parseStorageChoice('file:/data')).toEqual({ connection: 'file:/data' });
+    expect(parseStorageChoice('file:///data/of%20mine')).toEqual({ connection: 'file:/data/of mine' });
+    expect(parseStorageChoice('file:data')).toEqual({ connection: `file:${resolve('data')}` });
+  });
+
+  it.each([
+    ['file:', /takes a folder/],
+    ['file://elsewhere/data', /names no folder of this machine/],
+  ])('%s names no folder, and is refused in words', (text, words) => {
+    expect(() => parseStorageChoice(text)).toThrow(words);
+  });
+
+  it('of a folder is shown as its URL, and nothing is started for it', () => {
+    const { url, program } = planStorage(
+      { connection: 'file:/data' },
+      planPorts({ slaves: 0, readers: 0 }),
+      '/v',
+    );
+    expect([url, program]).toEqual(['file:///data', undefined]);
   });
 
   it('of anything else says what there is', () => {
