@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClientOptions, createClient, type VaultClient } from '@message-vault/client';
-import { azureStorage, type ETag, type SegmentRef, type Storage } from '@message-vault/storage';
+import { type ETag, openStorage, type SegmentRef, type Storage } from '@message-vault/storage';
 import { startAzurite } from '@message-vault/storage/testing';
 import { type Cluster, type ClusterNode, startCluster } from '@message-vault/up';
 import { request } from 'undici';
@@ -31,23 +31,24 @@ export async function openLab({
 }: {
   redisUrl?: string | undefined;
   slaves?: number | undefined;
-  /** An Azurite with a disk by default. */
-  storage?: 'many-containers' | undefined;
+  /** An Azurite with a disk by default; `file`: a folder of its own. */
+  storage?: 'many-containers' | 'file' | undefined;
   /** Of every node, besides those of the cluster. */
   flags?: readonly string[] | undefined;
 }): Promise<Lab> {
   const dir = await mkdtemp(join(tmpdir(), 'mvault-bench-'));
   const azurite =
     kind === 'many-containers' ? await startAzurite({ inMemory: true, manyContainers: true }) : undefined;
+  const connection = kind === 'file' ? `file:${join(dir, 'data')}` : azurite?.connectionString;
   const cluster = await startCluster({
     dir,
     portBase: 'free',
     slaves,
-    storage: azurite === undefined ? 'azurite' : { connection: azurite.connectionString },
+    storage: connection === undefined ? 'azurite' : { connection },
     ...(redisUrl === undefined ? {} : { redisUrl }),
     configureNode: (node) => ({ ...node, extraFlags: [...node.extraFlags, ...flags] }),
   });
-  const storage = azureStorage({ connectionString: cluster.storage.connection });
+  const storage = await openStorage(cluster.storage.connection);
   const clients: VaultClient[] = [];
   const node = (app: ClusterNode['app']): ClusterNode => {
     const found = cluster.nodes.find((each) => each.app === app);

@@ -16,14 +16,19 @@ import { webhookFanOut } from './scenarios/webhooks.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   { name: 'bulk', help: 'bulk publish against raw Put Page', run: bulkPublish },
-  { name: 'replay', help: 'replay through a reader against raw ranged GET', run: replay },
+  {
+    name: 'replay',
+    help: 'replay through a reader against raw ranged GET',
+    run: replay,
+    needsAzurite: true,
+  },
   { name: 'concurrent', help: '64 publishers against one that waits', run: concurrentPublish },
   { name: 'single', help: 'one publish against one raw Put Page', run: singlePublish },
   { name: 'standby', help: 'what a hot standby costs the rate of publishing', run: standbyCost, slaves: 1 },
   { name: 'fan-out', help: 'storage reads of 1,000 SSE consumers against those of 10', run: fanOut },
   { name: 'tail', help: 'from publish to a tailing consumer', run: publishToTail },
   { name: 'tail-redis', help: 'the same with wake-ups through --redis', run: publishToTail, redis: true },
-  { name: 'queue', help: 'a queue against the bare queue SDK', run: queueRate },
+  { name: 'queue', help: 'a queue against the bare queue SDK', run: queueRate, needsAzurite: true },
   {
     name: 'queue-wait',
     help: 'consumers that wait: what they cost, how soon they are served',
@@ -58,6 +63,7 @@ ${SCENARIOS.map((scenario) => `  ${scenario.name.padEnd(12)} ${scenario.help}`).
   --redis URL      a Redis for tail-redis (skipped without one)
   --seconds N      length of a timed round (default 4)
   --streams N      streams that idle makes (default 10,000); from fewer it calculates what 10,000 cost
+  --storage WHERE  azurite (default), or file: in a folder, with the bare storage of that beside it
   --quick          smaller amounts: a first look, not a result
   --json           rows as JSON instead of a table
   --help           this text
@@ -70,6 +76,7 @@ const { values, positionals } = parseArgs({
     redis: { type: 'string' },
     seconds: { type: 'string', default: '4' },
     streams: { type: 'string' },
+    storage: { type: 'string', default: 'azurite' },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -87,7 +94,8 @@ async function main(): Promise<void> {
   };
   const chosen = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const { streams = 2 } = options;
-  if (chosen.length < positionals.length || !(options.roundMs > 0) || !(streams >= 2))
+  const knownStorage = values.storage === 'azurite' || values.storage === 'file';
+  if (chosen.length < positionals.length || !(options.roundMs > 0) || !(streams >= 2) || !knownStorage)
     throw new Error(`see --help\n\n${help}`);
   const rows: Row[] = [];
   for (const scenario of chosen) {
@@ -109,8 +117,13 @@ async function runScenario(scenario: Scenario, options: BenchOptions): Promise<R
     process.stderr.write(`${scenario.name}: skipped, needs --redis URL\n`);
     return [];
   }
+  if (scenario.needsAzurite && values.storage === 'file') {
+    process.stderr.write(`${scenario.name}: skipped, needs Azurite\n`);
+    return [];
+  }
   process.stderr.write(`${scenario.name} …\n`);
-  const { slaves, storage, flags } = scenario;
+  const { slaves, flags } = scenario;
+  const storage = values.storage === 'file' ? 'file' : scenario.storage;
   const redisUrl = scenario.redis ? values.redis : undefined;
   const lab = await openLab({ redisUrl, slaves, storage, flags });
   try {

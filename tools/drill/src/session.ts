@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { drills } from './catalogue.ts';
 import type { Drill } from './drill.ts';
 import { DrillError, isExpected } from './errors.ts';
-import { Lab } from './lab/lab.ts';
+import { Lab, type LabStorage } from './lab/lab.ts';
 import { hasRedis } from './lab/redis.ts';
 import { seededRandom } from './random.ts';
 import { type DrillReport, type Report, summarize } from './report/data.ts';
@@ -19,6 +19,8 @@ export interface SessionOptions {
   /** Nodes of a cluster that runs elsewhere; none for a cluster of its own per drill. */
   readonly against: readonly string[];
   readonly seed: number;
+  /** What each cluster of its own keeps everything in. Default `azurite`. */
+  readonly storage?: LabStorage | undefined;
   /** Folder of all drills. */
   readonly dir: string;
   readonly signal: AbortSignal;
@@ -92,6 +94,8 @@ async function runDrill(drill: Drill, options: SessionOptions, folder: string): 
 
 async function reasonToSkip(drill: Drill, options: SessionOptions): Promise<string | undefined> {
   if (options.against.length > 0) return drill.notFromOutside;
+  if (options.storage === 'file' && (drill.setup.storageLinks || drill.setup.storageProcess))
+    return 'a folder has no process to stop, and no connections to break';
   if (drill.setup.redis && !(await hasRedis())) return 'there is no redis-server on PATH';
   return undefined;
 }
@@ -106,7 +110,12 @@ async function runAll(
   const outside = options.against.length > 0;
   const lab = outside
     ? undefined
-    : await Lab.open({ ...options, setup: drill.setup, dir: join(options.dir, 'lab') });
+    : await Lab.open({
+        ...options,
+        storage: options.storage ?? 'azurite',
+        setup: drill.setup,
+        dir: join(options.dir, 'lab'),
+      });
   const urls = lab?.urls ?? options.against;
   const watch = new Watch(urls);
   watch.start();

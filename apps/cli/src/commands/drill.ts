@@ -1,5 +1,5 @@
 import type { DrillReport, RunResult } from '@message-vault/drill';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandModule } from '../context.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { watchInterrupts } from '../interrupt.ts';
@@ -8,6 +8,7 @@ interface DrillOptions {
   readonly runs: number;
   readonly against?: readonly string[];
   readonly seed?: number;
+  readonly storage: 'azurite' | 'file';
   readonly list?: true;
   readonly json?: true;
   readonly dir: string;
@@ -34,6 +35,11 @@ export const drillCommand: CommandModule = {
       .option('--runs <n>', 'how often each is run', wholeNumber, 1)
       .option('--against <url>', 'a node of a deployed cluster; repeat for all of them', collect)
       .option('--seed <n>', 'of all that is random in the runs', wholeNumber)
+      .addOption(
+        new Option('--storage <kind>', 'what each cluster of its own keeps everything in')
+          .choices(['azurite', 'file'])
+          .default('azurite'),
+      )
       .option('--dir <folder>', 'where reports, histories and logs go', '.vault/drills')
       .option('--list', 'only tell what drills there are')
       .option('--json', 'answer with the report in JSON, for programs')
@@ -58,6 +64,7 @@ async function run(names: readonly string[], options: DrillOptions): Promise<voi
       runs: options.runs,
       against: options.against ?? [],
       seed: options.seed ?? Math.floor(Math.random() * 2 ** 31),
+      storage: options.storage,
       dir: options.dir,
       signal: interrupt.signal,
       say: (line) => say(`    ${line}`),

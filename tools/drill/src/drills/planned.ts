@@ -50,7 +50,7 @@ export const restartEverything: InsideDrill = {
   name: 'restart-everything',
   does: 'Stops every node and then the storage, in order (SIGTERM), and starts all of it again.',
   expects: 'All that was acknowledged is there, and publishing goes on by itself.',
-  setup: {},
+  setup: { storageProcess: true },
   load: {},
   hold: { until: 'time', forMs: 500 },
   expect: { changes: { min: 0, max: 1 }, changesAfterHeal: one },

@@ -55,7 +55,7 @@ export const storageRolledBack: InsideDrill = {
   does: 'Puts the whole storage back to what it was before the last change of leader, as a careless restore would.',
   expects:
     'Every node refuses to lead and raises the alarm. What was acknowledged in between is gone with the storage.',
-  setup: {},
+  setup: { storageProcess: true },
   load: { deliveryTimeoutMs: 10_000 },
   hold: { until: 'time', forMs: WATCH_SILENCE_MS },
   staysDown: true,

@@ -1,6 +1,6 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { azureStorage, type Storage } from '@message-vault/storage';
+import { openStorage, type Storage } from '@message-vault/storage';
 import { type Cluster, type ClusterNode, startCluster } from '@message-vault/up';
 import { DrillError } from '../errors.ts';
 import { Links, placesOn } from './links.ts';
@@ -8,8 +8,12 @@ import { freePortBase } from './ports.ts';
 import { LabRedis } from './redis.ts';
 import type { Setup } from './setup.ts';
 
+/** `file`: a folder of the lab's own, instead of an Azurite. */
+export type LabStorage = 'azurite' | 'file';
+
 export interface LabOptions {
   readonly setup: Setup;
+  readonly storage: LabStorage;
   /** Folder of the cluster: held by one lab at a time. */
   readonly dir: string;
   readonly signal: AbortSignal;
@@ -19,8 +23,9 @@ export interface LabOptions {
 /** Where the local cluster puts its storage, from its first port; see its `planPorts`. */
 const BLOB_PORT = 10;
 const QUEUE_PORT = 11;
+const FILES = 'files';
 
-/** A cluster of its own for one drill: real processes on a real Azurite, with proxies in between where it needs them. */
+/** A cluster of its own for one drill: real processes on a real storage, with proxies in between where it needs them. */
 export class Lab {
   readonly cluster: Cluster;
   readonly links: Links;
@@ -29,15 +34,15 @@ export class Lab {
   /** Only where the drill asked for it. */
   readonly redis: LabRedis | undefined;
 
-  private constructor(cluster: Cluster, links: Links, redis: LabRedis | undefined) {
+  private constructor(cluster: Cluster, links: Links, redis: LabRedis | undefined, storage: Storage) {
     this.cluster = cluster;
     this.links = links;
     this.redis = redis;
-    this.storage = azureStorage({ connectionString: cluster.storage.connection });
+    this.storage = storage;
   }
 
   /** Resolves when all nodes are ready. Throws ClusterError, with everything stopped again. */
-  static async open({ setup, dir, signal, say }: LabOptions): Promise<Lab> {
+  static async open({ setup, storage, dir, signal, say }: LabOptions): Promise<Lab> {
     const counts = { slaves: setup.slaves ?? 1, readers: setup.readers ?? 1 };
     const base = await freePortBase();
     const places = placesOn(base, counts);
@@ -48,12 +53,13 @@ export class Lab {
         ...counts,
         dir,
         portBase: base,
+        storage: storage === 'file' ? { connection: `file:${join(dir, FILES)}` } : storage,
         signal,
         say,
         ...(redis ? { redisUrl: redis.url } : {}),
         configureNode: (node) => links.reroute(node, places),
       });
-      return new Lab(cluster, links, redis);
+      return new Lab(cluster, links, redis, await openStorage(cluster.storage.connection));
     } catch (error) {
       await Promise.all([links.close(), redis?.kill()]);
       throw error;
@@ -98,7 +104,7 @@ export class Lab {
     await Promise.all([this.links.close(), this.redis?.kill(), this.storage.close()]);
     await mkdir(resolve(logsTo, '..'), { recursive: true });
     await rename(join(this.cluster.dir, 'logs'), logsTo).catch(() => {});
-    for (const data of ['azurite', 'azurite-before']) {
+    for (const data of [FILES, 'azurite', 'azurite-before']) {
       await rm(join(this.cluster.dir, data), { recursive: true, force: true });
     }
   }
