@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import type { Metrics } from '@message-vault/telemetry';
+import { BodyTurns } from './body-turns.ts';
 import type { Exchange } from './exchange.ts';
 import { HttpProblem } from './problems.ts';
 
@@ -57,6 +57,7 @@ export interface Body {
 export class BodyReader {
   readonly #limits: BodyLimits;
   readonly #budget: BodyBudget;
+  readonly #turns = new BodyTurns();
 
   constructor(limits: BodyLimits, metrics: Metrics) {
     this.#limits = limits;
@@ -131,7 +132,7 @@ export class BodyReader {
     const { req } = exchange;
     return new Promise((resolve, reject) => {
       const watch = new BodyWatch(this.#limits, maxBytes, fail);
-      const share = new FairShare(req);
+      const turns = this.#turns.join(req);
       function settle(): void {
         watch.stop();
         req.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
@@ -145,8 +146,7 @@ export class BodyReader {
           const problem = watch.seen(chunk.length);
           if (problem !== undefined) throw problem;
           take(chunk);
-          watch.waiting();
-          share.took(chunk.length);
+          turns.took(chunk.length, () => watch.waiting());
         } catch (error) {
           fail(error instanceof Error ? error : new Error('the body could not be taken', { cause: error }));
         }
@@ -161,30 +161,6 @@ export class BodyReader {
       req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
       if (req.destroyed) onGone();
     });
-  }
-}
-
-/** Of one body, before everybody else has a turn. */
-const BYTES_PER_TURN = 128 * 1024;
-
-/**
- * Makes the bodies that come at once take turns. Left to itself, a socket is read as long as it has something, up to two
- * MiB, before the next one is looked at; a few bulk publishers would hold up all others, and the storage's answers.
- */
-class FairShare {
-  readonly #req: IncomingMessage;
-  #bytes = 0;
-
-  constructor(req: IncomingMessage) {
-    this.#req = req;
-  }
-
-  took(bytes: number): void {
-    this.#bytes += bytes;
-    if (this.#bytes < BYTES_PER_TURN) return;
-    this.#bytes = 0;
-    this.#req.pause();
-    setImmediate(() => this.#req.resume());
   }
 }
 

@@ -4,6 +4,9 @@ import type { Socket } from 'node:net';
 /** Requests of one connection that wait for the answer before theirs; with one more, the connection is closed. */
 const MAX_WAITING = 100;
 
+/** A batch as a client library frames it. */
+const FRAMED = 'application/vnd.message-vault.batch';
+
 interface Line {
   last: ServerResponse;
   waiting: number;
@@ -12,7 +15,8 @@ interface Line {
 /**
  * Serves the requests of one connection one after the other. Node hands over all that a client sends without waiting for
  * answers (pipelining) at once; side by side, what was sent second could be stored first, and a read miss what was
- * published before it (RFC 9112, 9.3.2).
+ * published before it (RFC 9112, 9.3.2). Not so framed batches and what comes with a producer's numbers: the numbers say the
+ * order, and who sends several that way wants them stored together.
  */
 export function inTurn(listener: RequestListener): RequestListener {
   const lines = new WeakMap<Socket, Line>();
@@ -21,7 +25,7 @@ export function inTurn(listener: RequestListener): RequestListener {
     lines.set(req.socket, line);
     const before = line.last;
     line.last = res;
-    if (before === res || before.writableEnded || before.destroyed) {
+    if (before === res || before.writableEnded || before.destroyed || isNumbered(req)) {
       listener(req, res);
       return;
     }
@@ -33,4 +37,8 @@ export function inTurn(listener: RequestListener): RequestListener {
       if (!req.socket.destroyed) listener(req, res);
     });
   };
+}
+
+function isNumbered({ headers }: IncomingMessage): boolean {
+  return headers['content-type'] === FRAMED || headers['producer-id'] !== undefined;
 }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createMetrics } from '@message-vault/telemetry';
 import { expect, it } from 'vitest';
 import { BodyReader } from '../src/body.ts';
+import { BodyTurns } from '../src/body-turns.ts';
 
 const KIB = 1024;
 const BODY_BYTES = 4 * KIB * KIB;
@@ -42,6 +43,25 @@ it('takes a large body in turns with everything else, and whole', async () => {
   }
   await new Promise((resolve) => server.close(resolve));
   expect(most).toBeLessThanOrEqual(MAX_BYTES_PER_TURN);
+});
+
+it('goes on with the body that came first, while others have their turn too', async () => {
+  const turns = new BodyTurns();
+  const went: string[] = [];
+  const body = (name: string) => {
+    const req = { pause: () => {}, resume: () => went.push(name) };
+    return turns.join(req);
+  };
+  const [first, second, third] = [body('first'), body('second'), body('third')];
+  for (const each of [third, second, first]) each.took(1024 * KIB, () => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(went).toEqual(['first']);
+  first.took(1024 * KIB, () => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(went).toEqual(['first', 'first']);
+  // It has nothing more, or waits for its client.
+  for (let round = 0; round < 3; round += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(went).toEqual(['first', 'first', 'second', 'third']);
 });
 
 /** By how much `value` grows at most from one turn of the event loop to the next. */

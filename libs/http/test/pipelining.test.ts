@@ -34,6 +34,24 @@ describe('requests that a client sends without waiting for answers', () => {
     expect((await read(url, '/orders')).messages.map(({ value }) => value)).toEqual([1]);
   });
 
+  it('are stored together where they have a producer’s numbers, and not one after the other', async () => {
+    const { port, node } = await startNode();
+    const both = Promise.withResolvers<void>();
+    let begun = 0;
+    node.beforePublish = () => {
+      begun += 1;
+      if (begun === 2) both.resolve();
+      return both.promise;
+    };
+    const numbered = (sequence: number, more = ''): string =>
+      post(String(sequence)).replace(
+        'Host: x',
+        `Host: x\r\nProducer-Id: p\r\nProducer-Epoch: 0\r\nProducer-Seq: ${sequence}${more}`,
+      );
+    const answers = await sendRaw(port, numbered(0) + numbered(1, '\r\nConnection: close'));
+    expect(answers.match(/HTTP\/1\.1 201/g)).toHaveLength(2);
+  });
+
   it('are not begun once the client is gone', async () => {
     const { port, url, app } = await startNode();
     await publishValues(url, 'orders', [1]);
