@@ -38,7 +38,9 @@ function post(answer: Answer): void {
 
 function* memoryOf(value: unknown): Generator<ArrayBuffer> {
   if (typeof value !== 'object' || value === null) return;
-  for (const part of [value, ...Object.values(value)]) {
+  // Bytes are never looked through for parts: each of them would be one.
+  const parts: readonly unknown[] = value instanceof Uint8Array ? [value] : Object.values(value);
+  for (const part of parts) {
     if (part instanceof Uint8Array && part.buffer instanceof ArrayBuffer && part.byteLength > 0)
       yield part.buffer;
   }
