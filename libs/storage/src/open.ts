@@ -34,6 +34,12 @@ export function storageDirOf(connection: string): string | undefined {
   if (!connection.startsWith('file://')) {
     const dir = connection.slice('file:'.length);
     if (dir === '') throw new StorageError('invalid_request', 'file: takes a folder, as in file:data');
+    // No shell replaces it there, and a folder of that name would be made in the working directory.
+    if (/^~(?:\/|$)/.test(dir))
+      throw new StorageError(
+        'invalid_request',
+        `~ means nothing in ${connection}: write the whole path, or $HOME`,
+      );
     return dir;
   }
   try {

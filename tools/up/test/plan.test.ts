@@ -93,6 +93,7 @@ describe('--storage', () => {
 
   it.each([
     ['file:', /takes a folder/],
+    ['file:~/data', /~ means nothing in file:~\/data/],
     ['file://elsewhere/data', /names no folder of this machine/],
   ])('%s names no folder, and is refused in words', (text, words) => {
     expect(() => parseStorageChoice(text)).toThrow(words);
