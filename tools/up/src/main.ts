@@ -78,8 +78,15 @@ async function run(options: ClusterOptions): Promise<void> {
     return;
   }
   say(introduction(cluster, storage));
+  // Without it this would end in mid-air where no storage of ours runs and the last node has died.
+  const staying = setInterval(() => {}, 2 ** 30);
   await stop.first;
-  say('\nStopping: the nodes first, then the storage …');
+  clearInterval(staying);
+  say(
+    typeof storage === 'object'
+      ? '\nStopping the nodes …'
+      : '\nStopping: the nodes first, then the storage …',
+  );
   stop.onImpatience(() => killNodes(cluster));
   await cluster.stop();
   say(farewell(cluster, storage));

@@ -87,6 +87,21 @@ describe('npm start', () => {
     await Promise.all(nodes.map(({ url }) => expect(fetch(url)).rejects.toThrow()));
   });
 
+  it('stays until Ctrl-C when every node has died and no storage runs beside them', {
+    timeout: 90_000,
+  }, async () => {
+    const [dir, base] = [await emptyDir(), await freeBase()];
+    const alone = ['--slaves', '0', '--readers', '0', '--storage', `file:${join(dir, 'with space')}`];
+    const start = run('--port-base', String(base), '--dir', dir, ...alone);
+    await expect.poll(start.said, { timeout: 60_000 }).toContain('Ready. Try');
+    const { nodes }: ClusterFile = JSON.parse(await readFile(join(dir, 'cluster.json'), 'utf8'));
+    for (const { pid } of nodes) process.kill(pid, 'SIGKILL');
+    await expect.poll(start.said).toMatch(/master-1.*killed by SIGKILL/);
+    start.program.kill('SIGINT');
+    expect(await start.ended).toEqual([0, null]);
+    expect(start.said()).toMatch(/Stopping the nodes …\nStopped\. The data stays/);
+  });
+
   it('says which port is taken and how to move, and ends with 1', async () => {
     const base = await freeBase();
     const blocker = createServer().listen(base + 3, '127.0.0.1');
