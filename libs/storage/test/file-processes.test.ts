@@ -102,3 +102,14 @@ describe('several processes with one folder', () => {
     expect(await a.leases.isHeld('leader')).toBe(true);
   });
 });
+
+it('when its thread dies of a bug the program hears of it, and who kept it going waits for nothing', async () => {
+  const told = await text(run('survive', await emptyDir()).stdout);
+  expect(told.trim().split('\n')).toEqual([
+    'uncaught: no such table: documents',
+    'the thread that keeps the database has ended',
+    'the thread that keeps the database has ended',
+    'the storage is closed',
+    'closed',
+  ]);
+});

@@ -1,4 +1,9 @@
-/** A process that uses a folder while others do: `race DIR` tries to make a document, `write DIR` writes until it is killed. */
+/**
+ * A process that uses a folder while others do: `race DIR` tries to make a document, `write DIR` writes until it is killed,
+ * `survive DIR` goes on when the thread of the database has died.
+ */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileStorage, isStorageError, type Storage } from '@message-vault/storage';
 import { ROUND_BYTES, roundBytes, SEGMENT } from './file-rounds.ts';
 
@@ -23,7 +28,20 @@ async function write({ pages }: Storage): Promise<void> {
   }
 }
 
+/** Tells what becomes of the calls that meet a bug there, and of those after them. */
+async function survive({ documents }: Storage, dir: string): Promise<void> {
+  process.on('uncaughtException', (error) => process.stdout.write(`uncaught: ${error.message}\n`));
+  const damage = new DatabaseSync(join(dir, 'mv-sys.db'));
+  damage.exec('DROP TABLE documents');
+  damage.close();
+  const tell = (error: Error): boolean => process.stdout.write(`${error.message}\n`);
+  await Promise.all([documents.get('path').catch(tell), documents.get('path').catch(tell)]);
+  await documents.get('path').catch(tell);
+}
+
 const [job, dir = ''] = process.argv.slice(2);
 const storage = await fileStorage({ dir });
-await (job === 'race' ? race(storage) : write(storage));
+const jobs = { race, write, survive };
+if (job === 'race' || job === 'write' || job === 'survive') await jobs[job](storage, dir);
 await storage.close();
+process.stdout.write(job === 'survive' ? 'closed\n' : '');

@@ -170,6 +170,27 @@ it('closed, it answers no more', async () => {
   expect(await codeOf(storage.documents.get('path'))).toBe('unavailable');
 });
 
+it('a caller who gives up makes no room for another while the thread still has what he asked for', async () => {
+  const dir = await emptyDir();
+  const storage = await open({ dir, timeoutMs: 20_000 });
+  const other = asOther(dir);
+  other.exec('BEGIN IMMEDIATE');
+  const abort = new AbortController();
+  const given = Array.from({ length: 4096 }, (_, at) =>
+    codeOf(storage.documents.put(`many/${at}`, body, absent, { signal: abort.signal })),
+  );
+  abort.abort();
+  expect(new Set(await Promise.all(given))).toEqual(new Set(['outcome_unknown']));
+  expect(await codeOf(storage.documents.get('path'))).toBe('throttled');
+  other.exec('COMMIT');
+  const isTaken = (): Promise<boolean> =>
+    storage.documents.get('path').then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(isTaken).toBe(true);
+});
+
 describe('what SQLite reports', () => {
   const reported = (errcode: number): Error => Object.assign(new Error('as SQLite says it'), { errcode });
 

@@ -22,7 +22,10 @@ export interface Call<Name extends keyof Operations> {
   readonly options: CallOptions | undefined;
 }
 
+/** A call that the thread has and has not answered, whether its caller still waits for it or not. */
 interface Pending {
+  readonly lostAs: LostAs;
+  readonly byteLength: number;
   settle(value: unknown): void;
   fail(error: StorageError): void;
 }
@@ -39,11 +42,10 @@ export class DatabaseThread {
   private constructor(worker: Worker, timeoutMs: number) {
     this.#worker = worker;
     this.#timeoutMs = timeoutMs;
-    worker.on('message', ({ id, value, failure }: Answer) => {
-      const pending = this.#pending.get(id);
-      if (failure === undefined) pending?.settle(value);
-      else pending?.fail(new StorageError(failure.code, failure.message, failure));
-    });
+    worker.on('message', (answer: Answer) => this.#take(answer));
+    // It ends by itself for a bug only, or without memory. Nobody listens for that error, so that it ends the program like
+    // one of this thread; where somebody keeps the program going, nothing may wait for what will not come.
+    worker.once('exit', () => this.#ended());
   }
 
   /** Errors: `invalid_request`, in words, for a file that can't be used. */
@@ -65,14 +67,7 @@ export class DatabaseThread {
     const byteLength = call.bytes?.length ?? 0;
     if (this.#pending.size >= MAX_PENDING || this.#pendingBytes + byteLength > MAX_PENDING_BYTES)
       throw new StorageError('throttled', 'too many calls are waiting for the disk', { retryAfterMs: 100 });
-    this.#pendingBytes += byteLength;
-    const id = ++this.#calls;
-    try {
-      return await this.#answerOf(id, call);
-    } finally {
-      this.#pending.delete(id);
-      this.#pendingBytes -= byteLength;
-    }
+    return await this.#answerOf(call, byteLength);
   }
 
   /** What is under way is finished first. */
@@ -82,10 +77,11 @@ export class DatabaseThread {
   }
 
   #answerOf<Name extends keyof Operations>(
-    id: number,
     { operation, args, lostAs, bytes, options }: Call<Name>,
+    byteLength: number,
   ): Promise<ReturnType<Operations[Name]>> {
     return new Promise((resolve, reject) => {
+      const id = ++this.#calls;
       const signal = options?.signal;
       const late = (): void =>
         end(() => reject(new StorageError(lostAs, `the disk gave no answer within ${this.#timeoutMs} ms`)));
@@ -98,12 +94,31 @@ export class DatabaseThread {
         how();
       }
       const settle = (value: ReturnType<Operations[Name]>): void => end(() => resolve(value));
-      this.#pending.set(id, { settle, fail: (error) => end(() => reject(error)) });
+      const fail = (error: StorageError): void => end(() => reject(error));
+      this.#pending.set(id, { lostAs, byteLength, settle, fail });
+      this.#pendingBytes += byteLength;
       // What can't begin in half of the time is refused while there is still somebody to hear it.
       const beginBy = hostClock.monotonic() + this.#timeoutMs / 2;
-      const request = { id, operation, args, byteLength: bytes?.length ?? 0, lostAs, beginBy };
+      const request = { id, operation, args, byteLength, lostAs, beginBy };
       this.#worker.postMessage(request, bytes === undefined ? [] : [bytes.buffer]);
     });
+  }
+
+  /** Only now is the call's memory with the thread free: a caller who gave up before has not made room for another. */
+  #take({ id, value, failure }: Answer): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    this.#pendingBytes -= pending.byteLength;
+    if (failure === undefined) pending.settle(value);
+    else pending.fail(new StorageError(failure.code, failure.message, failure));
+  }
+
+  #ended(): void {
+    this.#closing ??= Promise.resolve();
+    for (const { lostAs, fail } of this.#pending.values())
+      fail(new StorageError(lostAs, 'the thread that keeps the database has ended'));
+    this.#pending.clear();
   }
 
   async #close(): Promise<void> {

@@ -75,6 +75,7 @@ export class Turns {
   }
 
   #read(request: Request): void {
+    if (this.#closed) return;
     try {
       this.#db.exec('BEGIN');
       const outcome = this.#outcomeOf(request);
