@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -142,6 +142,24 @@ it('what a deleted container and its segments held is removed, step by step, and
     other.prepare(`SELECT count(*) AS count FROM ${table}`),
   );
   await expect.poll(() => left.map((count) => count.get()?.count)).toEqual([0, 0, 0, 1]);
+});
+
+it('the log does not grow with what is removed: it is copied into the database meanwhile', {
+  timeout: 60_000,
+}, async () => {
+  const dir = await emptyDir();
+  await (await fileStorage({ dir })).close();
+  const other = asOther(dir);
+  other.exec("INSERT INTO segments (container, size, epoch, etag, changed_at) VALUES (1, 1024, 1, '', 0)");
+  const rows = other.prepare(
+    `WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 10000)
+     INSERT INTO extents (segment, start, bytes) SELECT 1, ? + x, zeroblob(512) FROM n`,
+  );
+  for (let at = 0; at < 300_000; at += 10_000) rows.run(at);
+  await open({ dir });
+  const left = other.prepare('SELECT count(*) AS count FROM segments');
+  await expect.poll(() => left.get()?.count, { timeout: 50_000 }).toBe(0);
+  expect((await stat(join(dir, 'mv-sys.db-wal'))).size).toBeLessThan(80 * 1024 ** 2);
 });
 
 it('a lease of before the machine was started anew, when its clock began again, is held by nobody', async () => {

@@ -32,6 +32,8 @@ const TRY_AGAIN_MS = 1;
 const CHECKPOINT_AFTER_BYTES = 32 * 1024 * 1024;
 /** What a small write costs in the log, about: the pages it touches. */
 const LEAST_WRITE_BYTES = 48 * 1024;
+/** And a step of the sweep, whose rows lie together, but not their index. */
+const SWEEP_STEP_BYTES = 128 * 1024;
 
 type Operation = (...args: never[]) => unknown;
 
@@ -205,6 +207,7 @@ export class Turns {
     // What is in the way of it is in the way of the calls too, and told there; the next deletion tries again.
     if ('error' in outcome) failureOf(outcome.error, 'unavailable');
     this.#sweeping = 'value' in outcome && outcome.value;
+    if (this.#sweeping) this.#bytesSinceCheckpoint += SWEEP_STEP_BYTES;
     return true;
   }
 }
