@@ -31,7 +31,7 @@ export async function withStorage<T>(
   const { isStorageError, openStorage } = await import('@message-vault/storage');
   const { systemContainer } = options;
   try {
-    const storage = await openStorage(access, { systemContainer });
+    const storage = await openStorage(access, { systemContainer, mustExist: true });
     return await use(storage).finally(() => storage.close());
   } catch (error) {
     if (!isStorageError(error)) throw error;

@@ -1,7 +1,9 @@
-import { fileURLToPath } from 'node:url';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { azureStorage, type Storage } from '@message-vault/storage';
 import { startAzurite } from '@message-vault/storage/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { mvault } from './support/mvault.ts';
 
 let azurite: Awaited<ReturnType<typeof startAzurite>>;
@@ -43,11 +45,12 @@ describe('mvault repair', () => {
     expect([code, stderr]).toEqual([2, 'mvault: --yes needs --epoch\n']);
   });
 
-  it('says in words that a folder can not be used', async () => {
-    const { code, stderr } = await repair('--storage', `file:${fileURLToPath(import.meta.url)}`);
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringMatching(/^mvault: the folder .* can't be used: EEXIST/),
-    ]);
+  it('makes no vault where there is none: a folder without a database is refused in words', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'mvault-repair-'));
+    onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    const { code, stderr } = await repair('--storage', `file:${join(dir, 'typo')}`);
+    const words = /^mvault: there is no database .*typo\/mv-sys\.db: is it the right folder\?/;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(words)]);
+    expect(await readdir(dir)).toEqual([]);
   });
 });

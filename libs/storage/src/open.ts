@@ -9,6 +9,8 @@ export interface OpenStorageOptions {
   readonly systemContainer?: string;
   /** Of Azure Storage, to each service at most. */
   readonly maxConnections?: number;
+  /** Of a folder: refuses one without a database, instead of making it. */
+  readonly mustExist?: boolean;
 }
 
 /**
@@ -16,10 +18,14 @@ export interface OpenStorageOptions {
  * by itself), everything else a connection string. Errors: `invalid_request`, for what can't be meant or used.
  */
 export async function openStorage(connection: string, options: OpenStorageOptions = {}): Promise<Storage> {
-  const { systemContainer, maxConnections } = options;
+  const { systemContainer, maxConnections, mustExist } = options;
   const dir = storageDirOf(connection);
   if (dir !== undefined)
-    return await fileStorage({ dir, ...(systemContainer !== undefined && { name: systemContainer }) });
+    return await fileStorage({
+      dir,
+      mustExist,
+      ...(systemContainer !== undefined && { name: systemContainer }),
+    });
   const access = /^https?:/.test(connection) ? { accountUrl: connection } : { connectionString: connection };
   return azureStorage({
     ...access,

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { StorageError } from '../errors.ts';
 import type { Storage } from '../ports.ts';
@@ -17,6 +17,8 @@ export interface FileStorageOptions {
   readonly dir: string;
   /** Name of the database in it. Clusters with different ones share a folder without meeting. Default `mv-sys`. */
   readonly name?: string;
+  /** Refuses a folder without a database, instead of making one: for who looks after what is there. */
+  readonly mustExist?: boolean | undefined;
   /** Longest a call is waited for, milliseconds. Default 10 s; half of it for its turn to write. */
   readonly timeoutMs?: number;
   readonly clock?: FileClock;
@@ -36,15 +38,23 @@ export async function fileStorage(options: FileStorageOptions): Promise<Storage>
 export async function openThread({
   dir,
   name = 'mv-sys',
+  mustExist = false,
   timeoutMs = 10_000,
 }: FileStorageOptions): Promise<DatabaseThread> {
   checkContainer(name);
   const folder = resolve(dir);
+  const path = join(folder, `${name}.db`);
+  if (mustExist)
+    await access(path).catch((cause: unknown) => {
+      throw new StorageError('invalid_request', `there is no database ${path}: is it the right folder?`, {
+        cause,
+      });
+    });
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new StorageError('invalid_request', `the folder ${folder} can't be used: ${why}`, { cause });
   });
-  return DatabaseThread.open(join(folder, `${name}.db`), timeoutMs);
+  return DatabaseThread.open(path, timeoutMs);
 }
 
 /** The ports over a database that is open. */
