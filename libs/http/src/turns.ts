@@ -25,16 +25,17 @@ export function inTurn(listener: RequestListener): RequestListener {
     lines.set(req.socket, line);
     const before = line.last;
     line.last = res;
-    if (before === res || before.writableEnded || before.destroyed || isNumbered(req)) {
-      listener(req, res);
-      return;
-    }
+    if (before === res) return listener(req, res);
+    // The answer before ends the connection: no other will reach the client, so nothing more is done (RFC 9112, 9.6).
+    const serve = (): void => {
+      if (before.shouldKeepAlive && !req.socket.destroyed) listener(req, res);
+    };
+    if (before.writableEnded || before.destroyed || isNumbered(req)) return serve();
     line.waiting += 1;
     if (line.waiting > MAX_WAITING) req.socket.destroy();
     before.once('close', () => {
       line.waiting -= 1;
-      // Nobody is there any more to be answered, so nothing more is done.
-      if (!req.socket.destroyed) listener(req, res);
+      serve();
     });
   };
 }

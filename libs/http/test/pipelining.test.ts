@@ -52,6 +52,30 @@ describe('requests that a client sends without waiting for answers', () => {
     expect(answers.match(/HTTP\/1\.1 201/g)).toHaveLength(2);
   });
 
+  it('are not begun behind an answer that says the connection ends with it', async () => {
+    const { port, node, app } = await startNode();
+    const entered = Promise.withResolvers<void>();
+    const blocked = Promise.withResolvers<void>();
+    let begun = 0;
+    node.beforePublish = () => {
+      begun += 1;
+      entered.resolve();
+      return blocked.promise;
+    };
+    const answers = sendRaw(port, post('1') + post('2') + post('3'));
+    await entered.promise;
+    // Whoever is answered from here on is told that the connection is closed.
+    const closed = app.close(10_000);
+    blocked.resolve();
+    expect((await answers).match(/HTTP\/1\.1 201|Connection: close/g)).toEqual([
+      'HTTP/1.1 201',
+      'HTTP/1.1 201',
+      'Connection: close',
+    ]);
+    await closed;
+    expect(begun).toBe(2);
+  });
+
   it('are not begun once the client is gone', async () => {
     const { port, url, app } = await startNode();
     await publishValues(url, 'orders', [1]);
