@@ -177,19 +177,20 @@ export class StreamEnd {
 
   async #takeUp(bytes: Uint8Array, { asked, etag }: { asked: number; etag: ETag }): Promise<boolean> {
     const at = this.#options.runtime.monotonic();
+    // Azurite names the version of when it sends, with the bytes of when it began: a write between the two would be missed.
+    const isProven = this.#version === etag;
+    this.#version = etag;
     const walk = walkCommits({
       bytes,
       page: this.#page,
       streamId: this.#options.source.stream.streamId,
       previous: this.#last,
     });
+    // From here on it may be in another segment, which has versions of its own.
     this.#advance(walk, bytes);
     const blobEnds = bytes.byteLength < asked;
     const isSame = this.#seen?.etag === etag;
     const atEnd = await this.#judge(walk, { blobEnds, asked, isSame });
-    // Azurite names the version of when it sends, with the bytes of when it began: a write between the two would be missed.
-    const isProven = this.#version === etag;
-    this.#version = etag;
     this.#seen = atEnd ? { etag, at, isProven } : undefined;
     return atEnd;
   }
