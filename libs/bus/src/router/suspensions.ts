@@ -26,9 +26,10 @@ export class Suspensions {
 
   /** Answers for how long, milliseconds: longer each time. */
   add(member: string, pump: Pump): number {
-    const before = this.#byMember.get(member);
     const at = this.#runtime.monotonic();
-    const times = before !== undefined && at - before.at < FORGIVEN_MS ? before.times + 1 : 1;
+    // All of them have come back, or will not: a listener comes under a new id.
+    for (const [each, before] of this.#byMember) if (at - before.at >= FORGIVEN_MS) this.forget(each);
+    const times = (this.#byMember.get(member)?.times ?? 0) + 1;
     this.#byMember.set(member, { times, at, pump });
     return backOffMs(times, this.#runtime.random(), { settings: BACK_OFF });
   }

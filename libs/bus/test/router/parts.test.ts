@@ -10,6 +10,7 @@ import { reaches } from '../../src/router/cycles.ts';
 import { isIn, withGap } from '../../src/router/gaps.ts';
 import { currentShares, emptyOne, join, leave, ownerOf, prune } from '../../src/router/one-plan.ts';
 import { chooseOne } from '../../src/router/rendezvous.ts';
+import { Suspensions } from '../../src/router/suspensions.ts';
 import { Window } from '../../src/router/window.ts';
 import { text } from './support/world.ts';
 
@@ -23,6 +24,30 @@ describe('the pause before the next try', () => {
     expect(backOffMs(3, 0)).toBe(1000);
     expect(backOffMs(1, 0, { askedMs: 30_000 })).toBe(30_000);
     expect(backOffMs(1, 0, { askedMs: 1e9 })).toBe(3_600_000);
+  });
+});
+
+describe('members that are left out for failing', () => {
+  const pump = {
+    cursor: place(0),
+    next: place(0),
+    reached: 0,
+    lastError: undefined,
+    failing: true,
+    kick: () => {},
+    stop: () => Promise.resolve(),
+  };
+
+  it('are forgotten once they are forgiven: listeners come under ever new ids', async () => {
+    const runtime = new VirtualRuntime({ seed: 1 });
+    const suspensions = new Suspensions(runtime);
+    suspensions.add('gone', pump);
+    await runtime.advance(600_000);
+    suspensions.add('lately', pump);
+    expect(suspensions.members).toEqual(['gone', 'lately']);
+    await runtime.advance(300_000);
+    suspensions.add('now', pump);
+    expect(suspensions.members).toEqual(['lately', 'now']);
   });
 });
 
