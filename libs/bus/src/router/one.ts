@@ -336,15 +336,15 @@ export class OneDistribution implements Distribution {
   #suspendIfFailing(id: string): void {
     const member = this.#members.get(id);
     if (member === undefined || !member.pump.failing || !hasSubstitute(this.#one, id)) return;
-    const { alarms } = this.#host;
-    const afterMs = this.#suspensions.add(id, member.pump);
     void this.#change(async () => {
-      if (!this.#members.has(id) || !hasSubstitute(this.#one, id)) return;
+      // What failed at the same time counts once; and it may have gone, and come back, meanwhile.
+      if (this.#members.get(id) !== member || !hasSubstitute(this.#one, id)) return;
+      const afterMs = this.#suspensions.add(id, member.pump);
       member.listener?.disconnect('too_slow');
       await this.#depart(id);
       const subscription = this.#host.subscription(id);
       if (subscription === undefined || this.#stopped) return;
-      alarms.set(rejoinKey(id), afterMs, () => {
+      this.#host.alarms.set(rejoinKey(id), afterMs, () => {
         const now = this.#host.subscription(id);
         if (now?.state === 'active') void this.add(now).catch(() => {});
       });

@@ -84,6 +84,28 @@ describe('a router that gives each message to one', () => {
     await leader.end();
   });
 
+  it('leaves one that fails out for longer each time, and not for as often as pushes failed at once', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    taking(world, 'https://a.test');
+    let failed = 0;
+    taking(world, 'https://b.test', () => {
+      failed += 1;
+      return { outcome: 'retry', reason: '500' };
+    });
+    await leader.subscribe(router, { target: { webhook: 'https://b.test' } });
+    await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    for (const leftOutMs of [10_000, 20_000, 40_000]) {
+      failed = 0;
+      await leader.publish(router, numbered(50));
+      await world.settle(1000);
+      expect(failed).toBeGreaterThanOrEqual(3);
+      await world.settle(leftOutMs);
+    }
+    await leader.end();
+  });
+
   it('gives what a listener did not acknowledge to others once it has been gone for a while, and never before', async () => {
     const { world, leader, silent: a, other: b } = await withOneWhoAcknowledgesNothing();
     await world.settle(1000);
