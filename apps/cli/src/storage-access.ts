@@ -25,8 +25,8 @@ export async function withStorage<T>(
   overtaken: string,
   use: (storage: Storage) => Promise<T>,
 ): Promise<T> {
-  const access = options.storage ?? process.env.MVAULT_STORAGE;
-  if (access === undefined) throw new UsageError('--storage or MVAULT_STORAGE is needed');
+  const access = options.storage || process.env.MVAULT_STORAGE?.trim();
+  if (!access) throw new UsageError('--storage or MVAULT_STORAGE is needed');
   // Only who needs it is to load what speaks to the storage.
   const { isStorageError, openStorage } = await import('@message-vault/storage');
   const { systemContainer } = options;

@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from 'commander';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { EXIT, exitCodeOf } from '../src/exit.ts';
 import { createProgram } from '../src/main.ts';
 import { commands } from '../src/registry.ts';
@@ -62,6 +62,14 @@ describe('wrong usage is refused before anything is done', () => {
       expect(said).toContain(word);
     });
   }
+});
+
+test('an empty MVAULT_STORAGE is none, for commands as for nodes', async () => {
+  vi.stubEnv('MVAULT_STORAGE', '');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { code, said } = await refusal(['rotate-secret']);
+  expect(code).toBe(EXIT.usage);
+  expect(said).toContain('--storage or MVAULT_STORAGE is needed');
 });
 
 test('every command of the registry is there, speaks JSON, and is described', () => {
