@@ -65,6 +65,7 @@ const SHAPES: Readonly<
   },
   filtered: { required: { at: 'time', router: 'text', target: 'text', labels: 'texts' } },
   expires: { required: { at: 'time', router: 'text', target: 'text', until: 'time' } },
+  rested: { required: { at: 'time' } },
   'put-in': { required: { ...given, ...ofEntry }, optional: { redrives: 'count' } },
   fetched: { required: ofEntry },
   'taken-out': { required: ofEntry },

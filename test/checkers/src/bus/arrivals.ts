@@ -1,4 +1,5 @@
 import type { Findings } from '../findings.ts';
+import { mayBeLeftOut, mayStandTwice } from './backlogs.ts';
 import type { BusLedger, BusMessage, KnownPlace } from './ledger.ts';
 import { hasCome, isConsumed, isDead, isGoneFromStorage } from './whereabouts.ts';
 
@@ -27,6 +28,7 @@ function due(
   if (!hasCome(place, visit)) {
     // A router gives up on those who don't answer, and says so.
     if (via !== undefined && place.role === 'subscriber' && isDead(message.visit(via.name))) return;
+    if (via !== undefined && mayBeLeftOut(ledger, via, message)) return;
     absent(place, message, findings, via);
     return;
   }
@@ -54,13 +56,15 @@ function absent(
 
 function toOne(ledger: BusLedger, router: KnownPlace, message: BusMessage, findings: Findings): void {
   const chosen = ledger.targetsOf(router).filter((target) => hasCome(target, message.visit(target.name)));
-  if (chosen.length > 1 && !ledger.mayBeRedriven(router, message)) {
+  const mayBeAnew = ledger.mayBeRedriven(router, message) || mayStandTwice(ledger, router, message);
+  if (chosen.length > 1 && !mayBeAnew) {
     findings.add('two-takers', () => {
       return `${message.name} was acknowledged by ${chosen.map(({ name }) => name).join(' and by ')}, of which ${router.name} is to choose one`;
     });
   }
   const isWanted = ledger.owedTo(router, message).length > 0;
-  if (chosen.length === 0 && isWanted && !isDead(message.visit(router.name)))
+  const mayBeNowhere = isDead(message.visit(router.name)) || mayBeLeftOut(ledger, router, message);
+  if (chosen.length === 0 && isWanted && !mayBeNowhere)
     findings.add(
       'missed',
       () => `${message.name}, which is in ${router.name}, came to none of its subscribers`,

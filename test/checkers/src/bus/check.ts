@@ -56,6 +56,9 @@ export class BusChecker {
       case 'expires':
         this.#ledger.expire(event);
         break;
+      case 'rested':
+        this.#ledger.restedAt = event.at;
+        break;
       case 'start': {
         const message = this.#message(event);
         message.root = event.stream;

@@ -7,6 +7,7 @@ export type BusEvent =
   | Place
   | Filtered
   | Expires
+  | Rested
   | PutIn
   | Fetched
   | TakenOut
@@ -39,7 +40,7 @@ export interface Place {
   targets?: string[];
   /**
    * Of queues that are to hold so many messages at the most. What their storage is told is in the history then. For how long
-   * a lock is good there is needed where messages expire.
+   * a lock is good there is needed where messages expire. Of routers, how many may wait for one target.
    */
   limit?: number;
   /** What is done with what finds no room there. */
@@ -63,6 +64,12 @@ export interface Expires {
   router: string;
   target: string;
   until: number;
+}
+
+/** Nothing waits anywhere any more: what is published from now on finds room wherever it goes. */
+export interface Rested {
+  kind: 'rested';
+  at: number;
 }
 
 /** A message got into the storage of a queue with a limit. Put in twice it is there twice, each entry with a name of its own. */

@@ -97,6 +97,8 @@ export interface KnownPlace extends Place {
 /** The places of a history and the messages that went through them. */
 export class BusLedger {
   readonly places = new Map<string, KnownPlace>();
+  /** When nothing waited anywhere any more. */
+  restedAt = Number.POSITIVE_INFINITY;
   readonly #messages = new Map<string, BusMessage>();
 
   get messages(): Iterable<BusMessage> {

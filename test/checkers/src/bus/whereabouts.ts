@@ -1,3 +1,4 @@
+import { mayBeLeftOut } from './backlogs.ts';
 import type { BusLedger, BusMessage, KnownPlace, Visit } from './ledger.ts';
 
 /** What there is to say of a message at a place. */
@@ -45,6 +46,15 @@ export function hasCome(place: KnownPlace, visit: Visit | undefined): boolean {
   }
 }
 
+/** Nobody can wait for it then: whether it is on its way, only the router knows. */
+function isPerhapsLeftOut(
+  ledger: BusLedger,
+  router: KnownPlace,
+  { target, message }: { target: KnownPlace; message: BusMessage },
+): boolean {
+  return !wasGiven(message.visit(target.name)) && mayBeLeftOut(ledger, router, message);
+}
+
 /** It has come to everything it is for, from this place on. A router's own stream is not looked at. */
 export function isThrough(ledger: BusLedger, place: KnownPlace, message: BusMessage): boolean {
   const visit = message.visit(place.name);
@@ -53,7 +63,8 @@ export function isThrough(ledger: BusLedger, place: KnownPlace, message: BusMess
     case 'queue':
       return isConsumed(visit) || isGoneFromStorage(place, message, visit);
     case 'router': {
-      const through = (target: KnownPlace): boolean => isThrough(ledger, target, message);
+      const through = (target: KnownPlace): boolean =>
+        isThrough(ledger, target, message) || isPerhapsLeftOut(ledger, place, { target, message });
       const owed = ledger.owedTo(place, message);
       // A router passes over what nobody wants.
       const isForOne = place.distribution === 'one' && owed.length > 0;

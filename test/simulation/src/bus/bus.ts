@@ -12,6 +12,7 @@ import type { SimNode } from '../node/node.ts';
 import { nameIn } from '../workload/messages.ts';
 import { Host, SimProcess } from '../world/process.ts';
 import { Composer } from './composer.ts';
+import { comeLate } from './latecomer.ts';
 import { Listener } from './listener.ts';
 import { Manager } from './manager.ts';
 import type { BusSurroundings, Program } from './program.ts';
@@ -35,6 +36,8 @@ export interface BusOptions {
 /** How long everything that was taken may take to come to all it is for, once all faults are over. */
 const REST_WITHIN_MS = 180_000;
 const STEP_MS = 500;
+/** Cursors that have moved are saved within this, when nothing goes wrong. */
+const SAVED_WITHIN_MS = 2000;
 /** Longer than a listener is waited for: whose acknowledgement was not taken has been given the message again. */
 const HOPE_MS = 20_000;
 const COMPOSED_STEP_MS = 50;
@@ -119,9 +122,22 @@ export class Bus {
     this.#manager.stop();
     this.#redriver?.stop();
     for (const sender of this.#senders) sender.stop();
+    await this.#rest();
+    const { routerLimits = [] } = this.#options.setup.policies ?? {};
+    if (routerLimits.length === 0) return;
+    // Cursors are saved by then.
+    await world.clock.advance(SAVED_WITHIN_MS);
+    history.add({ kind: 'rested' });
+    for (const { router } of routerLimits) await comeLate(router, this.#options.around);
+    await this.#rest();
+  }
+
+  async #rest(): Promise<void> {
+    const { world, history } = this.#options.around;
     const deadline = world.nowMs + REST_WITHIN_MS;
     const hopeUntil = world.nowMs + HOPE_MS;
-    const isAtRest = async () => history.outstanding() === 0 && (await this.queueWatch.areEmpty());
+    const isAtRest = async () =>
+      history.outstanding() === 0 && (await this.queueWatch.areEmpty()) && (await this.#nothingWaits());
     while (!(await isAtRest()) && world.nowMs < deadline) {
       await world.clock.advance(STEP_MS);
       await this.#readDeadLetters();
@@ -129,6 +145,20 @@ export class Bus {
     }
     if (history.outstanding() > 0)
       world.note('CHECK', `${history.outstanding()} messages have not come to everything they are for`);
+  }
+
+  /** Where limits leave something out, only the router knows what is on its way. */
+  async #nothingWaits(): Promise<boolean> {
+    const { setup, nodes, around } = this.#options;
+    if ((setup.policies?.routerLimits ?? []).length === 0) return true;
+    const broker = nodes.find((node) => node.broker?.status().role === 'leading')?.broker;
+    for (const name of this.routers) {
+      const document = broker && (await around.world.clock.run(broker.lookup(name)));
+      if (broker === undefined || document?.role !== 'router') return false;
+      const { maxLag } = await around.world.clock.run(broker.routers.stats(document));
+      if (maxLag > 0) return false;
+    }
+    return true;
   }
 
   /** After the quiet that follows: nobody holds anything, and what is known of names is what is stored. */

@@ -40,12 +40,18 @@ export class Composer {
       ...[...sinks, ...listeners].map(({ name }) => ({ ...place, name, role: 'subscriber' as const })),
       ...routers.map(({ name, distribution, targets }) => ({
         ...place,
+        ...this.#limitOf(name),
         name,
         role: 'router' as const,
         distribution,
         targets: [...targets],
       })),
     ];
+  }
+
+  #limitOf(name: string): Pick<Place, 'limit' | 'overflow'> {
+    const found = this.#setup.policies?.routerLimits?.find(({ router }) => router === name);
+    return found === undefined ? {} : { limit: found.messages, overflow: found.overflow };
   }
 
   filters(): Omit<Filtered, 'at'>[] {
@@ -77,11 +83,14 @@ export class Composer {
     }
     for (const { name, distribution } of routers) {
       const pushDeliveryTimeout = `PT${pushTimeoutSeconds}S`;
+      const { limit: maxQueueLength, overflow } = this.#limitOf(name);
       await this.#assign(name, {
         role: 'router',
         messageDistribution: distribution,
         pushDeliveryTimeout,
         pushDeliveryRetries: policies?.pushDeliveryRetries,
+        maxQueueLength,
+        overflow,
       });
     }
     const connected = new Set(listeners.map(({ name }) => name));

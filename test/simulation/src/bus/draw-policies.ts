@@ -11,6 +11,9 @@ const FILTERED = 0.5;
 const WITH_TRAY = 0.6;
 /** How many have a subscription that expires: a share. */
 const WITH_EXPIRY = 0.5;
+/** How many have routers with a limit, and how many routers have one then: shares. */
+const WITH_LIMITS = 0.6;
+const LIMITED = 0.7;
 
 /** The run a seed makes of policies: that of the bus, with what policies and subscriptions can say besides. */
 export function policiesSetupOf(seed: number): Setup {
@@ -26,7 +29,22 @@ export function policiesSetupOf(seed: number): Setup {
   const drawn = random.chance(WITH_TRAY) ? withTray(random, made) : made;
   // Of a generator of its own, as runs of policies are among those of the bus.
   const ends = new SeededRandom(seed ^ 0xe11d);
-  return ends.chance(WITH_EXPIRY) ? withExpiry(ends, drawn) : drawn;
+  const ended = ends.chance(WITH_EXPIRY) ? withExpiry(ends, drawn) : drawn;
+  const limits = new SeededRandom(seed ^ 0x11317);
+  return limits.chance(WITH_LIMITS) ? withLimits(limits, ended) : ended;
+}
+
+/** Of the largest limit nobody ever gets near: there nothing may be refused or left out. */
+function withLimits(random: SeededRandom, plain: Setup): Setup {
+  const { bus } = plain;
+  if (bus?.policies === undefined) return plain;
+  const limited = bus.routers.filter(() => random.chance(LIMITED));
+  const routerLimits = limited.map(({ name: router }) => ({
+    router,
+    messages: random.pick([3, 10, 30, 10_000]),
+    overflow: random.pick(['reject', 'discard-incoming', 'discard-existing'] as const),
+  }));
+  return { ...plain, bus: { ...bus, policies: { ...bus.policies, routerLimits } } };
 }
 
 const FLEETING = 'fleeting';

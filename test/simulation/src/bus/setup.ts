@@ -80,6 +80,13 @@ export interface ExpirySetup {
   readonly atMs: number;
 }
 
+/** How many messages may wait for one target of a router, and what becomes of more. */
+export interface RouterLimitSetup {
+  readonly router: string;
+  readonly messages: number;
+  readonly overflow: Overflow;
+}
+
 /** What policies and subscriptions say besides, in runs that are about that. */
 export interface PoliciesSetup {
   readonly filters: readonly FilterSetup[];
@@ -89,6 +96,7 @@ export interface PoliciesSetup {
   readonly pushDeliveryRetries: number;
   readonly senders: readonly SenderSetup[];
   readonly expiry?: ExpirySetup | undefined;
+  readonly routerLimits?: readonly RouterLimitSetup[] | undefined;
 }
 
 /** What is composed of names in a run, and who is at its ends. */

@@ -9,6 +9,7 @@ import { ignoreDeadline } from './locks.ts';
 import { ackBeforeDurable, reuseOffset } from './outcomes.ts';
 import type { Plant } from './plant.ts';
 import { redriveBehind } from './redrive.ts';
+import { forgetReject, hardlyAnyRoom } from './room.ts';
 import { forgetWindow } from './window.ts';
 
 export type { Plant } from './plant.ts';
@@ -31,6 +32,8 @@ export const plants: readonly Plant[] = [
   forgetEnds,
   redriveBehind,
   forgetExpiry,
+  forgetReject,
+  hardlyAnyRoom,
   neverFull,
 ];
 
