@@ -7,7 +7,7 @@ import { currentShares, endOf } from './one-plan.ts';
 import type { StreamPlace } from './position.ts';
 
 export interface OrphansOptions {
-  readonly host: Pick<DistributionHost, 'intake' | 'cursors' | 'alarms' | 'ports' | 'tail'>;
+  readonly host: Pick<DistributionHost, 'intake' | 'cursors' | 'alarms' | 'ports' | 'tail' | 'subscription'>;
   readonly one: OneState;
   owns(shareId: string, message: ReadMessage): boolean;
   /** Writes down who gets the message; undefined when nobody is there who wants it. */
@@ -99,6 +99,7 @@ export class Orphans {
         if (message === undefined) move.done = true;
         else if (isDoubtful(move)) await this.#giveUp(message, move.to, () => (move.done = true));
         else if (redirect(message, move)) redirected.push(move);
+        else if (this.#isGone(move.to)) move.done = true;
       }
     } finally {
       // They are stranded no longer: nobody would come back to them.
@@ -129,8 +130,9 @@ export class Orphans {
           await this.#giveUp(message, next.share.member, () => settleDoubt(next.share, message.offset));
         else {
           const move = this.#assign(next.id, next.share, message);
-          if (move === 'nobody') return;
-          if (move !== undefined) moves.push(move);
+          // It waits for its member to come back. What nobody wants any more keeps back nothing behind it.
+          if (move === 'nobody' && !this.#isGone(next.share.member)) return;
+          if (move !== undefined && move !== 'nobody') moves.push(move);
         }
         next.share.cursor = { ...next.share.cursor, ...after };
       }
@@ -141,6 +143,12 @@ export class Orphans {
     if (messages.length === 0) next.share.cursor = { ...next.share.cursor, offset: next.end };
     this.#again = true;
     if (moves.length === 0) await host.cursors.durable();
+  }
+
+  /** For good: unsubscribed, expired, ended, or a listener that was waited for. */
+  #isGone(member: string): boolean {
+    const subscription = this.#options.host.subscription(member);
+    return subscription === undefined || subscription.state === 'ended';
   }
 
   #isInDoubt({ id, share }: { id: string; share: Share }, message: ReadMessage): boolean {

@@ -89,3 +89,50 @@ describe('a webhook that is left out for failing', () => {
     await leader.end();
   });
 });
+
+describe('one of several subscribers that goes for good', () => {
+  it('keeps nothing from the others with what only it wanted', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    taking(world, 'https://goes.test', () => ({ outcome: 'later', reason: 'not now', afterMs: 1000 }));
+    const stays = taking(world, 'https://stays.test');
+    const { id } = await leader.subscribe(router, { target: { webhook: 'https://goes.test' } });
+    await leader.subscribe(router, { target: { webhook: 'https://stays.test' }, filter: "key = 'a'" });
+    for (let at = 0; at < 20; at += 2) {
+      await leader.publish(router, numbered(1, at), { key: 'x' });
+      await leader.publish(router, numbered(1, at + 1), { key: 'a' });
+    }
+    await world.settle(1000);
+    const work = await world.run(leader.dispatcher.work(router));
+    await world.run(work.unsubscribe(id));
+    await world.settle(10_000);
+    const wanted = numbered(20).filter((_each, at) => at % 2 === 1);
+    expect(stays.toSorted()).toEqual(wanted.toSorted());
+    expect(work.neededFrom()).toBe((await world.run(work.stats())).nextOffset);
+    await leader.end();
+  });
+
+  it('has all that was its own when it was only away for a while', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs', { distribution: 'one' });
+    const leader = world.leader();
+    let isBusy = true;
+    const goes = taking(world, 'https://goes.test', () =>
+      isBusy ? { outcome: 'later', reason: 'not now', afterMs: 1000 } : { outcome: 'delivered' },
+    );
+    taking(world, 'https://stays.test');
+    const { id } = await leader.subscribe(router, { target: { webhook: 'https://goes.test' } });
+    await leader.subscribe(router, { target: { webhook: 'https://stays.test' }, filter: "key = 'a'" });
+    await leader.publish(router, numbered(10), { key: 'x' });
+    await world.settle(1000);
+    const work = await world.run(leader.dispatcher.work(router));
+    await world.run(work.setState(id, 'paused'));
+    await world.settle(10_000);
+    isBusy = false;
+    await world.run(work.setState(id, 'active'));
+    await world.settle(10_000);
+    expect(goes.toSorted()).toEqual(numbered(10).toSorted());
+    await leader.end();
+  });
+});
