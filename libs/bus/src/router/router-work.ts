@@ -303,8 +303,14 @@ export class RouterWork {
       const subscription = this.#find(id);
       if (subscription === undefined) return;
       if (ports.runtime.now() < expiresAt) this.#watchExpiry(subscription);
-      else void this.unsubscribe(id).catch(() => {});
+      else void this.#expire(id).catch(() => {});
     });
+  }
+
+  /** It is given nothing from now on, however long the storage takes to be told. */
+  async #expire(id: string): Promise<void> {
+    const paused = this.#distribution.remove(id, 'paused');
+    await Promise.all([paused, this.unsubscribe(id)]);
   }
 
   #contextFor(

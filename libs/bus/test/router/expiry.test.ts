@@ -136,3 +136,29 @@ describe('one of several subscribers that goes for good', () => {
     await leader.end();
   });
 });
+
+describe('a subscription whose time is over', () => {
+  it.each(['all', 'one'] as const)(
+    'is given nothing by a router %s from then on, though the storage has yet to be told',
+    async (distribution) => {
+      const world = new World();
+      const router = await world.router('app/jobs', { distribution });
+      const fault = ({ target, effect }: StorageCall): Fault | undefined =>
+        effect === 'write' && target.startsWith('routers/') && world.runtime.now() > expiresAt - 1000
+          ? { kind: 'delay', beforeMs: 30_000 }
+          : undefined;
+      const expiresAt = world.runtime.now() + EXPIRES_IN_MS;
+      const leader = world.leader({ fault });
+      const took = taking(world, 'https://expires.test');
+      await leader.subscribe(router, { target: { webhook: 'https://expires.test' }, expiresAt });
+      await leader.publish(router, ['in time']);
+      await world.settle(EXPIRES_IN_MS);
+      await leader.publish(router, ['too late']);
+      await world.settle(5000);
+      expect(took).toEqual(['in time']);
+      await world.settle(60_000);
+      expect((await world.run(leader.dispatcher.work(router))).views()).toEqual([]);
+      await leader.end();
+    },
+  );
+});
