@@ -9,7 +9,7 @@ import type { BenchOptions } from '../scenario.ts';
 const MIB = 1024 * 1024;
 const VALUE_BYTES = 4096;
 /** As many as fit a batch of one MiB. */
-const VALUES_PER_BATCH = 254;
+const VALUES_PER_BATCH = 255;
 const PRODUCERS = 4;
 const ROUNDS = 5;
 /** Short ones in turns: the machine's speed changes within seconds, and a ratio is of two that lie side by side. */
