@@ -1,11 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { FRAMED_BATCH } from './publish/media-type.ts';
 
 /** Requests of one connection that wait for the answer before theirs; with one more, the connection is closed. */
 const MAX_WAITING = 100;
-
-/** A batch as a client library frames it. */
-const FRAMED = 'application/vnd.message-vault.batch';
 
 interface Line {
   last: ServerResponse;
@@ -41,5 +39,5 @@ export function inTurn(listener: RequestListener): RequestListener {
 }
 
 function isNumbered({ headers }: IncomingMessage): boolean {
-  return headers['content-type'] === FRAMED || headers['producer-id'] !== undefined;
+  return headers['content-type'] === FRAMED_BATCH || headers['producer-id'] !== undefined;
 }

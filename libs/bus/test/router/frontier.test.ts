@@ -1,6 +1,7 @@
 import type { Fault, StorageCall } from '@message-vault/storage';
 import { expect, it } from 'vitest';
 import { taking } from './support/taking.ts';
+import { unanswered } from './support/unanswered.ts';
 import { numbered, World } from './support/world.ts';
 
 /** So large that one read brings two of them. */
@@ -41,12 +42,7 @@ it('what was sent to a stream stays its own while nobody knows whether it is the
   const router = await world.router('app/jobs', { distribution: 'one' });
   const log = await world.stream('app/log');
   let answers = true;
-  const fault = ({ target, operation }: StorageCall): Fault | undefined => {
-    if (answers || target !== log.container) return undefined;
-    return operation === 'pages.writePages'
-      ? { kind: 'lose_answer' }
-      : { kind: 'refuse', code: 'unavailable' };
-  };
+  const fault = (call: StorageCall) => (answers ? undefined : unanswered(call, log));
   const leader = world.leader({ fault });
   await leader.subscribe(router, { target: { name: 'app/log' } });
   await leader.publish(router, ['m0']);
@@ -75,12 +71,7 @@ it('what was meant for a member that goes comes to the others, also while nobody
   const log = await world.stream('app/log');
   let answers = true;
   let isDown = false;
-  const fault = ({ target, operation }: StorageCall): Fault | undefined => {
-    if (answers || target !== log.container) return undefined;
-    return operation === 'pages.writePages'
-      ? { kind: 'lose_answer' }
-      : { kind: 'refuse', code: 'unavailable' };
-  };
+  const fault = (call: StorageCall) => (answers ? undefined : unanswered(call, log));
   const leader = world.leader({ fault });
   const took = taking(world, 'https://a.test', () =>
     isDown ? { outcome: 'later', reason: 'not now', afterMs: 5000 } : { outcome: 'delivered' },

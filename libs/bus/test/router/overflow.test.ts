@@ -1,7 +1,8 @@
-import type { Fault, StorageCall } from '@message-vault/storage';
+import type { StorageCall } from '@message-vault/storage';
 import { describe, expect, it } from 'vitest';
 import { isRouterError } from '../../src/index.ts';
 import { taking } from './support/taking.ts';
+import { unanswered } from './support/unanswered.ts';
 import { numbered, text, World } from './support/world.ts';
 
 async function paused(world: World, leader: ReturnType<World['leader']>, policy: object, target: object) {
@@ -51,12 +52,7 @@ describe('as much as may wait for a subscriber', () => {
       const router = await world.router('app/jobs', policy);
       const log = await world.stream('app/log');
       let answers = true;
-      const fault = ({ target, operation }: StorageCall): Fault | undefined => {
-        if (answers || target !== log.container) return undefined;
-        return operation === 'pages.writePages'
-          ? { kind: 'lose_answer' }
-          : { kind: 'refuse', code: 'unavailable' };
-      };
+      const fault = (call: StorageCall) => (answers ? undefined : unanswered(call, log));
       const leader = world.leader({ fault });
       await leader.subscribe(router, { target: { name: 'app/log' } });
       await leader.publish(router, ['m0']);

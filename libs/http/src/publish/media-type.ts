@@ -11,8 +11,11 @@ export interface MediaType {
   readonly text: string;
 }
 
+/** A batch as a client library frames it. */
+export const FRAMED_BATCH = 'application/vnd.message-vault.batch';
+
 const FORMATS: Readonly<Record<string, BodyFormat>> = {
-  'application/vnd.message-vault.batch': 'batch',
+  [FRAMED_BATCH]: 'batch',
   'application/vnd.message-vault.batch+json': 'batch+json',
   'application/cloudevents+json': 'cloudevent',
   'application/cloudevents-batch+json': 'cloudevents-batch',
