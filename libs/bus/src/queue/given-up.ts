@@ -14,7 +14,17 @@ const wishSchema = z.strictObject({
 });
 
 /** Oldest first. */
-const givenUpSchema = z.strictObject({ version: z.literal(1), wishes: z.array(wishSchema).nonempty() });
+const currentSchema = z.strictObject({ version: z.literal(2), wishes: z.tuple([wishSchema], wishSchema) });
+
+/** Version 1 had one wish, without an id: nobody is left who would take it back. */
+const firstSchema = wishSchema.omit({ id: true }).extend({ version: z.literal(1) });
+
+const givenUpSchema = z.union([
+  currentSchema,
+  firstSchema.transform(({ reason, at }): z.infer<typeof currentSchema> => {
+    return { version: 2, wishes: [{ id: '00000000-0000-0000-0000-000000000000', reason, at }] };
+  }),
+]);
 
 /** Wishes of one message that are remembered: those of locks that are over are taken back at once. */
 const MAX_WISHES = 16;
@@ -45,7 +55,7 @@ export class GivenUpMessages {
       const wishes = there?.wishes ?? [];
       if (wishes.some(({ id }) => id === wish.id)) return 'as it is';
       const [first = wish, ...more] = [...wishes, wish].slice(-MAX_WISHES);
-      return { version: 1, wishes: [first, ...more] };
+      return { version: 2, wishes: [first, ...more] };
     });
   }
 
@@ -55,7 +65,7 @@ export class GivenUpMessages {
       const wishes = there?.wishes ?? [];
       const [first, ...more] = wishes.filter(({ id }) => id !== withdrawn);
       if (1 + more.length === wishes.length && first !== undefined) return 'as it is';
-      return first === undefined ? 'none' : { version: 1, wishes: [first, ...more] };
+      return first === undefined ? 'none' : { version: 2, wishes: [first, ...more] };
     });
   }
 

@@ -80,6 +80,24 @@ describe('a wish to dead-letter a message', () => {
     expect((await bench.storage.documents.list('queue-given-up/')).paths).toEqual([]);
   });
 
+  it('is fulfilled as well if an earlier version has written it down', async () => {
+    const { bench, queue, node, held } = await oneLocked();
+    const other = bench.node();
+    let path = '';
+    bench.fault = ({ operation, target }) => {
+      if (operation === 'documents.put' && target.startsWith('queue-given-up/')) path = target;
+      return operation === 'queues.receive' ? { kind: 'refuse', code: 'unavailable' } : undefined;
+    };
+    await bench.runtime.run(other.deadLetterLocked(queue, held.lock.id, 'new')).catch(() => {});
+    bench.fault = () => undefined;
+    const old = { version: 1, reason: 'no such customer', at: bench.runtime.now() };
+    const there = await bench.storage.documents.get(path);
+    await bench.storage.documents.put(path, Buffer.from(JSON.stringify(old)), { ifMatch: there?.etag ?? '' });
+    expect(await bench.runtime.run(node.receive(queue, nobody))).toBeUndefined();
+    const letter = await take(bench, node.receive(deadLetterOf(queue), nobody));
+    expect(letter.deadLetter?.reason).toBe('no such customer');
+  });
+
   it('of a lock that is over is not written down', async () => {
     const { bench, queue, held } = await oneLocked();
     await bench.runtime.advance(10_001);
