@@ -5,7 +5,7 @@ import {
   COMMIT_FIELDS,
   type CommitHeader,
   type CommitPlace,
-  commitPages,
+  commitByteLength,
   decodeCommitHeader,
   type ExpectedPlace,
   writeCommitHeader,
@@ -45,56 +45,92 @@ const LARGE_BATCH_BYTES = 32 * 1024;
 
 /**
  * The bytes of a commit, in whole pages. Each batch is copied once: to the front of `room` if it is large enough, to
- * memory of its own otherwise. The CRC of the commit is made from those of its larger batches, so whoever checks it
- * checks what their producers have computed. Throws FramingError when it cannot be written: too large, or counts, places or
- * skip pointers that contradict each other.
+ * memory of its own otherwise. Throws FramingError when it cannot be written: too large, or counts, places or skip
+ * pointers that contradict each other.
  */
 export function encodeCommit(commit: Commit, room?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const checkpointBytes = commit.checkpoint?.byteLength ?? 0;
-  const bodyBytes = commit.batches.reduce((sum, batch) => sum + batch.byteLength, checkpointBytes);
-  const pages = commitPages(bodyBytes);
-  const byteLength = pages * PAGE_BYTES;
-  if (byteLength > MAX_COMMIT_BYTES) {
-    throw new FramingError('too_large', COMMIT_FIELDS.bodyBytes.at, `a commit of ${byteLength} bytes`);
-  }
+  const { batches, checkpoint } = commit;
+  const bodyBytes = batches.reduce((sum, batch) => sum + batch.byteLength, checkpoint?.byteLength ?? 0);
+  const byteLength = requireCommitSize(bodyBytes);
   const fits = room !== undefined && room.byteLength >= byteLength;
-  const bytes = fits
-    ? room.subarray(0, byteLength)
-    : new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer);
-  const bodyEnd = writeBody(bytes, commit);
-  bytes.fill(0, bodyEnd);
-  writeTrailer(viewOf(bytes), byteLength, byteLength);
-  const bodyCrc = crcOfBody(commit);
-  const batchCount = commit.batches.length;
-  const header = { ...commit, batchCount, bodyBytes, checkpointBytes, pages, byteLength };
-  writeCommitHeader(bytes, header, bodyCrc);
-  splitBatches(bytes, 0, header);
-  return bytes;
+  const body = new CommitBody(fits ? room : commitRoom(byteLength));
+  for (const batch of batches) body.add(batch);
+  return body.seal(commit, checkpoint);
 }
 
-function crcOfBody({ batches, checkpoint }: Commit): number {
-  let crc = 0;
-  for (const batch of batches) {
-    if (batch.byteLength < LARGE_BATCH_BYTES) crc = crc32(batch, crc);
-    else {
-      const start = crc32(batch.subarray(0, BATCH_CRC_START), crc);
-      const rest = viewOf(batch).getUint32(BATCH_FIELDS.crc.at, true);
-      crc = joinCrcs(start, rest, batch.byteLength - BATCH_CRC_START);
-    }
-  }
-  return checkpoint === undefined ? crc : crc32(checkpoint, crc);
+/** Memory for a commit, not cleared: what is not filled is never touched, and so never really taken. */
+export function commitRoom(byteLength: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer);
 }
 
-/** Copies batches and checkpoint to their places and returns where the body ends. */
-function writeBody(bytes: Uint8Array, commit: Commit): number {
-  let at = COMMIT_HEADER_BYTES;
-  for (const batch of commit.batches) {
-    bytes.set(batch, at);
-    at += batch.byteLength;
+/**
+ * A commit while its batches come. They can be laid out before anything is known of its place, which is all that is
+ * left to `seal`. Its CRC is made from those of its larger batches, so whoever checks it checks what their producers
+ * have computed.
+ */
+export class CommitBody {
+  readonly #room: Uint8Array<ArrayBuffer>;
+  #batches = 0;
+  #bytes = 0;
+  #crc = 0;
+
+  /** In `room`, which nothing else uses until the sealed commit is done with. */
+  constructor(room: Uint8Array<ArrayBuffer>) {
+    this.#room = room;
   }
-  if (commit.checkpoint === undefined) return at;
-  bytes.set(commit.checkpoint, at);
-  return at + commit.checkpoint.byteLength;
+
+  /** Bytes of the batches so far. */
+  get byteLength(): number {
+    return this.#bytes;
+  }
+
+  /** Copies a checked batch behind those before it. Throws FramingError when the room is too small. */
+  add(batch: Uint8Array): void {
+    this.#requireRoom(this.#bytes + batch.byteLength);
+    this.#room.set(batch, COMMIT_HEADER_BYTES + this.#bytes);
+    this.#bytes += batch.byteLength;
+    this.#batches += 1;
+    this.#crc = crcWith(this.#crc, batch);
+  }
+
+  /** The commit, in whole pages at the front of the room. Nothing may be added to it afterwards. Throws FramingError. */
+  seal(place: CommitPlace, checkpoint?: Uint8Array): Uint8Array<ArrayBuffer> {
+    const checkpointBytes = checkpoint?.byteLength ?? 0;
+    const bodyBytes = this.#bytes + checkpointBytes;
+    const byteLength = this.#requireRoom(bodyBytes);
+    const bytes = this.#room.subarray(0, byteLength);
+    if (checkpoint !== undefined) bytes.set(checkpoint, COMMIT_HEADER_BYTES + this.#bytes);
+    bytes.fill(0, COMMIT_HEADER_BYTES + bodyBytes);
+    writeTrailer(viewOf(bytes), byteLength, byteLength);
+    const bodyCrc = checkpoint === undefined ? this.#crc : crc32(checkpoint, this.#crc);
+    const pages = byteLength / PAGE_BYTES;
+    const header = { ...place, batchCount: this.#batches, bodyBytes, checkpointBytes, pages, byteLength };
+    writeCommitHeader(bytes, header, bodyCrc);
+    splitBatches(bytes, 0, header);
+    return bytes;
+  }
+
+  #requireRoom(bodyBytes: number): number {
+    const byteLength = requireCommitSize(bodyBytes);
+    if (byteLength <= this.#room.byteLength) return byteLength;
+    const detail = `a commit of ${byteLength} bytes in room for ${this.#room.byteLength}`;
+    throw new FramingError('too_large', COMMIT_FIELDS.bodyBytes.at, detail);
+  }
+}
+
+/** How many bytes a commit with such a body takes. Throws FramingError when no commit is that large. */
+function requireCommitSize(bodyBytes: number): number {
+  const byteLength = commitByteLength(bodyBytes);
+  if (byteLength <= MAX_COMMIT_BYTES) return byteLength;
+  throw new FramingError('too_large', COMMIT_FIELDS.bodyBytes.at, `a commit of ${byteLength} bytes`);
+}
+
+/** The CRC of what `crc` is of and the batch behind it. */
+function crcWith(crc: number, batch: Uint8Array): number {
+  if (batch.byteLength < LARGE_BATCH_BYTES) return crc32(batch, crc);
+  const start = crc32(batch.subarray(0, BATCH_CRC_START), crc);
+  const rest = viewOf(batch).getUint32(BATCH_FIELDS.crc.at, true);
+  return joinCrcs(start, rest, batch.byteLength - BATCH_CRC_START);
 }
 
 /**

@@ -19,7 +19,15 @@ export {
   type ProducerAnswer,
   type ProducerEntry,
 } from './checkpoint.ts';
-export { type Commit, type DecodedCommit, decodeCommit, encodeCommit, isBlank } from './commit.ts';
+export {
+  type Commit,
+  CommitBody,
+  commitRoom,
+  type DecodedCommit,
+  decodeCommit,
+  encodeCommit,
+  isBlank,
+} from './commit.ts';
 export {
   type CommitHeader,
   type CommitPlace,

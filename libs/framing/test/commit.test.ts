@@ -3,9 +3,11 @@ import { describe, expect, it, test } from 'vitest';
 import {
   COMMIT_HEADER_BYTES,
   type Commit,
+  CommitBody,
   commitBodyCapacity,
   commitByteLength,
   commitPages,
+  commitRoom,
   decodeCommit,
   decodeCommitHeader,
   encodeBatch,
@@ -51,6 +53,29 @@ describe('a commit', () => {
         expect(decodeCommitHeader(bytes)).toEqual(decoded.header);
       }),
     );
+  });
+
+  it('is the same whether its batches come one by one or all at once', () => {
+    fc.assert(
+      fc.property(commits, (commit) => {
+        const body = new CommitBody(commitRoom(MAX_COMMIT_BYTES));
+        for (const batch of commit.batches) body.add(batch);
+        const { batches, checkpoint, ...place } = commit;
+        expect(Buffer.compare(body.seal(place, checkpoint), encodeCommit(commit))).toBe(0);
+      }),
+    );
+  });
+
+  it('takes no batch and no checkpoint that its room is too small for', () => {
+    const batch = batchOf(1);
+    const body = new CommitBody(commitRoom(PAGE_BYTES));
+    body.add(batch);
+    expect(refusalOf(() => body.add(new Uint8Array(PAGE_BYTES)))).toMatchObject({ code: 'too_large' });
+    expect(refusalOf(() => body.seal(FIRST, new Uint8Array(PAGE_BYTES)))).toMatchObject({
+      code: 'too_large',
+    });
+    const { batches } = decodeCommit(body.seal({ ...FIRST, messageCount: 1 }));
+    expect(batches).toEqual([batch]);
   });
 
   it('takes whole pages, no more than it needs, and says so in header and trailer', () => {

@@ -1,10 +1,10 @@
 import {
-  type Commit,
+  type CommitBody,
   type CommitHeader,
+  type CommitPlace,
   commitBodyCapacity,
   commitByteLength,
   decodeCommitHeader,
-  encodeCommit,
   MAX_COMMIT_BYTES,
   MAX_COMMIT_MESSAGES,
   skipsAfter,
@@ -26,9 +26,9 @@ export interface AssembleOptions {
   /** Wall clock, milliseconds. */
   readonly nowMs: number;
   readonly batches: readonly PendingBatch[];
+  /** Of these batches. */
+  readonly body: CommitBody;
   readonly checkpoint: Uint8Array | undefined;
-  /** Memory nobody needs any more. */
-  readonly room: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** A commit ready to be written. */
@@ -59,8 +59,8 @@ export function takeFitting(
 }
 
 export function assemble(options: AssembleOptions): Assembled {
-  const { batches, checkpoint, end, segment } = options;
-  const commit: Commit = {
+  const { batches, body, checkpoint, end, segment } = options;
+  const place: CommitPlace = {
     streamId: options.stream.streamId,
     epoch: options.epoch,
     page: end.nextPage,
@@ -71,10 +71,8 @@ export function assemble(options: AssembleOptions): Assembled {
     skips: skipsAfter(end.last),
     messageCount: batches.reduce((sum, { header }) => sum + header.messageCount, 0),
     lastInSegment: closesSegment(options),
-    batches: batches.map((batch) => batch.bytes),
-    checkpoint,
   };
-  const bytes = encodeCommit(commit, options.room);
+  const bytes = body.seal(place, checkpoint);
   const header = decodeCommitHeader(bytes, 0, { page: end.nextPage });
   invariant(follows(end, header), 'the next commit must follow the last one');
   const endByte = byteInSegment(segment.firstPage, header.page) + bytes.length;
@@ -83,8 +81,8 @@ export function assemble(options: AssembleOptions): Assembled {
 }
 
 /** A segment is closed by the commit that fills it, in bytes or in commits; always before one might not fit any more. */
-function closesSegment({ batches, checkpoint, end, segment, settings }: AssembleOptions): boolean {
-  const bodyBytes = batches.reduce((sum, { bytes }) => sum + bytes.length, checkpoint?.byteLength ?? 0);
+function closesSegment({ body, checkpoint, end, segment, settings }: AssembleOptions): boolean {
+  const bodyBytes = body.byteLength + (checkpoint?.byteLength ?? 0);
   const usedBytes = byteInSegment(segment.firstPage, end.nextPage) + commitByteLength(bodyBytes);
   const commits = end.nextNumber - segment.firstNumber + 1;
   const fullBytes = Math.min(settings.segmentBytes, segment.sizeBytes - MAX_COMMIT_BYTES);

@@ -59,6 +59,11 @@ export class Inbox {
     return this.#messages;
   }
 
+  /** The one so many places behind the front; undefined past the end. */
+  at(index: number): PendingBatch | undefined {
+    return this.#batches[this.#head + index];
+  }
+
   /** An empty inbox takes any batch, or one larger than its bound could never be stored. */
   hasRoomFor(byteLength: number): boolean {
     if (this.batches === 0) return true;

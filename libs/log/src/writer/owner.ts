@@ -11,6 +11,7 @@ import { type InFlight, outcomeUnknown, type Placed, rejectInFlight } from './in
 import { Inbox, PendingBatch } from './inbox.ts';
 import type { Leadership } from './leadership.ts';
 import { advance, type LogEnd, tailOf } from './log-end.ts';
+import { NextBody } from './next-body.ts';
 import { Placement } from './placement.ts';
 import type { OpenSegment, Recovered } from './recover.ts';
 import { claimEmptySegment } from './roll.ts';
@@ -47,8 +48,7 @@ export class StreamOwner implements StreamWriter {
   #segmentClosed = false;
   #etag: ETag;
   #flight: InFlight | undefined;
-  /** Memory of the last commit, for the next: while commits follow each other, none is taken anew. */
-  #room: Uint8Array<ArrayBuffer> | undefined;
+  readonly #next: NextBody;
   /** The commit on its way has been in doubt for so long that its publishers were told; nothing is taken in until it is not. */
   #stalled = false;
   /** The task while it runs, and what makes it stop waiting. An idle stream has neither: there may be thousands. */
@@ -67,6 +67,7 @@ export class StreamOwner implements StreamWriter {
     this.#onCommit = options.onCommit;
     this.#maxBatchBytes = Math.min(MAX_BATCH_BYTES, commitBodyCapacity(options.settings.maxCommitBytes));
     this.#inbox = new Inbox(options.settings);
+    this.#next = new NextBody(options.settings.maxCommitBytes);
     this.#admission = new Admission(options.recovered.window);
     this.#end = options.recovered.end;
     this.#segment = options.recovered.segment;
@@ -106,6 +107,7 @@ export class StreamOwner implements StreamWriter {
     const pending = new PendingBatch(batch, header);
     this.#admission.add(pending);
     this.#inbox.push(pending);
+    if (this.#flight !== undefined) this.#next.layOut(this.#inbox);
     this.#wake();
     return await pending.answer(false);
   }
@@ -170,7 +172,7 @@ export class StreamOwner implements StreamWriter {
     }
     this.#task = undefined;
     this.#stop = undefined;
-    this.#room = undefined;
+    this.#next.clear();
   }
 
   get #calls(): Calls {
@@ -216,8 +218,8 @@ export class StreamOwner implements StreamWriter {
         settings: this.#settings,
         nowMs: this.#runtime.now(),
         batches,
+        body: this.#next.take(batches, checkpoint?.byteLength ?? 0),
         checkpoint,
-        room: this.#room,
       });
     } catch (error) {
       // They are out of the queue and in no commit yet: nobody else would tell them.
@@ -233,8 +235,6 @@ export class StreamOwner implements StreamWriter {
     for (let tries = 1; ; tries += 1) {
       const tried = this.#leadership.isLeading() ? await flight.placement.tryOnce() : undefined;
       if (tried?.status === 'stored') {
-        // What was sent more than once may still be on its way somewhere.
-        this.#room = tries === 1 ? new Uint8Array(flight.bytes.buffer) : undefined;
         return { etag: tried.etag, atOnce: tries === 1 };
       }
       if (tried?.status === 'lost') {
@@ -300,6 +300,8 @@ export class StreamOwner implements StreamWriter {
       else batch.reject(outcomeUnknown(this.#notLeading()));
     });
     this.#onCommit?.(this.tail, landed, this.#stream);
+    // What was sent more than once may still be on its way somewhere.
+    if (atOnce) this.#next.giveBack(flight.bytes);
   }
 
   #count({ batches, header, startedAt }: InFlight): void {
@@ -353,6 +355,7 @@ export class StreamOwner implements StreamWriter {
 
   /** Nothing of the queue was ever sent. */
   #rejectQueue(error: LogError): void {
+    this.#next.giveUp();
     const batches = this.#inbox.takeAll();
     for (const batch of batches) {
       this.#admission.remove(batch);
