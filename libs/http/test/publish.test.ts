@@ -283,3 +283,25 @@ describe('publishing CloudEvents', () => {
     expect(messages[0]?.headers).not.toHaveProperty('ce-gone');
   });
 });
+
+describe('the memory of a large batch', () => {
+  const message = { value: Buffer.alloc(300_000, 'x'), kind: 'bytes' as const, headers: [] };
+  const producer = { id: '0b5e6c0e-7f3a-4c39-9d56-0a1b2c3d4e5f', epoch: 0, sequence: 0 };
+
+  it('is free as soon as it is stored, and what is stored has its own', async () => {
+    const { url, node } = await startNode();
+    await publish(url, BATCH, encodeBatch({ messages: [message], producer }));
+    expect(node.lastBatch?.byteLength).toBe(0);
+    const { messages } = await read(url, '/orders');
+    expect(messages).toMatchObject([{ valueBase64: message.value.toString('base64') }]);
+  });
+
+  it('is left alone when it was refused or stored before', async () => {
+    const { url, node } = await startNode();
+    const batch = encodeBatch({ messages: [message], producer });
+    await publish(url, BATCH, batch);
+    const again = await fetch(`${url}/orders`, { method: 'POST', headers: BATCH, body: batch });
+    expect(again.status).toBe(200);
+    expect(node.lastBatch?.byteLength).toBe(batch.byteLength);
+  });
+});

@@ -58,6 +58,8 @@ export class TestNode {
   handoverResult: HandoverResult = { done: false, reason: 'there is no standby' };
   /** Runs before a publish reaches the log. */
   beforePublish: () => void | Promise<void> = () => undefined;
+  /** What was last published, as it came to the log. */
+  lastBatch: Uint8Array | undefined;
   policy = defaultStreamPolicy;
   writerSettings: Partial<WriterSettings> = {};
   readonly #cache = new ChunkCache({ maxBytes: 64 * 1024 * 1024 });
@@ -118,6 +120,7 @@ export class TestNode {
         this.#list((each) => each.startsWith(`${name}/`) && !each.slice(name.length + 1).includes('/'), page),
       names: this.#namesPort(),
       publish: async ({ name, batch, header, expectedSequenceNumber }) => {
+        this.lastBatch = batch;
         await this.beforePublish();
         const writer = await this.#writer(name);
         return await writer.append(batch, { header, expectedSequenceNumber });
