@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -66,6 +66,42 @@ describe('a file that can not be used is refused in words', () => {
       code: 'invalid_request',
       message: expect.stringMatching(/file can't be used: EEXIST/),
     });
+  });
+
+  it.skipIf(process.platform !== 'linux')('in a folder that nobody can make', async () => {
+    await expect(fileStorage({ dir: '/proc/none/vault' })).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringMatching(/vault can't be used: ENOENT.*mkdir '\/proc\/none'/),
+    });
+  });
+});
+
+describe('the rights', () => {
+  /** Of the folder, and of what is in it. */
+  async function rights(dir: string): Promise<Record<string, number>> {
+    const of = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+    const names = (await readdir(dir)).sort();
+    const entries = await Promise.all(names.map(async (name) => [name, await of(join(dir, name))] as const));
+    return { dir: await of(dir), ...Object.fromEntries(entries) };
+  }
+
+  it('of what is made are for its owner alone', async () => {
+    const dir = join(await emptyDir(), 'made', 'too');
+    await (await open({ dir })).documents.put('path', body, absent);
+    const files = { 'mv-sys.db': 0o600, 'mv-sys.db-shm': 0o600, 'mv-sys.db-wal': 0o600 };
+    expect(await rights(dir)).toEqual({ dir: 0o700, ...files });
+    expect((await rights(join(dir, '..'))).dir).toBe(0o700);
+  });
+
+  it('of a folder and a file that were there are left as they are', async () => {
+    const dir = join(await emptyDir(), 'there');
+    await mkdir(dir);
+    await writeFile(join(dir, 'mv-sys.db'), '');
+    await chmod(dir, 0o750);
+    await chmod(join(dir, 'mv-sys.db'), 0o660);
+    await (await open({ dir })).documents.put('path', body, absent);
+    const files = { 'mv-sys.db': 0o660, 'mv-sys.db-shm': 0o660, 'mv-sys.db-wal': 0o660 };
+    expect(await rights(dir)).toEqual({ dir: 0o750, ...files });
   });
 });
 

@@ -1,4 +1,4 @@
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { StorageError } from '../errors.ts';
 import type { Storage } from '../ports.ts';
@@ -8,6 +8,7 @@ import { fileCalls } from './calls.ts';
 import { type FileClock, hostClock } from './clock.ts';
 import { fileDocuments } from './documents.ts';
 import { fileLeases } from './leases.ts';
+import { makeFile, makeFolder } from './making.ts';
 import { filePages } from './pages.ts';
 import { fileQueues } from './queues.ts';
 import { DatabaseThread } from './thread.ts';
@@ -50,10 +51,12 @@ export async function openThread({
         cause,
       });
     });
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new StorageError('invalid_request', `the folder ${folder} can't be used: ${why}`, { cause });
-  });
+  await makeFolder(folder)
+    .then(() => makeFile(path))
+    .catch((cause: unknown) => {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new StorageError('invalid_request', `the folder ${folder} can't be used: ${why}`, { cause });
+    });
   return DatabaseThread.open(path, timeoutMs);
 }
 
