@@ -2,7 +2,7 @@ import { bodyReads, bodyWrites } from './bodies.ts';
 import type { Connection } from './connection.ts';
 import { documentReads, documentWrites } from './documents.ts';
 import { leaseReads, leaseWrites } from './leases.ts';
-import { queueReads, queueWrites } from './queues.ts';
+import { type ExpiredQueues, queueReads, queueWrites } from './queues.ts';
 import { segmentReads, segmentWrites } from './segments.ts';
 
 // Each operation runs within a transaction that somebody else begins and commits, together with others. So one that
@@ -18,12 +18,13 @@ export function readsOn(db: Connection) {
   };
 }
 
-export function writesOn(db: Connection) {
+/** What receivers find of messages that expired, and is too much for them, is put into `expired`. */
+export function writesOn(db: Connection, expired: ExpiredQueues) {
   return {
     ...segmentWrites(db),
     ...leaseWrites(db),
     ...documentWrites(db),
-    ...queueWrites(db),
+    ...queueWrites(db, expired),
     ...bodyWrites(db),
   };
 }

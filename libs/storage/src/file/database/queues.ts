@@ -9,6 +9,12 @@ const STILL_LIVES = '(expires_at IS NULL OR expires_at > ?)';
 const TO_SEE = `SELECT id, message_id, dequeue_count, inserted_at, expires_at, body FROM messages
   WHERE queue = ? AND visible_at <= ? AND ${STILL_LIVES} ORDER BY visible_at, id LIMIT ?`;
 
+/** The most messages that one transaction removes because their time, or their queue, is over. */
+const REMOVED_A_STEP = 256;
+
+/** What of the queues is left for the sweep, which knows no time: the last that a receiver had, of queues with more that expired. */
+export type ExpiredQueues = Map<number, number>;
+
 // Every `now` is the time of the caller, milliseconds since 1970.
 
 export function queueReads(db: Connection) {
@@ -22,7 +28,7 @@ export function queueReads(db: Connection) {
   };
 }
 
-export function queueWrites(db: Connection) {
+export function queueWrites(db: Connection, expired: ExpiredQueues) {
   /** Errors: `receipt_lost`. */
   function heldBy(queue: number, { messageId, popReceipt }: MessageReceipt, now: number): number {
     const row = db.get(
@@ -38,9 +44,9 @@ export function queueWrites(db: Connection) {
     createQueue(queue: string): void {
       db.run('INSERT INTO queues (name) VALUES (?) ON CONFLICT DO NOTHING', queue);
     },
+    /** Gone at once; its messages are swept. */
     deleteQueue(queue: string): void {
-      db.run('DELETE FROM messages WHERE queue = (SELECT id FROM queues WHERE name = ?)', queue);
-      db.run('DELETE FROM queues WHERE name = ?', queue);
+      db.run("UPDATE queues SET name = 'gone ' || id WHERE name = ?", queue);
     },
     sendMessage(
       queue: string,
@@ -60,7 +66,7 @@ export function queueWrites(db: Connection) {
     },
     receiveMessages(queue: string, max: number, visibilityTimeoutMs: number, now: number): ReceivedMessage[] {
       const from = queueOf(db, queue);
-      db.run('DELETE FROM messages WHERE queue = ? AND expires_at <= ?', from, now);
+      if (removeExpired(db, from, now)) expired.set(from, now);
       return db.all(TO_SEE, from, now, now, max).map((row) => {
         const message = shown(row);
         const popReceipt = nextReceipt();
@@ -91,6 +97,32 @@ export function queueWrites(db: Connection) {
       db.run('DELETE FROM messages WHERE id = ?', heldBy(queueOf(db, queue), receipt, now));
     },
   };
+}
+
+/** Removes some messages of queues that are gone, or some that have expired; false when none is left. */
+export function sweepQueues(db: Connection, expired: ExpiredQueues): boolean {
+  // No queue can be called that.
+  const gone = db.get("SELECT id FROM queues WHERE name >= 'gone ' AND name < 'gone!' LIMIT 1");
+  if (gone !== undefined) {
+    const id = numberIn(gone, 'id');
+    if (!removeSome(db, 'queue = ?', id)) db.run('DELETE FROM queues WHERE id = ?', id);
+    return true;
+  }
+  for (const [queue, now] of expired) {
+    if (removeExpired(db, queue, now)) return true;
+    expired.delete(queue);
+  }
+  return false;
+}
+
+function removeExpired(db: Connection, queue: number, now: number): boolean {
+  return removeSome(db, 'queue = ? AND expires_at <= ?', queue, now);
+}
+
+/** Whether there may be more of them. */
+function removeSome(db: Connection, which: string, ...values: number[]): boolean {
+  const some = `SELECT id FROM messages WHERE ${which} LIMIT ?`;
+  return db.run(`DELETE FROM messages WHERE id IN (${some})`, ...values, REMOVED_A_STEP) === REMOVED_A_STEP;
 }
 
 function queueOf(db: Connection, queue: string): number {

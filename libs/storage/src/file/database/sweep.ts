@@ -1,19 +1,23 @@
 import type { Connection } from './connection.ts';
+import { type ExpiredQueues, sweepQueues } from './queues.ts';
 import { numberIn } from './rows.ts';
 
 /** What one step removes: so much that it is worth a transaction, and so little that no call waits long for it. */
 const EXTENTS_A_STEP = 256;
 const BODIES_A_STEP = 16;
 
-/** Removes some of what deleted containers and segments held, in the transaction that is open; false when none is left. */
-export function sweep(db: Connection): boolean {
+/**
+ * Removes some of what deleted containers, segments and queues held, and of what has expired, in the transaction that is
+ * open; false when none is left.
+ */
+export function sweep(db: Connection, expired: ExpiredQueues): boolean {
   const segment = db.get('SELECT id FROM segments WHERE name IS NULL LIMIT 1');
   if (segment !== undefined) {
     sweepSegment(db, numberIn(segment, 'id'));
     return true;
   }
   const container = db.get('SELECT id FROM containers WHERE name IS NULL LIMIT 1');
-  if (container === undefined) return false;
+  if (container === undefined) return sweepQueues(db, expired);
   sweepContainer(db, numberIn(container, 'id'));
   return true;
 }

@@ -3,6 +3,7 @@ import { hostClock } from '../clock.ts';
 import type { Connection } from './connection.ts';
 import { type Failure, failureOf, isBusy, type LostAs, neverBegan } from './failures.ts';
 import { type Operations, type Reads, readsOn, writesOn } from './operations.ts';
+import type { ExpiredQueues } from './queues.ts';
 import { sweep } from './sweep.ts';
 
 /** A call as it comes from the other thread, which checks that `args` are the operation's. */
@@ -35,6 +36,9 @@ const LEAST_WRITE_BYTES = 48 * 1024;
 /** And a step of the sweep, whose rows lie together, but not their index. */
 const SWEEP_STEP_BYTES = 128 * 1024;
 
+/** What these leave behind is swept. */
+const DELETIONS: ReadonlySet<keyof Operations> = new Set(['deleteSegment', 'deleteContainer', 'deleteQueue']);
+
 type Operation = (...args: never[]) => unknown;
 
 /**
@@ -46,6 +50,7 @@ export class Turns {
   readonly #answer: (answer: Answer) => void;
   readonly #reads: Reads;
   readonly #operations: Operations;
+  readonly #expired: ExpiredQueues = new Map();
   #waiting: Request[] = [];
   #scheduled = false;
   #closed = false;
@@ -56,7 +61,7 @@ export class Turns {
     this.#db = db;
     this.#answer = answer;
     this.#reads = readsOn(db);
-    this.#operations = { ...this.#reads, ...writesOn(db) };
+    this.#operations = { ...this.#reads, ...writesOn(db, this.#expired) };
     this.#schedule(0);
   }
 
@@ -133,7 +138,7 @@ export class Turns {
 
   #noteWritten({ operation, args, byteLength }: Request): void {
     this.#bytesSinceCheckpoint += LEAST_WRITE_BYTES + byteLength;
-    this.#sweeping ||= operation === 'deleteSegment' || operation === 'deleteContainer';
+    this.#sweeping ||= DELETIONS.has(operation) || this.#expired.size > 0;
     const given: readonly unknown[] = args;
     for (const arg of given) if (arg instanceof Uint8Array) giveBack(arg);
   }
@@ -202,7 +207,7 @@ export class Turns {
 
   /** False when it has to wait. */
   #sweepTurn(): boolean {
-    const outcome = this.#inTransaction(() => sweep(this.#db));
+    const outcome = this.#inTransaction(() => sweep(this.#db, this.#expired));
     if (outcome === 'busy') return false;
     // What is in the way of it is in the way of the calls too, and told there; the next deletion tries again.
     if ('error' in outcome) failureOf(outcome.error, 'unavailable');
