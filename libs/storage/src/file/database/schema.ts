@@ -77,7 +77,10 @@ function tryOpen(path: string): Connection {
   try {
     // Counts only until the first table is there, and must come before the journal mode.
     connection.exec('PRAGMA page_size = 16384');
+    // In one transaction: somebody else may be making it.
+    connection.exec('BEGIN');
     const isOurs = checkOwner(path, connection);
+    connection.exec('COMMIT');
     // FULL: what is committed is on disk. Large transactions fit into the cache, and are written once.
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384');
     // When the log is copied into the database is decided between the calls, not within one.
