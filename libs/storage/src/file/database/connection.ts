@@ -1,5 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import type { Row } from './rows.ts';
+import { numberIn, type Row } from './rows.ts';
 
 /** One connection to the database file: each text of SQL is compiled once. */
 export class Connection {
@@ -13,6 +13,11 @@ export class Connection {
 
   get inTransaction(): boolean {
     return this.#database.isTransaction;
+  }
+
+  /** Of what the transaction that is open shows: another one when another connection has committed, by whichever process. */
+  get version(): number {
+    return numberIn(this.get('PRAGMA data_version') ?? {}, 'data_version');
   }
 
   exec(sql: string): void {

@@ -81,8 +81,8 @@ function tryOpen(path: string): Connection {
     connection.exec('BEGIN');
     const isOurs = checkOwner(path, connection);
     connection.exec('COMMIT');
-    // FULL: what is committed is on disk. Large transactions fit into the cache, and are written once.
-    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384');
+    // NORMAL: no transaction waits for the disk; see `Disk`. Large ones fit into the cache, and are written once.
+    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384');
     // When the log is copied into the database is decided between the calls, not within one.
     connection.exec('PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 134217728');
     if (!isOurs) makeTables(path, connection);

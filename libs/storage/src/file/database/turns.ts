@@ -1,6 +1,7 @@
 import { StorageError } from '../../errors.ts';
 import { hostClock } from '../clock.ts';
 import type { Connection } from './connection.ts';
+import type { Disk } from './disk.ts';
 import { type Failure, failureOf, isBusy, type LostAs, neverBegan } from './failures.ts';
 import { type Operations, type Reads, readsOn, writesOn } from './operations.ts';
 import type { ExpiredQueues } from './queues.ts';
@@ -43,22 +44,28 @@ type Operation = (...args: never[]) => unknown;
 
 /**
  * The order in which one process's calls get at the file: reads at once, writes together, as many as are waiting in one
- * transaction. Whoever waits for the lock of another process does so between turns, with reads going on.
+ * transaction. Whoever waits for the lock of another process does so between turns, with reads going on; and so does who
+ * waits for the disk, without the lock: a process that is frozen there is in nobody's way.
  */
 export class Turns {
   readonly #db: Connection;
+  readonly #disk: Disk;
   readonly #answer: (answer: Answer) => void;
   readonly #reads: Reads;
   readonly #operations: Operations;
   readonly #expired: ExpiredQueues = new Map();
   #waiting: Request[] = [];
   #scheduled = false;
+  /** Until what one turn wrote is on disk, more is waiting for the next. */
+  #settling = false;
+  #unanswered = 0;
   #closed = false;
   #sweeping = true;
   #bytesSinceCheckpoint = CHECKPOINT_AFTER_BYTES;
 
-  constructor(db: Connection, answer: (answer: Answer) => void) {
+  constructor(db: Connection, disk: Disk, answer: (answer: Answer) => void) {
     this.#db = db;
+    this.#disk = disk;
     this.#answer = answer;
     this.#reads = readsOn(db);
     this.#operations = { ...this.#reads, ...writesOn(db, this.#expired) };
@@ -76,8 +83,10 @@ export class Turns {
 
   /** Nothing may come any more; what is waiting is done first. */
   async finish(): Promise<void> {
-    while (this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+    while (this.#waiting.length > 0 || this.#unanswered > 0)
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
     this.#closed = true;
+    await this.#disk.close();
     this.#db.close();
   }
 
@@ -86,8 +95,11 @@ export class Turns {
     try {
       this.#db.exec('BEGIN');
       const outcome = this.#outcomeOf(request);
+      const state = this.#disk.state(this.#db.version, false);
       this.#db.exec('COMMIT');
-      this.#answer({ id: request.id, ...outcome });
+      const answer = { id: request.id, ...outcome };
+      if (this.#disk.has(state)) this.#answer(answer);
+      else void this.#answerOnDisk(state, [request], [answer]);
     } catch (error) {
       this.#db.rollBack();
       // Rare: another process recovers the log after a crash.
@@ -109,8 +121,9 @@ export class Turns {
   }
 
   #turn(): void {
+    if (this.#settling) return;
+    if (this.#bytesSinceCheckpoint >= CHECKPOINT_AFTER_BYTES) this.#checkpoint();
     const free = this.#waiting.length > 0 ? this.#writeTurn() : true;
-    if (free && this.#bytesSinceCheckpoint >= CHECKPOINT_AFTER_BYTES) this.#checkpoint();
     const swept = !free || !this.#sweeping || this.#sweepTurn();
     if (this.#waiting.length > 0 || this.#sweeping) this.#schedule(free && swept ? 0 : TRY_AGAIN_MS);
   }
@@ -120,9 +133,14 @@ export class Turns {
     this.#refuseLate();
     const requests = this.#nextWrites();
     if (requests.length === 0) return true;
-    const outcome = this.#inTransaction(() =>
-      requests.map((request) => ({ id: request.id, ...this.#outcomeOf(request) })),
-    );
+    if (this.#disk.failed !== undefined) {
+      this.#answerLost(requests, this.#disk.failed);
+      return true;
+    }
+    const outcome = this.#inTransaction(() => {
+      const answers = requests.map((request) => ({ id: request.id, ...this.#outcomeOf(request) }));
+      return { answers, version: this.#db.version };
+    });
     if (outcome === 'busy') {
       this.#waiting.unshift(...requests);
       return false;
@@ -131,9 +149,36 @@ export class Turns {
       for (const { id, lostAs } of requests) this.#answer({ id, failure: failureOf(outcome.error, lostAs) });
       return true;
     }
-    for (const answer of outcome.value) this.#answer(answer);
+    void this.#settle(this.#disk.state(outcome.value.version, true), requests, outcome.value.answers);
     for (const request of requests) this.#noteWritten(request);
     return true;
+  }
+
+  async #settle(state: number, requests: readonly Request[], answers: readonly Answer[]): Promise<void> {
+    this.#settling = true;
+    await this.#answerOnDisk(state, requests, answers);
+    this.#settling = false;
+    this.#schedule(0);
+  }
+
+  /** What a transaction showed or did is told when it can't be taken back any more. */
+  async #answerOnDisk(
+    state: number,
+    requests: readonly Request[],
+    answers: readonly Answer[],
+  ): Promise<void> {
+    this.#unanswered++;
+    const failed = await this.#disk.reached(state).then(
+      () => undefined,
+      () => this.#disk.failed,
+    );
+    this.#unanswered--;
+    if (failed !== undefined) this.#answerLost(requests, failed);
+    else for (const answer of answers) this.#answer(answer);
+  }
+
+  #answerLost(requests: readonly Request[], { message }: Error): void {
+    for (const { id, lostAs } of requests) this.#answer({ id, failure: { code: lostAs, message } });
   }
 
   #noteWritten({ operation, args, byteLength }: Request): void {

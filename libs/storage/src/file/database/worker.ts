@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '@message-vault/runtime';
 import { isStorageError } from '../../errors.ts';
+import { Disk, logOf } from './disk.ts';
 import type { Failure } from './failures.ts';
 import { openDatabase } from './schema.ts';
 import { type Answer, type Request, Turns } from './turns.ts';
@@ -19,7 +20,7 @@ invariant(parentPort !== null, 'this file is the program of a worker thread');
 const port = parentPort;
 
 function start({ path }: WorkerData): void {
-  const turns = new Turns(openDatabase(path), post);
+  const turns = new Turns(openDatabase(path), new Disk(logOf(path)), post);
   port.on('message', (message: Request | 'close') => {
     if (message === 'close') void turns.finish().then(() => port.close());
     else turns.take(message);
