@@ -16,19 +16,14 @@ import { webhookFanOut } from './scenarios/webhooks.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   { name: 'bulk', help: 'bulk publish against raw Put Page', run: bulkPublish },
-  {
-    name: 'replay',
-    help: 'replay through a reader against raw ranged GET',
-    run: replay,
-    needsAzurite: true,
-  },
+  { name: 'replay', help: 'replay through a reader against raw ranged GET', run: replay },
   { name: 'concurrent', help: '64 publishers against one that waits', run: concurrentPublish },
   { name: 'single', help: 'one publish against one raw Put Page', run: singlePublish },
   { name: 'standby', help: 'what a hot standby costs the rate of publishing', run: standbyCost, slaves: 1 },
   { name: 'fan-out', help: 'storage reads of 1,000 SSE consumers against those of 10', run: fanOut },
   { name: 'tail', help: 'from publish to a tailing consumer', run: publishToTail },
   { name: 'tail-redis', help: 'the same with wake-ups through --redis', run: publishToTail, redis: true },
-  { name: 'queue', help: 'a queue against the bare queue SDK', run: queueRate, needsAzurite: true },
+  { name: 'queue', help: 'a queue against the bare queue SDK', run: queueRate },
   {
     name: 'queue-wait',
     help: 'consumers that wait: what they cost, how soon they are served',
@@ -115,10 +110,6 @@ async function main(): Promise<void> {
 async function runScenario(scenario: Scenario, options: BenchOptions): Promise<Row[]> {
   if (scenario.redis && values.redis === undefined) {
     process.stderr.write(`${scenario.name}: skipped, needs --redis URL\n`);
-    return [];
-  }
-  if (scenario.needsAzurite && values.storage === 'file') {
-    process.stderr.write(`${scenario.name}: skipped, needs Azurite\n`);
     return [];
   }
   process.stderr.write(`${scenario.name} …\n`);

@@ -22,8 +22,6 @@ export interface Scenario {
   readonly slaves?: number;
   /** Where its cluster keeps everything; an Azurite with a disk by default, as that is what storage is like. */
   readonly storage?: 'many-containers';
-  /** What it compares with goes around our storage: it can't be done on `--storage file`. */
-  readonly needsAzurite?: true;
   /** Of every node, besides those of its cluster. */
   readonly flags?: readonly string[];
 }

@@ -1,6 +1,6 @@
 import type { VaultClient } from '@message-vault/client';
+import { namePath, parseNameDocument } from '@message-vault/metadata';
 import type { SegmentRef } from '@message-vault/storage';
-import { request } from 'undici';
 import type { Lab } from '../lab.ts';
 import { rawSegment, repeatFor, sampleValues } from '../lab.ts';
 import { fixed, median, megabytes, type Row } from '../report.ts';
@@ -102,8 +102,10 @@ interface StoredPages {
 
 /** Where the stream lies in storage: less than a segment's worth, so in one segment. */
 async function pagesOf(lab: Lab, consumer: VaultClient): Promise<StoredPages> {
-  const { body } = await request(`${lab.masterUrl}/replayed/-/access`);
-  const { container } = (await body.json()) as { container: string };
+  const stored = await lab.storage.documents.get(namePath('replayed'));
+  const document = stored && parseNameDocument(stored.body);
+  if (document?.role !== 'stream') throw new Error('the stream that was published to has no document');
+  const { container } = document;
   const segments = await lab.storage.pages.listSegments(container);
   const [segment] = segments;
   if (segment === undefined || segments.length > 1)
