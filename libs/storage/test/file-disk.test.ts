@@ -78,6 +78,12 @@ describe('a process that waits for the disk', () => {
     await expect.poll(() => frozen.answers.get(1)).toMatchObject(written);
   });
 
+  it('does so by itself: no transaction waits, which would have the lock meanwhile', async () => {
+    const db = openDatabase(join(await emptyDir(), 'mv-sys.db'));
+    onTestFinished(() => db.close());
+    expect(db.get('PRAGMA synchronous')).toMatchObject({ synchronous: 1 });
+  });
+
   it('shows nobody what the disk may still lose: who reads it has it put there first', async () => {
     const dir = await emptyDir();
     const [writer, reader] = [turnsIn(dir), turnsIn(dir)];
@@ -100,7 +106,7 @@ describe('a process that waits for the disk', () => {
   });
 
   it('takes what comes meanwhile together, in its next turn', async () => {
-    const { put, wait, answers, waits } = turnsIn(await emptyDir());
+    const { put, get, wait, answers, waits } = turnsIn(await emptyDir());
     put(1, 'a');
     const first = await wait(0);
     put(2, 'b');
@@ -108,6 +114,8 @@ describe('a process that waits for the disk', () => {
     first.end();
     (await wait(1)).end();
     await expect.poll(() => answers.size).toBe(3);
+    get(4, 'c');
+    expect(answers.get(4)).toMatchObject(found);
     expect(waits).toHaveLength(2);
   });
 
