@@ -11,7 +11,7 @@ import type { StreamPlace } from './position.ts';
 import type { Pump, PumpContext } from './pump.ts';
 import { placeOf } from './start-place.ts';
 import type { NameTarget, Subscription, WebhookSubscriber } from './state-document.ts';
-import { queueTarget, streamTarget, webhookTarget } from './targets.ts';
+import { knowsProducers, queueTarget, streamTarget, webhookTarget } from './targets.ts';
 import { UnsavedGaps } from './unsaved-gaps.ts';
 
 interface Connected {
@@ -42,8 +42,12 @@ export class AllDistribution implements Distribution {
     const known = new Set(subscriptions.map(({ id }) => id));
     for (const id of Object.keys(cursors)) if (!known.has(id)) delete cursors[id];
     for (const subscription of subscriptions) {
-      if (subscription.state !== 'ended') cursors[subscription.id] ??= subscription.start;
-      if (subscription.state === 'active') this.#begin(subscription);
+      const { id, target, state, start } = subscription;
+      // What an earlier leader may have sent ends where the stream did when this one took over.
+      const reached = knowsProducers(target) ? { reached: { ...this.#host.tail() } } : {};
+      if (state !== 'ended') cursors[id] = { ...reached, ...(cursors[id] ?? start) };
+      if (state === 'active') this.#begin(subscription);
+      else this.#host.cursors.touch();
     }
   }
 
@@ -79,16 +83,24 @@ export class AllDistribution implements Distribution {
     return this.#pumps.get(subscriptionId)?.cursor ?? this.#host.cursors.body.cursors[subscriptionId];
   }
 
+  reached(subscriptionId: string): number {
+    const { cursors } = this.#host.cursors.body;
+    return this.#pumps.get(subscriptionId)?.reached ?? cursors[subscriptionId]?.reached?.offset ?? 0;
+  }
+
   /** A target that knows producers gets what follows under a new epoch: the numbers no longer follow from the cursor. */
   async jump(subscriptionId: string, to: StreamPlace): Promise<void> {
     const { cursors } = this.#host;
-    const pump = this.#pumps.get(subscriptionId);
     await this.#end(subscriptionId);
     const known = cursors.body.cursors[subscriptionId];
     const producer = { epoch: (known?.producer?.epoch ?? 0) + 1, sequence: 0 };
     // What was in flight may have got further meanwhile, or may be there without that anybody knows.
-    if (Math.max(known?.offset ?? 0, pump?.reached ?? 0) < to.offset)
-      cursors.body.cursors[subscriptionId] = { ...to, producer };
+    if (Math.max(known?.offset ?? 0, known?.reached?.offset ?? 0) < to.offset)
+      cursors.body.cursors[subscriptionId] = {
+        ...to,
+        producer,
+        ...(known?.reached && { reached: { ...to } }),
+      };
     await cursors.durable();
     const subscription = this.#host.subscription(subscriptionId);
     if (subscription?.state === 'active') await this.add(subscription);
@@ -211,7 +223,10 @@ export class AllDistribution implements Distribution {
     const pump = this.#pumps.get(id);
     if (pump === undefined) return this.#leaving.get(id) ?? Promise.resolve();
     this.#pumps.delete(id);
+    const { cursors } = this.#host;
     const leaving = pump.stop().then(() => {
+      cursors.body.cursors[id] = pump.cursor;
+      cursors.touch();
       if (this.#leaving.get(id) === leaving) this.#leaving.delete(id);
     });
     this.#leaving.set(id, leaving);

@@ -23,6 +23,7 @@ export interface BatchPumpOptions {
 
 interface BatchCursor extends StreamPlace {
   readonly producer: ProducerPlace;
+  readonly reached?: StreamPlace;
 }
 
 interface Sent {
@@ -45,6 +46,9 @@ const LOOK_AGAIN_MS = 50;
  * producer identity; a batch of which nothing is wanted uses no number. So the numbers follow from the cursor alone: a
  * new leader that goes on from a saved cursor sends the same batches under the same numbers again, and the target knows
  * which it has.
+ *
+ * A pump that rests (it was stopped, or its target takes nothing) says with its cursor how far it has sent at most, and
+ * sends nothing beyond before it is saved that it rests no more: see docs/adr/0032.
  */
 export class BatchPump implements Pump {
   lastError: PumpError | undefined;
@@ -53,12 +57,15 @@ export class BatchPump implements Pump {
   #next: StreamPlace;
   #sequence: number;
   #reached: StreamPlace;
+  #rests: boolean;
   #ready: IntakeBatch[] = [];
   #sent: Sent[] = [];
   #bytes = 0;
   #failures = 0;
-  /** What is sent under an epoch the next leader does not know of, it sends again. */
-  #epochIsSaved = true;
+  /** Until the target has answered one batch is sent, and tried again: no more gets in doubt. */
+  #answers = false;
+  /** Changes that have to be saved before anything more is sent: of what it does not know of, the next leader sends some again. */
+  #unsaved = 0;
   #waiting = false;
   #reading = false;
   #readFailures = 0;
@@ -67,15 +74,16 @@ export class BatchPump implements Pump {
 
   constructor(options: BatchPumpOptions) {
     this.#options = options;
-    const { offset, sequenceNumber, producer = { epoch: 0, sequence: 0 } } = options.start;
+    const { offset, sequenceNumber, producer = { epoch: 0, sequence: 0 }, reached } = options.start;
     this.#confirmed = { offset, sequenceNumber, producer };
     this.#next = { offset, sequenceNumber };
     this.#sequence = producer.sequence;
-    this.#reached = this.#next;
+    this.#reached = furthest(this.#next, reached ?? this.#next);
+    this.#rests = reached !== undefined;
   }
 
   get cursor(): BatchCursor {
-    return this.#confirmed;
+    return this.#rests ? { ...this.#confirmed, reached: this.#reached } : this.#confirmed;
   }
 
   /** Also when it has gone back: what was sent may be there, and is sent as it was, or not at all. */
@@ -83,7 +91,7 @@ export class BatchPump implements Pump {
     return furthest(this.#next, this.#reached);
   }
 
-  /** Nothing at or beyond it was ever sent: between it and the cursor there may be what is not confirmed. */
+  /** Nothing at or beyond it was ever sent, by whoever led: between it and the cursor there may be what is not confirmed. */
   get reached(): number {
     return this.#reached.offset;
   }
@@ -98,6 +106,7 @@ export class BatchPump implements Pump {
 
   stop(): Promise<void> {
     this.#stopped = true;
+    this.#rests = true;
     this.#options.context.alarms.clear(this);
     return new Promise((resolve) => {
       this.#idle.push(resolve);
@@ -123,8 +132,12 @@ export class BatchPump implements Pump {
   /** False when it has to wait. */
   #send(batch: IntakeBatch): boolean {
     const { budget, ports } = this.#options.context;
-    if (!this.#epochIsSaved || this.#sent.length >= MAX_IN_FLIGHT) return false;
+    if (this.#unsaved > 0 || this.#sent.length >= (this.#answers ? MAX_IN_FLIGHT : 1)) return false;
     if (!ports.leadership.isLeading()) return false;
+    if (this.#rests && batch.next.offset > this.#reached.offset) {
+      void this.#restNoMore();
+      return false;
+    }
     const bytes = batch.bytes.byteLength;
     if (this.#bytes > 0 && this.#bytes + bytes > MAX_IN_FLIGHT_BYTES) return false;
     if (!budget.tryTake(bytes, this.#onRoom)) return false;
@@ -164,7 +177,7 @@ export class BatchPump implements Pump {
     try {
       const answer = await this.#options.target.append(batch);
       if (answer === 'gone') this.#end(sent);
-      else this.#failures = 0;
+      else this.#answered();
     } catch (error) {
       // Sent so long before that its answer is forgotten: it is there.
       if (!isLogError(error, 'producer_sequence_too_old')) {
@@ -173,6 +186,11 @@ export class BatchPump implements Pump {
       }
     }
     this.#settled(sent);
+  }
+
+  #answered(): void {
+    this.#failures = 0;
+    this.#answers = true;
   }
 
   #end(sent: Sent): void {
@@ -229,6 +247,12 @@ export class BatchPump implements Pump {
       return;
     }
     this.#failures += 1;
+    // However often leaders change before the target takes something again, they know how far this one got.
+    if (this.failing) {
+      this.#answers = false;
+      this.#rests = true;
+      context.moved();
+    }
     this.lastError = { at: context.ports.runtime.now(), reason: reasonOf(error) };
     const askedMs = isLogError(error) ? error.details.retryAfterMs : undefined;
     context.alarms.set(
@@ -246,15 +270,26 @@ export class BatchPump implements Pump {
     const epoch = Math.max(this.#confirmed.producer.epoch, knownEpoch) + 1;
     this.#confirmed = { ...this.#confirmed, producer: { epoch, sequence: 0 } };
     this.#sequence = 0;
-    this.#epochIsSaved = false;
+    return await this.#saveFirst();
+  }
+
+  async #restNoMore(): Promise<void> {
+    this.#rests = false;
+    if (await this.#saveFirst()) this.#advance();
+  }
+
+  /** Nothing is sent meanwhile. False when this pump sends nothing more at all. */
+  async #saveFirst(): Promise<boolean> {
+    this.#unsaved += 1;
     this.#options.context.moved();
     try {
       await this.#options.context.saved();
-      this.#epochIsSaved = true;
+      this.#unsaved -= 1;
+      return !this.#stopped;
     } catch {
       // Who leads next begins with what was saved before.
+      return false;
     }
-    return this.#epochIsSaved && !this.#stopped;
   }
 
   #fill(): void {

@@ -12,7 +12,14 @@ const producerSchema = z.strictObject({
   sequence: z.int().nonnegative(),
 });
 
-const cursorSchema = positionSchema.extend({ producer: producerSchema.optional() });
+const cursorSchema = positionSchema.extend({
+  producer: producerSchema.optional(),
+  /**
+   * Nothing at or beyond it was ever sent to the stream or router, nor will be before it is saved that this holds no
+   * more. Where it is missing nobody knows how far an earlier leader got.
+   */
+  reached: positionSchema.optional(),
+});
 
 /** These offsets, and the first `count` messages of the share not done and below `below`. */
 const doubtSchema = z.strictObject({

@@ -45,6 +45,8 @@ export interface Distribution {
   cursor(subscriptionId: string): StreamPlace | undefined;
   /** Where each listener that is connected has got to. */
   readonly listeners: readonly StreamPlace[];
+  /** What lies before it may have been sent to a stream or router, and must not be sent under other numbers. */
+  reached(subscriptionId: string): number;
   /** Leaves out everything before `to` that this subscription has not had. */
   jump(subscriptionId: string, to: StreamPlace): Promise<void>;
   /** Lets this subscription not have what lies in a gap at the end of the stream, where nobody has read yet. */

@@ -30,6 +30,7 @@ import type { StreamPlace } from './position.ts';
 import { NO_PUMP, type Pump, type PumpContext } from './pump.ts';
 import type { Subscription } from './state-document.ts';
 import { Suspensions } from './suspensions.ts';
+import { knowsProducers } from './targets.ts';
 import { UnsavedGaps } from './unsaved-gaps.ts';
 
 /** Each message goes to exactly one of the members, see one-plan.ts. */
@@ -107,6 +108,7 @@ export class OneDistribution implements Distribution {
       const member = this.#one.shares[shareId]?.member;
       if (member === undefined) continue;
       const subscription = active.find(({ id }) => id === member);
+      this.#noteReached(shareId);
       if (subscription !== undefined)
         this.#begin(member, shareId, (context) =>
           reach(this.#host, subscription, { context, doubtBelow: this.#frontier.claimedAt.offset }),
@@ -127,7 +129,7 @@ export class OneDistribution implements Distribution {
   async #join(subscription: Subscription): Promise<void> {
     const { id, filter, target } = subscription;
     if (this.#members.has(id) || this.#host.subscription(id)?.state !== 'active') return;
-    const kind = target.kind === 'webhook' || target.role === 'queue' ? 'push' : 'exact';
+    const kind = knowsProducers(target) ? 'exact' : 'push';
     const shareId = await this.#arrive({ id, kind, filter });
     this.#begin(id, shareId, (context) => reach(this.#host, subscription, { context, doubtBelow: 0 }));
   }
@@ -163,6 +165,10 @@ export class OneDistribution implements Distribution {
 
   cursor(subscriptionId: string): StreamPlace | undefined {
     return this.#members.get(subscriptionId)?.pump.cursor ?? currentShare(this.#one, subscriptionId)?.cursor;
+  }
+
+  reached(subscriptionId: string): number {
+    return this.#members.get(subscriptionId)?.pump.reached ?? 0;
   }
 
   /** A member leaves what it was to do undone: it leaves, and joins at `to`. */
@@ -237,13 +243,20 @@ export class OneDistribution implements Distribution {
     return shareId;
   }
 
+  /** What an earlier leader may have sent ends where the stream did when this one took over. */
+  #noteReached(shareId: string): void {
+    const share = this.#one.shares[shareId];
+    if (share !== undefined && this.#one.members[share.member]?.kind === 'exact')
+      share.cursor.reached ??= { ...this.#frontier.claimedAt };
+  }
+
   /** A member that went while an earlier leader led: what that one had in hand may have been delivered. */
   async #departUnseen(id: string, shareId: string): Promise<void> {
     const share = this.#one.shares[shareId];
     const kind = this.#one.members[id]?.kind;
     const count = kind === 'push' ? DOUBT_COUNT : Number.MAX_SAFE_INTEGER;
     if (share !== undefined && kind !== 'listener')
-      share.doubt = { offsets: [], count, below: this.#frontier.claimedAt.offset };
+      share.doubt = { offsets: [], count, below: (share.cursor.reached ?? this.#frontier.claimedAt).offset };
     await this.#goes(id);
   }
 

@@ -62,7 +62,7 @@ export class Overflows {
       const to = await this.#keptFrom(policy, cursor);
       if (to.offset <= (this.#distribution.cursor(id)?.offset ?? to.offset)) return;
       // All that would be left out was sent: it may be there.
-      if (to.offset <= (this.#distribution.pump(id)?.reached ?? 0)) return;
+      if (to.offset <= this.#distribution.reached(id)) return;
       await this.#distribution.jump(id, to);
       ports.logger.warn({ subscription: id, to: to.offset }, 'messages were discarded as the policy says');
     } catch (error) {

@@ -10,7 +10,7 @@ import type { DeliveryResult } from './delivery.ts';
 import type { MessageTarget } from './message-pump.ts';
 import type { DispatcherPorts } from './ports.ts';
 import type { PumpContext } from './pump.ts';
-import type { NameTarget, WebhookSubscriber } from './state-document.ts';
+import type { NameTarget, Subscription, WebhookSubscriber } from './state-document.ts';
 
 /** What tells a name's contents from those of another that had, or will have, the same name. Undefined: takes no messages. */
 export function identityOf(document: NameDocument): Omit<NameTarget, 'kind' | 'name'> | undefined {
@@ -24,6 +24,11 @@ export function identityOf(document: NameDocument): Omit<NameTarget, 'kind' | 'n
     default:
       return undefined;
   }
+}
+
+/** Streams, and what routers take in: they have nothing twice that is sent again under the same number. */
+export function knowsProducers(target: Subscription['target']): boolean {
+  return target.kind === 'name' && target.role !== 'queue';
 }
 
 /** The document of what was subscribed; undefined when the name is nothing any more, or something else. */

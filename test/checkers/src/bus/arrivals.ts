@@ -1,5 +1,5 @@
 import type { Findings } from '../findings.ts';
-import { mayBeLeftOut, mayStandTwice } from './backlogs.ts';
+import { mayBeLeftOut } from './backlogs.ts';
 import type { BusLedger, BusMessage, KnownPlace } from './ledger.ts';
 import { hasCome, isConsumed, isDead, isGoneFromStorage } from './whereabouts.ts';
 
@@ -56,8 +56,7 @@ function absent(
 
 function toOne(ledger: BusLedger, router: KnownPlace, message: BusMessage, findings: Findings): void {
   const chosen = ledger.targetsOf(router).filter((target) => hasCome(target, message.visit(target.name)));
-  const mayBeAnew = ledger.mayBeRedriven(router, message) || mayStandTwice(ledger, router, message);
-  if (chosen.length > 1 && !mayBeAnew) {
+  if (chosen.length > 1 && !ledger.mayBeRedriven(router, message)) {
     findings.add('two-takers', () => {
       return `${message.name} was acknowledged by ${chosen.map(({ name }) => name).join(' and by ')}, of which ${router.name} is to choose one`;
     });

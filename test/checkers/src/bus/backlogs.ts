@@ -16,19 +16,6 @@ export function mayBeLeftOut(ledger: BusLedger, router: KnownPlace, message: Bus
     : stands.some((at) => at + limit < behindWhatWaited(ledger, router));
 }
 
-/**
- * A router that goes on behind what it leaves out gives a stream what follows under new numbers; when its leader has
- * changed just then, nobody knows what of that was sent before.
- */
-export function mayStandTwice(ledger: BusLedger, place: KnownPlace, message: BusMessage): boolean {
-  const sources = [...ledger.places.values()].filter(({ targets }) => targets?.includes(place.name));
-  return sources.some((source) => {
-    const { limit, overflow } = source;
-    const jumps = limit !== undefined && overflow === 'discard-existing';
-    return (jumps && behindWhatWaited(ledger, source) > limit) || mayStandTwice(ledger, source, message);
-  });
-}
-
 /** Of what came after everything had rested, nothing had to wait. */
 function behindWhatWaited({ restedAt }: BusLedger, { final }: KnownPlace): number {
   let next = 0;

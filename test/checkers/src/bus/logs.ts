@@ -1,5 +1,4 @@
 import type { Findings } from '../findings.ts';
-import { mayStandTwice } from './backlogs.ts';
 import type { BusLedger, BusMessage, KnownPlace } from './ledger.ts';
 
 /** What streams, and the streams of routers, hold in the end: each message once, in the order it came in. */
@@ -26,7 +25,7 @@ function checkLog(ledger: BusLedger, place: KnownPlace, findings: Findings): voi
   let last: BusMessage | undefined;
   const inOrder = [...(place.final?.messages ?? [])].sort(([a], [b]) => a - b);
   for (const [at, message] of inOrder) {
-    const isAnew = ledger.mayBeRedriven(place, message) || standsTwice(ledger, place, message);
+    const isAnew = ledger.mayBeRedriven(place, message);
     if (!isAnew) repeated(place, message, at, findings);
     const before = lastOf.get(message.producer);
     if (isOrdered && !isAnew && before !== undefined && before.sequence > message.sequence)
@@ -37,12 +36,6 @@ function checkLog(ledger: BusLedger, place: KnownPlace, findings: Findings): voi
     if (!isAnew) last = message;
     if (message.root === place.name) whereItWasAccepted(place, message, at, findings);
   }
-}
-
-/** … and may: which of the places is the one it belongs to nobody knows. */
-function standsTwice(ledger: BusLedger, place: KnownPlace, message: BusMessage): boolean {
-  const { stands = [] } = message.visit(place.name) ?? {};
-  return stands.length > 1 && mayStandTwice(ledger, place, message);
 }
 
 /** A router `one` gives what a subscriber could not take to another one, later. A stream or router takes all it is given. */
