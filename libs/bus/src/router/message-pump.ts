@@ -243,12 +243,13 @@ export class MessagePump implements Pump {
 
   #failed(entry: Entry, reason: string, askedMs: number | undefined): void {
     const { context, target, takenOver } = this.#options;
+    // Also when nobody will try it again: it may have been delivered.
+    entry.attempts += 1;
     if (this.#stopped || context.signal.aborted) return;
     this.#note(reason);
     this.#failures += 1;
     // They won't have their turn soon: they are read again.
     if (this.failing) for (const waiting of this.#fresh) waiting.message = undefined;
-    entry.attempts += 1;
     if (entry.givenUp === undefined && takenOver?.(entry, reason)) {
       this.#finish(entry);
       return;

@@ -1,7 +1,7 @@
 import { encodeBatch } from '@message-vault/framing';
 import { isLogError, type ReadMessage } from '@message-vault/log';
 import { BatchPump, type BatchTarget } from './batch-pump.ts';
-import type { Move, OneState, Share } from './cursors-document.ts';
+import type { Doubt, Move, OneState, Share } from './cursors-document.ts';
 import type { DeliveryResult } from './delivery.ts';
 import { derivedUuid } from './derived-id.ts';
 import { MessagePump, type MessageTarget } from './message-pump.ts';
@@ -103,10 +103,18 @@ export class OneMember {
     const share = this.#share();
     const { reached } = this.#options;
     if (share === undefined) return;
-    if (reached.kind === 'messages' && reached.doubt !== undefined) share.doubt = this.#messages?.doubtLeft();
-    // What was sent and not confirmed may be there, or may yet come to be.
+    if (reached.kind === 'messages' && reached.doubt !== undefined) share.doubt = this.#doubtLeft(share);
+    // What was sent and not confirmed may be there, or may yet come to be: also what a pump before this one has sent.
     if (this.#batches !== undefined && this.#batches.reached > this.#batches.cursor.offset)
       share.doubt = { offsets: [], count: Number.MAX_SAFE_INTEGER, below: this.#batches.reached };
+  }
+
+  /** With what was in doubt before this pump began, and has not had its turn since. */
+  #doubtLeft({ cursor, done, doubt }: Share): Doubt | undefined {
+    const left = this.#messages?.doubtLeft();
+    if (left === undefined || doubt === undefined) return left;
+    const earlier = doubt.offsets.filter((offset) => offset >= cursor.offset && !done.includes(offset));
+    return { ...left, offsets: [...new Set([...earlier, ...left.offsets])] };
   }
 
   #share(): Share | undefined {

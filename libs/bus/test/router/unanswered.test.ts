@@ -162,3 +162,38 @@ describe('what was sent to a stream and not answered', () => {
     expect(took).toEqual([]);
   });
 });
+
+it.each([
+  ['what is on its way is not answered', 100],
+  ['it has begun nothing anew since', 1500],
+])(
+  'what a queue may have is for nobody else, though something is left out for it and it is paused when %s',
+  async (_when, slowMs) => {
+    const world = new World();
+    const policy = { distribution: 'one', maxQueueLength: 9, overflow: 'discard-existing' } as const;
+    const router = await world.router('app/jobs', policy);
+    const queue = await world.queue('app/work');
+    let answers = false;
+    const fault = ({ target, operation }: StorageCall): Fault | undefined => {
+      if (answers) return undefined;
+      if (target.startsWith('cursors/')) return { kind: 'delay', beforeMs: slowMs };
+      return operation === 'queues.send' && target === queue.queue ? { kind: 'lose_answer' } : undefined;
+    };
+    const leader = world.leader({ fault });
+    const { id } = await leader.subscribe(router, { target: { name: queue.name } });
+    const took = taking(world, 'https://a.test');
+    await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    await leader.publish(router, numbered(9));
+    await world.settle(400);
+    await leader.publish(router, numbered(3, 9));
+    await world.settle(50);
+    const work = await world.run(leader.dispatcher.work(router));
+    await world.run(work.setState(id, 'paused'));
+    answers = true;
+    await world.settle(60_000);
+    const queued = (await world.drain(queue)).map(({ value }) => value);
+    expect(queued.length).toBeGreaterThan(1);
+    expect(took.filter((value) => queued.includes(value))).toEqual([]);
+    await leader.end();
+  },
+);
