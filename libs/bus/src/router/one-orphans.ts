@@ -3,7 +3,8 @@ import { backOffMs } from './back-off.ts';
 import type { Move, OneState, Share } from './cursors-document.ts';
 import type { DistributionHost } from './distribution.ts';
 import { isIn } from './gaps.ts';
-import { currentShares, endOf } from './one-plan.ts';
+import { type LeftShare, LeftShares } from './one-left-shares.ts';
+import { currentShares } from './one-plan.ts';
 import type { StreamPlace } from './position.ts';
 
 export interface OrphansOptions {
@@ -32,6 +33,7 @@ const PER_SAVE = 64;
  */
 export class Orphans {
   readonly #options: OrphansOptions;
+  readonly #left: LeftShares;
   #running: Promise<void> | undefined;
   #again = false;
   #failures = 0;
@@ -39,6 +41,7 @@ export class Orphans {
 
   constructor(options: OrphansOptions) {
     this.#options = options;
+    this.#left = new LeftShares({ one: options.one, isGone: (member) => this.#isGone(member) });
   }
 
   /** Somebody has come or gone, or a move is done. */
@@ -61,7 +64,7 @@ export class Orphans {
   #isNeeded(): boolean {
     const { one } = this.#options;
     if (currentShares(one).length === 0) return false;
-    return this.#nextShare() !== undefined || this.#stranded().length > 0;
+    return this.#left.next() !== undefined || this.#stranded().length > 0;
   }
 
   async #run(): Promise<void> {
@@ -107,40 +110,32 @@ export class Orphans {
     }
   }
 
-  #nextShare(): { id: string; share: Share; end: number } | undefined {
-    const { one } = this.#options;
-    for (const [id, share] of Object.entries(one.shares)) {
-      const end = share.left ? endOf(one, id) : undefined;
-      if (end !== undefined && share.cursor.offset < end) return { id, share, end };
-    }
-    return undefined;
-  }
-
   async #emptyShare(): Promise<void> {
     const { host, one } = this.#options;
-    const next = this.#nextShare();
+    const next = this.#left.next();
     if (next === undefined || currentShares(one).length === 0) return;
     if (one.moves.filter(({ done }) => !done).length >= MAX_MOVES) return;
     const messages = await this.#read(next);
     const moves: Move[] = [];
     try {
       for (const { message, after } of messages) {
-        if (moves.length >= PER_SAVE || this.#stopped) break;
+        // Where others have come or gone meanwhile it is looked at anew.
+        if (moves.length >= PER_SAVE || this.#stopped || next.by !== currentShares(one)) break;
         if (this.#isInDoubt(next, message))
           await this.#giveUp(message, next.share.member, () => settleDoubt(next.share, message.offset));
         else {
           const move = this.#assign(next.id, next.share, message);
-          // It waits for its member to come back. What nobody wants any more keeps back nothing behind it.
-          if (move === 'nobody' && !this.#isGone(next.share.member)) return;
+          // What nobody wants any more waits for nothing.
+          if (move === 'nobody' && !this.#isGone(next.share.member)) this.#left.wait(next);
           if (move !== undefined && move !== 'nobody') moves.push(move);
         }
-        next.share.cursor = { ...next.share.cursor, ...after };
+        this.#left.pass(next, after);
       }
     } finally {
       // The cursor is behind them: nobody would come back to them.
       await this.#hand(moves);
     }
-    if (messages.length === 0) next.share.cursor = { ...next.share.cursor, offset: next.end };
+    if (messages.length === 0) this.#left.pass(next, { offset: next.end });
     this.#again = true;
     if (moves.length === 0) await host.cursors.durable();
   }
@@ -183,14 +178,8 @@ export class Orphans {
   }
 
   /** The next messages of the share's part of the stream, each with where to go on after it. */
-  async #read({
-    share,
-    end,
-  }: {
-    share: Share;
-    end: number;
-  }): Promise<{ message: ReadMessage; after: StreamPlace }[]> {
-    const from = share.cursor.offset;
+  async #read(left: LeftShare): Promise<{ message: ReadMessage; after: StreamPlace }[]> {
+    const { from, end } = left;
     const { batches, nextOffset } = await this.#options.host.intake.read(from);
     const messages: { message: ReadMessage; after: StreamPlace }[] = [];
     for (const batch of batches) {
@@ -203,8 +192,8 @@ export class Orphans {
       }
     }
     if (messages.length === 0 && nextOffset > from && nextOffset < end) {
-      share.cursor = { ...share.cursor, offset: nextOffset };
-      return this.#read({ share, end });
+      this.#left.pass(left, { offset: nextOffset });
+      return this.#read(left);
     }
     return messages;
   }
@@ -213,6 +202,7 @@ export class Orphans {
 /** The message was seen to: one that was counted is counted no more. */
 function settleDoubt(share: Share, offset: number): void {
   const { doubt } = share;
+  share.done.push(offset);
   if (doubt === undefined) return;
   if (doubt.offsets.includes(offset)) doubt.offsets = doubt.offsets.filter((each) => each !== offset);
   else doubt.count -= 1;

@@ -186,9 +186,15 @@ export function renumberMoves(one: OneState, to: string, knownEpoch: number): vo
 
 /** Forgets what nobody will ask for again. */
 export function prune(one: OneState): void {
+  for (const share of Object.values(one.shares))
+    if (share.left) share.done = share.done.filter((offset) => offset >= share.cursor.offset);
   one.moves = one.moves.filter((move) => {
     const share = one.shares[move.share];
-    return !move.done || (share !== undefined && share.cursor.offset <= move.offset);
+    if (!move.done) return true;
+    if (share === undefined || share.cursor.offset > move.offset) return false;
+    // Whose member is there puts down itself what it has done.
+    if (share.left) share.done.push(move.offset);
+    return !share.left;
   });
   const open = openShares(one);
   while (one.eras.length > 1 && one.eras[1] !== undefined && isPassed(one, open, one.eras[1].from.offset))
