@@ -135,12 +135,16 @@ export class Bus {
   async #rest(): Promise<void> {
     const { world, history } = this.#options.around;
     const deadline = world.nowMs + REST_WITHIN_MS;
-    const hopeUntil = world.nowMs + HOPE_MS;
+    let hopeUntil = world.nowMs + HOPE_MS;
+    let waiting = history.outstanding();
     const isAtRest = async () =>
       history.outstanding() === 0 && (await this.queueWatch.areEmpty()) && (await this.#nothingWaits());
     while (!(await isAtRest()) && world.nowMs < deadline) {
       await world.clock.advance(STEP_MS);
       await this.#readDeadLetters();
+      // While something comes, what is hoped for may be on its way to somebody else, who is slow.
+      if (history.outstanding() !== waiting) hopeUntil = world.nowMs + HOPE_MS;
+      waiting = history.outstanding();
       if (world.nowMs > hopeUntil) this.#settleHopes();
     }
     if (history.outstanding() > 0)
