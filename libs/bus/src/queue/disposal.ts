@@ -15,6 +15,8 @@ export interface Held {
   readonly envelope: Envelope;
 }
 
+/** Why a dead letter is empty, at the beginning of its reason. */
+export const BODY_GONE = 'its body is gone';
 /** A message that can't be given out for this long, for want of storage, is seen again after it. */
 const RETURN_AFTER_MS = 1000;
 /** Nodes of two versions work side by side while a cluster is being upgraded: how long an older one leaves a message alone. */
@@ -54,7 +56,8 @@ export class Disposal {
     } else {
       const loaded = await this.#bodies.load(document.container, body.bodyId, body.byteLength);
       const batch = loaded?.bytes ?? emptyBatch();
-      await this.#outbox.sendOne(target, { ...outgoing, batch }).finally(() => loaded?.release());
+      const deadLetter = loaded === undefined ? { ...note, reason: withoutBody(reason) } : note;
+      await this.#outbox.sendOne(target, { ...outgoing, deadLetter, batch }).finally(() => loaded?.release());
     }
     await this.remove(document, held);
     this.#context.counted?.('dead_lettered', 1);
@@ -130,6 +133,10 @@ export class Disposal {
 function deadLettersOf(document: QueueDocument): QueueDocument {
   if (document.deadLetterOf === undefined) return deadLetterOf(document);
   throw new QueueError('no_dead_letter', `${document.name} holds dead letters: they have nowhere else to go`);
+}
+
+function withoutBody(reason: string): string {
+  return reason === BODY_GONE ? reason : `${BODY_GONE}; ${reason}`;
 }
 
 /** Stands for a body that is gone, so that its message is at least seen. */

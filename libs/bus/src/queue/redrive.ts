@@ -2,7 +2,7 @@ import { encodeBatch, type Message } from '@message-vault/framing';
 import type { QueueDocument } from '@message-vault/metadata';
 import { isStorageError, StorageError } from '@message-vault/storage';
 import type { QueueContext } from './context.ts';
-import type { Disposal, Held } from './disposal.ts';
+import { BODY_GONE, type Disposal, type Held } from './disposal.ts';
 import type { DeadLetterNote } from './envelope.ts';
 import { isQueueError, QueueError } from './errors.ts';
 import type { Outbox } from './outbox.ts';
@@ -105,7 +105,9 @@ async function moveAll(
     await inParallel([...left], PARALLEL, async (each) => {
       const { receipt, envelope } = each;
       const { id, deadLetter, redrives } = envelope;
-      const became = await takeBack({ id, message: each.message, deadLetter, redrives: redrives + 1 });
+      const became = isHollow(each)
+        ? 'kept'
+        : await takeBack({ id, message: each.message, deadLetter, redrives: redrives + 1 });
       left.delete(each);
       each.release();
       if (became === 'kept') return void kept.push({ receipt, envelope });
@@ -119,6 +121,11 @@ async function moveAll(
     for (const each of left) each.release();
     await giveBackAll(parts, deadLetters, [...left]);
   }
+}
+
+/** What stands for a message whose body is gone: there is nothing to bring back. */
+function isHollow({ envelope: { deadLetter }, message: { value } }: Screened): boolean {
+  return value.byteLength === 0 && deadLetter?.reason.includes(BODY_GONE) === true;
 }
 
 async function giveBackAll(

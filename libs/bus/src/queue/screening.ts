@@ -3,7 +3,7 @@ import type { QueueDocument } from '@message-vault/metadata';
 import { isStorageError, type ReceivedMessage } from '@message-vault/storage';
 import type { Bodies, LoadedBody } from './bodies.ts';
 import type { QueueContext } from './context.ts';
-import type { Disposal, Held } from './disposal.ts';
+import { BODY_GONE, type Disposal, type Held } from './disposal.ts';
 import { decodeEnvelope, type Envelope } from './envelope.ts';
 import { EnvelopeError, QueueError } from './errors.ts';
 import type { GivenUpMessages } from './given-up.ts';
@@ -120,7 +120,7 @@ export class Screening {
   }
 
   #unreadable(document: QueueDocument, held: Held, raw: Uint8Array | undefined): Promise<void> {
-    const why = raw === undefined ? 'its body is gone' : 'its body is damaged';
+    const why = raw === undefined ? BODY_GONE : 'its body is damaged';
     if (document.deadLetterOf === undefined) return this.#disposal.deadLetter(document, held, why);
     const { receipt, envelope } = held;
     return this.#disposal.deadLetterRaw(document, {

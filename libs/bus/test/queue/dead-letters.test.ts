@@ -77,6 +77,20 @@ describe('dead letters', () => {
     expect(await node.peek(queue, 10)).toHaveLength(0);
   });
 
+  it('stay where they are when their body is gone, and say so: nobody sent what is left of them', async () => {
+    const setting = await withDeadLetters(0);
+    const { bench, node, queue, letters } = setting;
+    await node.enqueue(queue, [sized(100_000)]);
+    const held = await bench.runtime.run(node.receive(queue, nobody));
+    const { bodies } = await bench.storage.bodies.list(queue.container);
+    for (const { id } of bodies) await bench.storage.bodies.delete(queue.container, id);
+    await bench.runtime.run(node.deadLetterLocked(queue, held?.lock?.id ?? '', 'no'));
+    expect(await bench.runtime.run(node.redrive(letters, queue, { limit: 10 }))).toBe(0);
+    expect(await node.stats(queue)).toMatchObject({ depth: 0, deadLettered: 1 });
+    const letter = await bench.runtime.run(node.receive(letters, nobody));
+    expect(letter?.deadLetter?.reason).toBe('its body is gone; no');
+  });
+
   it('are handed to whatever takes them back, and stay when it fails', async () => {
     const { bench, node, letters } = await withDeadLetters(5);
     const taken: string[] = [];
