@@ -17,6 +17,7 @@ const message = { at: 'time', stream: 'text', producer: 'text', sequence: 'count
 const given = { at: 'time', producer: 'text', sequence: 'count' } as const;
 const ofLock = { at: 'time', lock: 'text' } as const;
 const ofEntry = { at: 'time', queue: 'text', copy: 'text' } as const;
+const ofBody = { at: 'time', body: 'text' } as const;
 const settlement = ['acknowledged', 'given-back', 'dead-lettered'] as const;
 
 /** Required fields of each kind of event, and optional ones. */
@@ -69,6 +70,10 @@ const SHAPES: Readonly<
   'put-in': { required: { ...given, ...ofEntry }, optional: { redrives: 'count' } },
   fetched: { required: ofEntry },
   'taken-out': { required: ofEntry },
+  'body-stored': { required: ofBody },
+  'body-referred': { required: { ...ofBody, copy: 'text' } },
+  'body-done': { required: { ...ofBody, copy: 'text' } },
+  'body-removed': { required: ofBody },
   accepted: { required: message, optional: { sequenceNumber: 'count' } },
   locked: {
     required: {

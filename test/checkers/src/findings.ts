@@ -46,6 +46,10 @@ export type CheckName =
   | 'overfull'
   /** A message was given out after its time to live. */
   | 'outlived'
+  /** A message has come without its body, or lost it before anybody was done with it. */
+  | 'bodiless'
+  /** A body is left that no message refers to. */
+  | 'orphaned'
   /** Among the dead letters without a reason, or not among them with one. */
   | 'dead-letters';
 

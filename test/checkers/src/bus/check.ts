@@ -1,6 +1,7 @@
 import type { FinalRead, HistoryEvent } from '../events.ts';
 import type { Findings } from '../findings.ts';
 import { checkArrivals } from './arrivals.ts';
+import { BodyBook, type BodyEvent } from './bodies.ts';
 import { checkDeadLetters, hasVanished } from './dead-letters.ts';
 import { EntryBook } from './entries.ts';
 import type { BusEvent } from './events.ts';
@@ -32,6 +33,7 @@ export class BusChecker {
   readonly #ledger = new BusLedger();
   readonly #locks = new LockBook();
   readonly #entries = new EntryBook();
+  readonly #bodies = new BodyBook();
   #atRest = false;
 
   /** Whether this was told of as a place: then what is published to it and read from it belongs here. */
@@ -41,11 +43,12 @@ export class BusChecker {
 
   /** Throws HistoryError when the history contradicts itself. */
   add(event: BusCheckEvent, findings: Findings): void {
-    this.#take(event);
+    if ('body' in event) this.#bodies.add(event, findings);
+    else this.#take(event);
     if ('hash' in event && event.kind !== 'start') this.#judgeGiven(event, findings);
   }
 
-  #take(event: BusCheckEvent): void {
+  #take(event: Exclude<BusCheckEvent, BodyEvent>): void {
     switch (event.kind) {
       case 'place':
         this.#ledger.declare(event);
@@ -133,6 +136,7 @@ export class BusChecker {
       checkArrivals(this.#ledger, findings);
       checkDeadLetters(this.#ledger, findings);
       checkEntries(this.#ledger, this.#entries, findings);
+      this.#bodies.judge(findings);
     } else findings.add('incomplete', () => 'nobody waited for everything to come to rest');
     checkFilters(this.#ledger, findings);
     checkExpiries(this.#ledger, findings);

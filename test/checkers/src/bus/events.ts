@@ -11,6 +11,10 @@ export type BusEvent =
   | PutIn
   | Fetched
   | TakenOut
+  | BodyStored
+  | BodyReferred
+  | BodyDone
+  | BodyRemoved
   | Accepted
   | Locked
   | Renewed
@@ -97,6 +101,36 @@ export interface TakenOut {
   at: number;
   queue: string;
   copy: string;
+}
+
+/** A body got into the storage, apart from the message it belongs to. */
+export interface BodyStored {
+  kind: 'body-stored';
+  at: number;
+  body: string;
+}
+
+/** A message that refers to this body got into the storage of a queue, or of dead letters, under a name of its own. */
+export interface BodyReferred {
+  kind: 'body-referred';
+  at: number;
+  body: string;
+  copy: string;
+}
+
+/** And went from there, for whatever reason. */
+export interface BodyDone {
+  kind: 'body-done';
+  at: number;
+  body: string;
+  copy: string;
+}
+
+/** The body went from the storage. */
+export interface BodyRemoved {
+  kind: 'body-removed';
+  at: number;
+  body: string;
 }
 
 /** A queue or router has taken a message (202): it must come to all it is for. */

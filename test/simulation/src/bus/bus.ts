@@ -36,11 +36,15 @@ export interface BusOptions {
 /** How long everything that was taken may take to come to all it is for, once all faults are over. */
 const REST_WITHIN_MS = 180_000;
 const STEP_MS = 500;
+/** What nothing refers to has been removed by then. */
+const TIDY_WITHIN_MS = 60_000;
 /** Cursors that have moved are saved within this, when nothing goes wrong. */
 const SAVED_WITHIN_MS = 2000;
 /** Longer than a listener is waited for: whose acknowledgement was not taken has been given the message again. */
 const HOPE_MS = 20_000;
 const COMPOSED_STEP_MS = 50;
+/** The reason of a dead letter without a body. */
+const BODY_GONE = 'its body is gone';
 /** Every node knows of a change within this. */
 const KNOWN_WITHIN_MS = 2500;
 
@@ -174,12 +178,20 @@ export class Bus {
     while (!this.#consumers.every(({ isIdle }) => isIdle) && world.nowMs < deadline)
       await world.clock.advance(STEP_MS);
     await this.#readDeadLetters();
+    await this.#tidyUp();
     for (const program of this.programs) program.stop();
     this.#settleHopes();
     history.add({ kind: 'at-rest' });
     await world.clock.advance(KNOWN_WITHIN_MS);
     for (const name of this.#options.setup.managed) await this.#judgeName(name);
     for (const name of this.routers) await judgeSubscriptions(name, this.#options.raw, around.world);
+  }
+
+  /** Whatever is left of bodies goes within a while. */
+  async #tidyUp(): Promise<void> {
+    const { world } = this.#options.around;
+    const deadline = world.nowMs + TIDY_WITHIN_MS;
+    while (this.queueWatch.bodies > 0 && world.nowMs < deadline) await world.clock.advance(STEP_MS);
   }
 
   async #watchQueues(): Promise<void> {
@@ -242,11 +254,13 @@ export class Bus {
         letter.release();
         const { value } = letter.message;
         const named = nameIn(value);
+        const { reason = '', source = '' } = letter.deadLetter ?? {};
+        // It came twice, and had been dealt with once: whether a body went too soon is judged where it is stored.
+        if (reason.includes(BODY_GONE)) continue;
         if (named === undefined) {
           world.broken('corrupt', `a dead letter of ${of} was published by nobody`);
           continue;
         }
-        const { reason = '', source = '' } = letter.deadLetter ?? {};
         world.note('CHECK', `dead letter of ${of}: ${named.producer} #${named.sequence}, ${reason}`);
         const [from = ''] = source.split('/-/');
         history.add({ kind: 'dead-letter', of, ...named, hash: hashOf(value), reason, source: from });

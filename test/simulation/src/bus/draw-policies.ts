@@ -14,6 +14,9 @@ const WITH_EXPIRY = 0.5;
 /** How many have routers with a limit, and how many routers have one then: shares. */
 const WITH_LIMITS = 0.6;
 const LIMITED = 0.7;
+/** How many have messages too large for what a storage queue holds, and how many of the messages are, at the most: shares. */
+const WITH_LARGE = 0.5;
+const LARGE = [0.03, 0.1, 0.3] as const;
 
 /** The run a seed makes of policies: that of the bus, with what policies and subscriptions can say besides. */
 export function policiesSetupOf(seed: number): Setup {
@@ -31,7 +34,27 @@ export function policiesSetupOf(seed: number): Setup {
   const ends = new SeededRandom(seed ^ 0xe11d);
   const ended = ends.chance(WITH_EXPIRY) ? withExpiry(ends, drawn) : drawn;
   const limits = new SeededRandom(seed ^ 0x11317);
-  return limits.chance(WITH_LIMITS) ? withLimits(limits, ended) : ended;
+  const limited = limits.chance(WITH_LIMITS) ? withLimits(limits, ended) : ended;
+  const bodies = new SeededRandom(seed ^ 0xb0d1e);
+  return bodies.chance(WITH_LARGE) ? withLarge(bodies, limited) : limited;
+}
+
+/** Longer than between the body and the message that refers to it, whatever stands still or comes late. */
+const ORPHANED_AFTER_MS = 1000;
+
+/** Bodies nothing refers to are removed within the run. */
+function withLarge(random: SeededRandom, plain: Setup): Setup {
+  const { bus } = plain;
+  if (bus?.policies === undefined) return plain;
+  const large = random.pick(LARGE);
+  const orphanAgeMs = plain.calmAtMs - bus.settledMs + ORPHANED_AFTER_MS;
+  const senders = bus.policies.senders.map((sender) => ({ ...sender, large }));
+  return {
+    ...plain,
+    producers: plain.producers.map((producer) => ({ ...producer, large })),
+    nodes: plain.nodes.map((node) => ({ ...node, queueLimits: { orphanAgeMs } })),
+    bus: { ...bus, policies: { ...bus.policies, senders } },
+  };
 }
 
 /** Of the largest limit nobody ever gets near: there nothing may be refused or left out. */

@@ -12,7 +12,11 @@ export async function comeLate(router: string, around: BusSurroundings): Promise
   const name = `late-${router}`;
   const process = new SimProcess(world, new Host(name));
   const client = createClient({ urls, runtime: process, transport: simulatedTransport(network, process) });
-  const { message, hash, label } = makeMessage(world.chance(name), { producer: name, sequence: 0 }, true);
+  const { message, hash, label } = makeMessage(
+    world.chance(name),
+    { producer: name, sequence: 0 },
+    { isLabelled: true },
+  );
   const named = { stream: router, producer: name, sequence: 0 };
   history.add({ kind: 'start', ...named, hash, label });
   try {

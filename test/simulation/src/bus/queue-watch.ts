@@ -1,12 +1,12 @@
-import { decodeBatch, decodeBatchHeader } from '@message-vault/framing';
 import { deadLetterOf, type NameDocument } from '@message-vault/metadata';
 import type { MessageReceipt, ReceivedMessage, Storage } from '@message-vault/storage';
 import type { QueueWatcher } from '../storage/audit.ts';
 import type { History } from '../workload/history.ts';
-import { type Named, nameIn } from '../workload/messages.ts';
 import type { World } from '../world/world.ts';
+import { BodyWatch } from './body-watch.ts';
+import { bodyIdIn, namedIn, redrivesIn } from './envelopes.ts';
 
-/** Queues that matter in storage, watched from below: those with a limit, and dead letters. */
+/** Queues that matter in storage, watched from below: those with a limit, dead letters, and whatever refers to a body. */
 export class QueueWatch implements QueueWatcher {
   readonly #world: World;
   readonly #raw: Storage;
@@ -17,11 +17,20 @@ export class QueueWatch implements QueueWatcher {
   readonly #queues = new Set<string>();
   /** By storage queue: the name of one with a limit. */
   readonly #limited = new Map<string, string>();
+  /** Entries of these that the history knows. */
+  readonly #entries = new Set<string>();
+  readonly #bodies: BodyWatch;
 
   constructor(raw: Storage, { world, history }: { world: World; history: History }) {
     this.#world = world;
     this.#raw = raw;
     this.#history = history;
+    this.#bodies = new BodyWatch(history);
+  }
+
+  /** Bodies that are stored now. */
+  get bodies(): number {
+    return this.#bodies.count;
   }
 
   watch(document: NameDocument | undefined): void {
@@ -35,26 +44,37 @@ export class QueueWatch implements QueueWatcher {
   sent(storageQueue: string, body: Uint8Array, as: Parameters<QueueWatcher['sent']>[2]): void {
     const of = this.#graves.get(storageQueue);
     const queue = this.#limited.get(storageQueue);
-    const named = of === undefined && queue === undefined ? undefined : namedIn(body);
-    if (named === undefined) return;
-    if (of !== undefined) this.#history.add({ kind: 'buried', of, ...named });
-    if (queue === undefined) return;
     const { messageId: copy, timeToLiveMs } = as;
-    this.#history.add({ kind: 'put-in', queue, copy, ...named, redrives: redrivesIn(body) });
+    const bodyId = bodyIdIn(body);
+    const apart = bodyId === undefined ? undefined : this.#bodies.referred(bodyId, copy);
+    const isWatched = of !== undefined || queue !== undefined;
+    const named = apart ?? (isWatched ? namedIn(body) : undefined);
+    if (of !== undefined && named !== undefined) this.#history.add({ kind: 'buried', of, ...named });
+    if (queue !== undefined && named !== undefined) {
+      this.#entries.add(copy);
+      this.#history.add({ kind: 'put-in', queue, copy, ...named, redrives: redrivesIn(body) });
+    }
     // Storage lets go of it by itself then, if it is still there.
-    if (timeToLiveMs !== undefined)
-      this.#world.after(timeToLiveMs, () => this.#history.add({ kind: 'taken-out', queue, copy }));
+    if (timeToLiveMs !== undefined) this.#world.after(timeToLiveMs, () => this.#gone(storageQueue, copy));
   }
 
   received(storageQueue: string, messages: readonly ReceivedMessage[]): void {
     const queue = this.#limited.get(storageQueue);
     if (queue === undefined) return;
-    for (const { messageId: copy } of messages) this.#history.add({ kind: 'fetched', queue, copy });
+    for (const { messageId: copy } of messages)
+      if (this.#entries.has(copy)) this.#history.add({ kind: 'fetched', queue, copy });
   }
 
   deleted(storageQueue: string, { messageId: copy }: MessageReceipt): void {
-    const queue = this.#limited.get(storageQueue);
-    if (queue !== undefined) this.#history.add({ kind: 'taken-out', queue, copy });
+    this.#gone(storageQueue, copy);
+  }
+
+  bodyStored(id: string, bytes: Uint8Array): void {
+    this.#bodies.stored(id, bytes);
+  }
+
+  bodyRemoved(id: string): void {
+    this.#bodies.removed(id);
   }
 
   /** Hidden messages count, too: somebody who died had them in hand. */
@@ -65,22 +85,10 @@ export class QueueWatch implements QueueWatcher {
     }
     return true;
   }
-}
 
-const BATCH_MAGIC = 'MVB1';
-
-const REDRIVES_AT = 44;
-
-/** How many times it has come back from the dead letters, as its envelope says. */
-export function redrivesIn(body: Uint8Array): number {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).readUInt16LE(REDRIVES_AT);
-}
-
-/** Of the message that a storage queue's message holds as a batch of one. */
-function namedIn(body: Uint8Array): Named | undefined {
-  const at = Buffer.from(body.buffer, body.byteOffset, body.byteLength).indexOf(BATCH_MAGIC, 'latin1');
-  if (at < 0) return undefined;
-  const { byteLength } = decodeBatchHeader(body, at);
-  const [message] = decodeBatch(body.subarray(at, at + byteLength)).messages;
-  return message && nameIn(message.value);
+  #gone(storageQueue: string, copy: string): void {
+    this.#bodies.done(copy);
+    const queue = this.#limited.get(storageQueue);
+    if (queue !== undefined && this.#entries.has(copy)) this.#history.add({ kind: 'taken-out', queue, copy });
+  }
 }

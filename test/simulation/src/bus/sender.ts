@@ -53,8 +53,8 @@ export class Sender extends Program {
 
   #begin(sequence: number, ttlMs: number | undefined): string {
     const named = { producer: this.name, sequence };
-    const { message, hash } = makeMessage(this.random, named, false);
-    const { queue: stream } = this.#setup;
+    const { queue: stream, large } = this.#setup;
+    const { message, hash } = makeMessage(this.random, named, { isLabelled: false, large });
     this.around.history.add({ kind: 'start', stream, ...named, hash, ...(ttlMs !== undefined && { ttlMs }) });
     return String(message.value);
   }

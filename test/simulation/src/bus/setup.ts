@@ -26,6 +26,8 @@ export interface SenderSetup {
   readonly mostMessages: number;
   /** Times to live; 0 for ever. */
   readonly ttlsMs: readonly number[];
+  /** Share of its messages that are stored apart. */
+  readonly large?: number | undefined;
 }
 
 /** Somebody who is pushed to. */

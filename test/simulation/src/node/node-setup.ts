@@ -8,6 +8,7 @@ export interface NodeSetup {
   readonly peers: readonly string[];
   readonly witnesses: readonly string[];
   readonly limits: Partial<NodeConfig['limits']['writer']>;
+  readonly queueLimits?: Partial<NodeConfig['limits']['queue']> | undefined;
   /** How long the storage adapter waits. */
   readonly storageTimeoutMs: number;
   /** Of the machine's clock: 1 is right, 1.01 is 1 % fast. */

@@ -154,7 +154,7 @@ export class SimNode implements Server {
   }
 
   #config(): NodeConfig {
-    const { name, app, url, peers, witnesses, limits } = this.#setup;
+    const { name, app, url, peers, witnesses, limits, queueLimits } = this.#setup;
     return parseNodeConfig({
       nodeId: name,
       app,
@@ -163,7 +163,7 @@ export class SimNode implements Server {
       storage: 'simulated',
       peers: [...peers],
       witnesses: [...witnesses],
-      limits: { writer: limits },
+      limits: { writer: limits, ...(queueLimits && { queue: queueLimits }) },
     });
   }
 

@@ -1,3 +1,4 @@
+import { bodyBehind, tidyInUse } from './bodies.ts';
 import { dropEpoch, dropEtag, scanBeforeFence } from './conditions.ts';
 import { cursorsWithoutClaim, moveBeforeSave } from './cursors.ts';
 import { forgetEnds, forgetFilters } from './filters.ts';
@@ -35,6 +36,8 @@ export const plants: readonly Plant[] = [
   forgetReject,
   hardlyAnyRoom,
   neverFull,
+  bodyBehind,
+  tidyInUse,
 ];
 
 /** Undefined for no name. Throws RangeError for one that none has. */

@@ -1,4 +1,4 @@
-import { redrivesIn } from '../bus/queue-watch.ts';
+import { redrivesIn } from '../bus/envelopes.ts';
 import type { Plant } from './plant.ts';
 
 const LATER_MS = 300;

@@ -30,7 +30,7 @@ export interface Acknowledged {
   readonly firstSequenceNumber: number;
 }
 
-/** Told of what happened to messages of storage queues. */
+/** Told of what happened to messages of storage queues, and to bodies that are stored apart from them. */
 export interface QueueWatcher {
   sent(
     queue: string,
@@ -39,6 +39,8 @@ export interface QueueWatcher {
   ): void;
   received(queue: string, messages: readonly ReceivedMessage[]): void;
   deleted(queue: string, receipt: MessageReceipt): void;
+  bodyStored(id: string, bytes: Uint8Array): void;
+  bodyRemoved(id: string): void;
 }
 
 /**
@@ -96,7 +98,17 @@ export class AuditedStore {
           this.queueWatcher?.deleted(queue, receipt);
         },
       },
-      bodies: inner.bodies,
+      bodies: {
+        ...inner.bodies,
+        put: async (container, id, bytes, options) => {
+          await inner.bodies.put(container, id, bytes, options);
+          this.queueWatcher?.bodyStored(id, bytes);
+        },
+        delete: async (container, id, options) => {
+          await inner.bodies.delete(container, id, options);
+          this.queueWatcher?.bodyRemoved(id);
+        },
+      },
       grants: undefined,
       close: async () => {},
     };
@@ -247,10 +259,10 @@ export class AuditedStore {
     ref: SegmentRef,
     offset: number,
   ): Promise<{ header: CommitHeader; bytes: Uint8Array; at: number } | undefined> {
-    for (let back = 0; back <= MAX_PAGES_BACK && back * PAGE_BYTES <= offset; back += 1) {
-      const at = offset - back * PAGE_BYTES;
-      const bytes = await this.#read(ref, at, COMMIT_HEADER_BYTES);
-      const header = headerIn(bytes);
+    const from = Math.max(0, offset - MAX_PAGES_BACK * PAGE_BYTES);
+    const before = await this.#read(ref, from, offset - from + COMMIT_HEADER_BYTES);
+    for (let at = offset; at >= from; at -= PAGE_BYTES) {
+      const header = headerIn(before.subarray(at - from));
       if (header === undefined) continue;
       const whole = await this.#read(ref, at, header.byteLength);
       try {
@@ -292,8 +304,8 @@ export class AuditedStore {
   }
 }
 
-/** Commits of a simulation are small. */
-const MAX_PAGES_BACK = 64;
+/** Commits of a simulation are small: a few messages, and few of those are large. */
+const MAX_PAGES_BACK = 512;
 
 function keyOf({ container, segment }: SegmentRef): string {
   return `${container}/${segment}`;

@@ -20,19 +20,39 @@ function labelOf(hash: number): string {
   return LABELS[hash % LABELS.length] ?? '';
 }
 
+/** About as many bytes as go into a queue's message directly: some fit by a few, or don't as dead letters any more. */
+const BARELY_FITTING = 48_960;
+const STRADDLE = 120;
+const TOO_LARGE = 60_000;
+
+/** How messages are made up. */
+export interface Making {
+  readonly isLabelled: boolean;
+  /** Share of messages that are about too large for a queue's message, or by far. */
+  readonly large?: number | undefined;
+}
+
 /** A message that says whose it is, in a value of some size. */
 export function makeMessage(
   random: SeededRandom,
   { producer, sequence }: Named,
-  isLabelled: boolean,
+  { isLabelled, large = 0 }: Making,
 ): { message: OutgoingRecord; hash: number; label: string } {
-  const padding = 'x'.repeat(random.below(random.pick(SIZES) + 1));
+  const padding = 'x'.repeat(large > 0 && random.chance(large) ? largeSize(random) : sizeOf(random));
   const value = `${producer} ${sequence} ${padding}`;
   const key = random.chance(0.3) ? `key ${random.below(5)}` : undefined;
   const hash = hashOf(value);
   const label = isLabelled ? labelOf(hash) : '';
   const headers = label === '' ? [] : [[LABEL_HEADER, label] as const];
   return { message: { value, key, headers }, hash, label };
+}
+
+function sizeOf(random: SeededRandom): number {
+  return random.below(random.pick(SIZES) + 1);
+}
+
+function largeSize(random: SeededRandom): number {
+  return random.pick([BARELY_FITTING + random.below(STRADDLE), TOO_LARGE]);
 }
 
 /** Bytes the names in front take at the most. */

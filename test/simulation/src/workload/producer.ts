@@ -41,6 +41,8 @@ export interface ProducerSetup {
   readonly onCondition: boolean;
   /** Its messages carry what filters choose by. */
   readonly labelled?: boolean | undefined;
+  /** Share of its messages that queues store apart. */
+  readonly large?: number | undefined;
 }
 
 export interface WorkloadSurroundings {
@@ -192,9 +194,9 @@ export class Producer {
   }
 
   #begin(sequence: number) {
-    const { stream, labelled = false } = this.#setup;
+    const { stream, labelled = false, large } = this.#setup;
     const named = { producer: this.name, sequence };
-    const { message, hash, label } = makeMessage(this.#random, named, labelled);
+    const { message, hash, label } = makeMessage(this.#random, named, { isLabelled: labelled, large });
     this.#open.set(sequence, true);
     this.#around.history.add({ kind: 'start', stream, ...named, hash, ...(labelled && { label }) });
     return message;
