@@ -4,6 +4,7 @@ import { partsOfBodyId } from './bodies.ts';
 import type { QueueContext } from './context.ts';
 import { GIVEN_UP_PREFIX, type GivenUpMessages } from './given-up.ts';
 import { RENEWALS_PREFIX, type Renewals } from './renewals.ts';
+import { StorageTime } from './storage-time.ts';
 
 /** Documents and bodies looked at in one call. */
 const PAGE = 500;
@@ -19,21 +20,24 @@ const WISH_MS = 8 * 24 * 3_600_000;
 export class TidyUp {
   readonly #context: QueueContext;
   readonly #documents: { readonly renewals: Renewals; readonly givenUp: GivenUpMessages };
-  /** Storage queues the last look found empty, and when that was (milliseconds since 1970). */
+  readonly #storageTime: StorageTime;
+  /** Storage queues the last look found empty, and when that was by the storage's clock, at the least. */
   readonly #foundEmptyAt = new Map<string, number>();
 
   constructor(context: QueueContext, documents: { renewals: Renewals; givenUp: GivenUpMessages }) {
     this.#context = context;
     this.#documents = documents;
+    this.#storageTime = new StorageTime(context.runtime);
   }
 
   /**
    * Bodies of one queue and of its dead letters. A body is an orphan when its message has left storage by its own time
    * to live, or when the queue was empty, twice in a row, long after the body was put: by then its message must
-   * have been sent. Answers how many were removed. Errors: StorageError.
+   * have been sent. All of it by the storage's clock: this node's may be wrong, and messages would lose their bodies.
+   * Answers how many were removed. Errors: StorageError.
    */
   async bodies(document: QueueDocument, signal?: AbortSignal): Promise<number> {
-    const { bodies, runtime, limits } = this.#context;
+    const { bodies, limits } = this.#context;
     const emptyAt = {
       messages: await this.#emptyAt(document.queue),
       deadLetters: await this.#emptyAt(document.deadLetterQueue),
@@ -42,11 +46,13 @@ export class TidyUp {
     let cursor: string | undefined;
     do {
       const page = await bodies.list(document.container, { limit: PAGE, cursor });
+      for (const { createdAt } of page.bodies) this.#storageTime.saw(createdAt);
       for (const { id, createdAt } of page.bodies) {
         const parts = partsOfBodyId(id);
         if (signal?.aborted || parts === undefined) continue;
         const empty = parts.deadLetter ? emptyAt.deadLetters : emptyAt.messages;
-        const expired = parts.goneAt !== undefined && parts.goneAt + limits.orphanAgeMs < runtime.now();
+        const { goneAt = Number.POSITIVE_INFINITY } = parts;
+        const expired = goneAt + limits.orphanAgeMs < this.#storageTime.atLeast();
         const left = empty !== undefined && createdAt + limits.orphanAgeMs < empty;
         if (!expired && !left) continue;
         await bodies.delete(document.container, id);
@@ -75,7 +81,7 @@ export class TidyUp {
   /** When the queue was empty at the look before, if it is empty now as well. */
   async #emptyAt(queue: string): Promise<number | undefined> {
     const before = this.#foundEmptyAt.get(queue);
-    const now = this.#context.runtime.now();
+    const now = this.#storageTime.atLeast();
     const { approximateCount } = await this.#context.queues.properties(queue);
     this.#foundEmptyAt.delete(queue);
     if (approximateCount > 0) return undefined;

@@ -1,5 +1,6 @@
 import type { Message } from '@message-vault/framing';
 import { defaultLimits, type Limits, type QueueDocument } from '@message-vault/metadata';
+import type { Runtime } from '@message-vault/runtime';
 import { VirtualRuntime } from '@message-vault/runtime/testing';
 import {
   type Fault,
@@ -31,8 +32,9 @@ export class QueueBench {
     this.limits = { ...defaultLimits.queue, ...limits };
   }
 
-  /** One more node of the cluster, with wake-ups of its own: it hears nothing from others. */
-  node(): Queues {
+  /** One more node of the cluster, with wake-ups of its own: it hears nothing from others. Its wall clock may be wrong. */
+  node({ aheadMs = 0 } = {}): Queues {
+    const runtime = this.#withClock(aheadMs);
     const plan = (call: StorageCall): Fault | undefined => {
       this.calls.push(call);
       return this.fault(call);
@@ -42,11 +44,22 @@ export class QueueBench {
       queues,
       bodies,
       documents,
-      runtime: this.runtime,
+      runtime,
       wakeup: inProcessWakeup({ logger: silent }),
       logger: silent,
       limits: this.limits,
     });
+  }
+
+  #withClock(aheadMs: number): Runtime {
+    const { runtime } = this;
+    return {
+      now: () => runtime.now() + aheadMs,
+      monotonic: () => runtime.monotonic(),
+      setTimer: (delayMs, fire) => runtime.setTimer(delayMs, fire),
+      random: () => runtime.random(),
+      randomBytes: (count) => runtime.randomBytes(count),
+    };
   }
 
   queue(policy: Partial<QueueDocument['policy']> = {}): Promise<QueueDocument> {
