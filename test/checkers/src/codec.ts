@@ -74,6 +74,7 @@ const SHAPES: Readonly<
   'body-referred': { required: { ...ofBody, copy: 'text' } },
   'body-done': { required: { ...ofBody, copy: 'text' } },
   'body-removed': { required: ofBody },
+  tidied: { required: { at: 'time' } },
   accepted: { required: message, optional: { sequenceNumber: 'count' } },
   locked: {
     required: {

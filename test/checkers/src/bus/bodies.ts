@@ -17,6 +17,7 @@ interface Body {
  */
 export class BodyBook {
   readonly #bodies = new Map<string, Body>();
+  #orphans: readonly string[] = [];
 
   /** Events of one storage come in the order in which they took effect: each is judged at once. */
   add(event: BodyEvent, findings: Findings): void {
@@ -41,15 +42,14 @@ export class BodyBook {
     }
   }
 
-  /** Bodies that are there and that no message refers to. */
-  orphans(): string[] {
+  /** What is there now that no message refers to was left behind. */
+  tidied(): void {
     const isOrphan = ({ isStored, copies }: Body): boolean => isStored && copies.size === 0;
-    return [...this.#bodies].filter(([, body]) => isOrphan(body)).map(([id]) => id);
+    this.#orphans = [...this.#bodies].filter(([, body]) => isOrphan(body)).map(([id]) => id);
   }
 
-  /** When everybody had time to tidy up. */
   judge(findings: Findings): void {
-    for (const id of this.orphans())
+    for (const id of this.#orphans)
       findings.add('orphaned', () => `${id} is still there, and nothing refers to it`);
   }
 

@@ -112,6 +112,9 @@ export class BusChecker {
       case 'read':
         this.#ledger.read(event);
         break;
+      case 'tidied':
+        this.#bodies.tidied();
+        break;
       case 'at-rest':
         this.#atRest = true;
         break;
@@ -136,8 +139,8 @@ export class BusChecker {
       checkArrivals(this.#ledger, findings);
       checkDeadLetters(this.#ledger, findings);
       checkEntries(this.#ledger, this.#entries, findings);
-      this.#bodies.judge(findings);
     } else findings.add('incomplete', () => 'nobody waited for everything to come to rest');
+    this.#bodies.judge(findings);
     checkFilters(this.#ledger, findings);
     checkExpiries(this.#ledger, findings);
     checkLogs(this.#ledger, findings);

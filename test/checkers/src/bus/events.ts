@@ -15,6 +15,7 @@ export type BusEvent =
   | BodyReferred
   | BodyDone
   | BodyRemoved
+  | Tidied
   | Accepted
   | Locked
   | Renewed
@@ -131,6 +132,12 @@ export interface BodyRemoved {
   kind: 'body-removed';
   at: number;
   body: string;
+}
+
+/** No queue holds anything, and whoever tidies up had time to. */
+export interface Tidied {
+  kind: 'tidied';
+  at: number;
 }
 
 /** A queue or router has taken a message (202): it must come to all it is for. */

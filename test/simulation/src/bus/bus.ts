@@ -187,11 +187,13 @@ export class Bus {
     for (const name of this.routers) await judgeSubscriptions(name, this.#options.raw, around.world);
   }
 
-  /** Whatever is left of bodies goes within a while. */
+  /** Whatever is left of bodies goes within a while, unless somebody whose clock was wrong has hidden a message for longer. */
   async #tidyUp(): Promise<void> {
-    const { world } = this.#options.around;
+    const { world, history } = this.#options.around;
+    if (!(await this.queueWatch.areEmpty())) return;
     const deadline = world.nowMs + TIDY_WITHIN_MS;
     while (this.queueWatch.bodies > 0 && world.nowMs < deadline) await world.clock.advance(STEP_MS);
+    history.add({ kind: 'tidied' });
   }
 
   async #watchQueues(): Promise<void> {

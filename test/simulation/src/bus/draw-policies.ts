@@ -17,6 +17,10 @@ const LIMITED = 0.7;
 /** How many have messages too large for what a storage queue holds, and how many of the messages are, at the most: shares. */
 const WITH_LARGE = 0.5;
 const LARGE = [0.03, 0.1, 0.3] as const;
+/** How many of those without times to live have clocks that jump: a share; and by how much they do. */
+const WITH_JUMPS = 0.7;
+const DAY_MS = 24 * 3_600_000;
+const JUMPS_MS = [DAY_MS, DAY_MS, -DAY_MS, 3_600_000, -3_600_000, 5000, -5000] as const;
 
 /** The run a seed makes of policies: that of the bus, with what policies and subscriptions can say besides. */
 export function policiesSetupOf(seed: number): Setup {
@@ -36,7 +40,22 @@ export function policiesSetupOf(seed: number): Setup {
   const limits = new SeededRandom(seed ^ 0x11317);
   const limited = limits.chance(WITH_LIMITS) ? withLimits(limits, ended) : ended;
   const bodies = new SeededRandom(seed ^ 0xb0d1e);
-  return bodies.chance(WITH_LARGE) ? withLarge(bodies, limited) : limited;
+  const apart = bodies.chance(WITH_LARGE) ? withLarge(bodies, limited) : limited;
+  const clocks = new SeededRandom(seed ^ 0xc10c);
+  return clocks.chance(WITH_JUMPS) ? withJumps(clocks, apart) : apart;
+}
+
+/** Clocks of nodes go forward and back, where nothing is to expire. */
+function withJumps(random: SeededRandom, plain: Setup): Setup {
+  const { policies, settledMs = 0 } = plain.bus ?? {};
+  if (policies === undefined || policies.expiry !== undefined || policies.senders.length > 0) return plain;
+  const spanMs = plain.calmAtMs - settledMs;
+  const jumps = Array.from({ length: 1 + random.below(4) }, (): Fault => {
+    const victim = random.pick(['leader', 'leader', 'standby', random.pick(plain.nodes).name]);
+    const byMs = random.pick(JUMPS_MS);
+    return { atMs: Math.round(spanMs * random.next()), kind: 'clockJump', victim, byMs };
+  });
+  return { ...plain, faults: [...plain.faults, ...jumps].sort((a, b) => a.atMs - b.atMs) };
 }
 
 /** Longer than between the body and the message that refers to it, whatever stands still or comes late. */
