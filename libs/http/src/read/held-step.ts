@@ -1,6 +1,6 @@
 import { decodeBatchHeader, MAX_COMMIT_BYTES } from '@message-vault/framing';
 import type { ReadRequest, ReadResult, StoredCommit, StreamReader } from '@message-vault/log';
-import type { ReadBudget } from './read-budget.ts';
+import type { ReadBudget, ReadPermit } from './read-budget.ts';
 
 /** Commits in memory, counted as held until they are let go of. */
 export interface HeldStep extends ReadResult {
@@ -25,14 +25,20 @@ export async function readStep(
       wanted = memoryOf(step.commits);
       if (wanted <= permit.bytes || permit.bytes === budget.maxBytes) {
         permit.shrink(wanted);
-        return { ...step, release: () => permit.release() };
+        return { ...step, release: () => letGo(step, permit) };
       }
+      step.release();
     } catch (error) {
       permit.release();
       throw error;
     }
     permit.release();
   }
+}
+
+function letGo(step: ReadResult, permit: ReadPermit): void {
+  step.release();
+  permit.release();
 }
 
 /** The buffers behind the commits, and one batch unpacked, as it is while its messages are rendered. */

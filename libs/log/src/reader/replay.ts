@@ -1,6 +1,7 @@
 import { MAX_COMMIT_BYTES, PAGE_BYTES } from '@message-vault/framing';
 import { damagedAt } from '../errors.ts';
 import type { ChunkCache } from './chunk-cache.ts';
+import { free } from './free.ts';
 import type { PageSource } from './page-source.ts';
 import type { AheadPiece, RawPiece, ReadAhead } from './read-ahead.ts';
 import type { Run, RunIndex } from './runs.ts';
@@ -147,6 +148,8 @@ export class Replay {
     const { runs, ahead } = this.#options;
     const walk = walkCommits({ bytes, page: walkFrom, streamId: this.#streamId, previous: begun?.header });
     if (next !== undefined) ahead.keep(walk, { bytes, page: walkFrom }, next);
+    // All that was in it is in the commit before and the one after by now, in memory of their own.
+    if (begun !== undefined && walk.commits.length === 0) free(bytes.buffer);
     const commits = begun === undefined ? walk.commits : [begun, ...walk.commits];
     if (commits.length === 0) return undefined;
     const held =

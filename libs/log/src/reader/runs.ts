@@ -1,5 +1,6 @@
 import { invariant } from '@message-vault/runtime';
 import type { CacheEntry, ChunkCache } from './chunk-cache.ts';
+import { free } from './free.ts';
 import type { StoredCommit } from './stored-commit.ts';
 
 /** What a commit's objects (header, views, array) take besides its bytes. Estimated from heap snapshots, rounded up. */
@@ -7,13 +8,24 @@ const COMMIT_OVERHEAD_BYTES = 1024;
 /** Commits found at the tail are gathered in one run up to this size: a run per look would be many tiny ones. */
 const GATHER_BYTES = 1024 * 1024;
 
-/** Consecutive commits kept in memory, checked once for everybody who reads them. */
+/**
+ * Consecutive commits kept in memory, checked once for everybody who reads them.
+ *
+ * One that goes gives its memory back at once if it was shown to somebody and nobody looks at it any more. Left to the
+ * collector, a replay would have it go through the whole heap for every 64 MiB, for longer than the storage takes to
+ * answer. So nothing of a run is looked at after a wait without `lend`, or `isFreed`.
+ */
 export class Run implements CacheEntry {
   readonly startPage: number;
   readonly #commits: StoredCommit[] = [];
   readonly #evicted: (run: Run) => void;
   #endPage: number;
   #bytes = 0;
+  /** How many look at it now; undefined before the first does. */
+  #lookers: number | undefined;
+  /** The cache has let go of it. */
+  #gone = false;
+  #freed = false;
 
   constructor(options: { startPage: number; evicted: (run: Run) => void }) {
     this.startPage = options.startPage;
@@ -61,8 +73,35 @@ export class Run implements CacheEntry {
     return this.#commits[index];
   }
 
+  /** Whether its memory has been given back: it is to be loaded anew. */
+  get isFreed(): boolean {
+    return this.#freed;
+  }
+
+  /** Its commits stay as they are until the answer is called, once; if it never is, for as long as anybody has them. */
+  lend(): () => void {
+    invariant(!this.#freed, 'what is lent is in memory');
+    this.#lookers = (this.#lookers ?? 0) + 1;
+    return () => {
+      invariant(
+        this.#lookers !== undefined && this.#lookers > 0,
+        'a run is given back once by each who had it',
+      );
+      this.#lookers -= 1;
+      this.#freeIfDone();
+    };
+  }
+
   evict(): void {
     this.#evicted(this);
+    this.#gone = true;
+    this.#freeIfDone();
+  }
+
+  #freeIfDone(): void {
+    if (!this.#gone || this.#lookers !== 0) return;
+    this.#freed = true;
+    for (const buffer of new Set(this.#commits.map(({ bytes }) => bytes.buffer))) free(buffer);
   }
 }
 

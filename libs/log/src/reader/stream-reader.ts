@@ -44,6 +44,11 @@ export interface ReadResult {
   readonly nextOffset: number;
   /** Nothing more was stored at some moment after the request. */
   readonly upToDate: boolean;
+  /**
+   * Says that nobody looks at the commits any more, nor at any view of their bytes: there may be nothing left of them. Never
+   * has to be called: what is not given back is left to the collector.
+   */
+  release(): void;
 }
 
 /**
@@ -189,38 +194,49 @@ class Reader implements StreamReader {
     invariant(!Number.isNaN(maxBytes), 'maxBytes is a number');
     const place = await this.#places.locate(from);
     const room = Math.min(maxBytes, this.#settings.maxReadBytes);
-    const { commits, page, upToDate } = await this.#collect(place, { room, fresh });
+    const collected: Collected = { commits: [], lent: [] };
+    const { page, upToDate } = await this.#collect(collected, place, { room, fresh });
     this.#places.remember(page, { readUpTo: true });
-    return { commits: withoutLargeBuffers(commits), nextOffset: encodeOffset(page, 0), upToDate };
+    return {
+      commits: withoutLargeBuffers(collected.commits),
+      nextOffset: encodeOffset(page, 0),
+      upToDate,
+      release: () => {
+        for (const giveBack of collected.lent.splice(0)) giveBack();
+      },
+    };
   }
 
   async #collect(
+    { commits, lent }: Collected,
     place: MessagePlace,
     { room, fresh }: { room: number; fresh: boolean },
-  ): Promise<{ commits: StoredCommit[]; page: number; upToDate: boolean }> {
-    const commits: StoredCommit[] = [];
+  ): Promise<{ page: number; upToDate: boolean }> {
     let { page } = place;
     let left = room;
     let sequential = this.#places.isContinued(page);
     let looked = !fresh;
     for (;;) {
-      if (page === this.#end.page && looked) return { commits, page, upToDate: fresh || this.#end.atEnd };
+      if (page === this.#end.page && looked) return { page, upToDate: fresh || this.#end.atEnd };
       const step = await this.#step(page, { left, sequential }).catch((error: unknown) => {
         // What lies before a damaged place can still be read; whoever goes on from there hears of it.
         if (commits.length > 0 && isLogError(error, 'damaged')) return undefined;
         throw error;
       });
       if (step === undefined && commits.length === 0) throw await this.#places.outOfRange(placeOffset(place));
-      if (step === undefined) return { commits, page, upToDate: false };
+      if (step === undefined) return { page, upToDate: false };
       if ('looked' in step) {
         looked = step.looked;
         continue;
       }
+      // Somebody else was quicker, and is done with it already.
+      if (step.isFreed) continue;
+      lent.push(step.lend());
       const taken = take(step, { page, room: left, atLeastOne: commits.length === 0 });
       commits.push(...taken.commits);
       left -= taken.bytes;
       page = taken.page;
-      if (taken.full) return { commits, page, upToDate: false };
+      if (taken.full) return { page, upToDate: false };
       sequential = true;
     }
   }
@@ -255,6 +271,12 @@ class Reader implements StreamReader {
 
 function placeOffset({ page, index }: MessagePlace): number {
   return encodeOffset(page, index);
+}
+
+interface Collected {
+  readonly commits: StoredCommit[];
+  /** Each gives a run back that some of the commits are of. */
+  readonly lent: (() => void)[];
 }
 
 /** The commits of `run` from `page` on that fit `room`. */
