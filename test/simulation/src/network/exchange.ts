@@ -51,6 +51,8 @@ export class Exchange {
   readonly gone = new AbortController();
   /** It was answered with a refusal, whether that has reached the sender or not. */
   refused = false;
+  /** A copy of the request has been let in: what the answer refuses may be done all the same. */
+  copied = false;
   #settle: { resolve: (answer: NetResponse) => void; reject: (error: NetError) => void };
   readonly #release: (() => void)[] = [];
 

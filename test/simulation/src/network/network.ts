@@ -139,8 +139,9 @@ export class Network {
   #reply(exchange: Exchange, server: Server, fate: Fate, response: NetResponse): void {
     exchange.refused = response.status >= 400;
     if (fate === 'loseAnswer') return;
+    const isLie = exchange.refused && exchange.copied;
     this.#back(exchange, server, () => {
-      if (fate === 'breakAfter') exchange.breakLane('lost');
+      if (fate === 'breakAfter' || isLie) exchange.breakLane('lost');
       else exchange.succeed(response);
     });
   }
@@ -155,15 +156,17 @@ export class Network {
 
   /**
    * Nobody waits for this answer. What repeats requests on the way (a proxy, a client's library) does so when it had no
-   * answer; a copy of one that was refused would make a lie of every refusal.
+   * answer; a copy of one that was refused would make a lie of every refusal. So none arrives after a refusal, and a
+   * refusal after one does not get through.
    */
   #arriveLate(exchange: Exchange, server: Server): void {
     const { request } = exchange;
     const neverGone = new AbortController().signal;
     this.#world.later(this.#random, MAX_LATE_MS, () => {
       const { process } = server;
-      if (process === undefined || exchange.refused) return;
-      process.deliver(() => {
+      process?.deliver(() => {
+        if (exchange.refused) return;
+        exchange.copied = true;
         this.#world.note(process.id, `${title(exchange)} arrives late`);
         void server.serve(request, neverGone);
       });
