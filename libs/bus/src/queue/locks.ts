@@ -1,4 +1,4 @@
-import type { QueueDocument } from '@message-vault/metadata';
+import { MAX_LOCK_MS, type QueueDocument } from '@message-vault/metadata';
 import { randomUuid, sleep } from '@message-vault/runtime';
 import { isStorageError, type MessageReceipt } from '@message-vault/storage';
 import type { Bodies } from './bodies.ts';
@@ -112,7 +112,8 @@ export class Locks {
 
   /**
    * The same id holds the message for another lock's time from now, and never for less long than before: the consumer may
-   * not get to hear of it. Answers until when, milliseconds since 1970.
+   * not get to hear of it. Only what ends later than any lock can does not count: the clock it was given by was wrong.
+   * Answers until when, milliseconds since 1970.
    */
   async renew(document: QueueDocument, id: string): Promise<number> {
     const { runtime, queues } = this.#context;
@@ -122,7 +123,8 @@ export class Locks {
     const { doubt } = await this.#whileHeld(lock, async (standing) => {
       // Counted from before the call: the storage hides the message a little longer than we say.
       const now = runtime.now();
-      const until = Math.max(now + lockDurationMs, standing.until);
+      const before = standing.until > now + MAX_LOCK_MS ? 0 : standing.until;
+      const until = Math.max(now + lockDurationMs, before);
       const { popReceipt } = await queues.update(document.queue, standing, {
         visibilityTimeoutMs: until - now,
       });

@@ -1,8 +1,9 @@
 import { deadLetterOf } from '@message-vault/metadata';
 import { describe, expect, it } from 'vitest';
-import { nobody, QueueBench, textOf } from './support/bench.ts';
+import { nobody, QueueBench, text, textOf } from './support/bench.ts';
 import { oneLocked, take } from './support/locked.ts';
 
+const DAY_MS = 24 * 3_600_000;
 const lost = expect.objectContaining({ code: 'lock_lost' });
 
 describe('a lock', () => {
@@ -139,6 +140,32 @@ describe('a renewal', () => {
     await bench.runtime.advance(9000);
     expect(await bench.runtime.run(node.receive(shorter, nobody))).toBeUndefined();
     await bench.runtime.run(node.acknowledge(shorter, held.lock.id));
+  });
+
+  it('of a lock that ends later than any can, for the clock it was given by was wrong, is for one lock time from now', async () => {
+    const bench = new QueueBench();
+    const { runtime } = bench;
+    const queue = await bench.queue({ lockDurationMs: 10_000 });
+    const node = bench.node();
+    await node.enqueue(queue, [text('job')]);
+    const { lock } = await take(bench, bench.node({ aheadMs: 8 * DAY_MS }).receive(queue, nobody));
+    for (let renewals = 0; renewals < 2; renewals += 1) {
+      await runtime.advance(9000);
+      expect(await runtime.run(node.renew(queue, lock.id))).toBe(runtime.now() + 10_000);
+      expect(await runtime.run(bench.node().receive(queue, nobody))).toBeUndefined();
+    }
+    await runtime.advance(10_001);
+    expect(await runtime.run(bench.node().receive(queue, nobody))).toMatchObject({ delivery: 2 });
+  });
+
+  it('of the longest lock there is, given by a clock that is a little ahead, is for as long from now', async () => {
+    const bench = new QueueBench();
+    const queue = await bench.queue({ lockDurationMs: 7 * DAY_MS });
+    const node = bench.node();
+    await node.enqueue(queue, [text('job')]);
+    const { lock } = await take(bench, bench.node({ aheadMs: 5 }).receive(queue, nobody));
+    const until = bench.runtime.now() + 7 * DAY_MS;
+    expect(await bench.runtime.run(node.renew(queue, lock.id))).toBe(until);
   });
 
   it('under way at one node takes the message from nobody who renews or settles it at another meanwhile', async () => {
