@@ -61,10 +61,13 @@ export class ReaderList {
     return Math.min(...this.#locks.values(), now + 60_000);
   }
 
-  /** Resolves when it is written down. Errors: QueueError `not_leader`, StorageError; the list is as before then. */
+  /**
+   * Until then, or longer if that is known already: a renewal does not make a lock shorter. Resolves when it is written
+   * down. Errors: QueueError `not_leader`, StorageError; the list is as before then.
+   */
   async put(key: string, until: number): Promise<void> {
     const before = this.#locks.get(key);
-    this.#locks.set(key, until);
+    this.#locks.set(key, Math.max(until, before ?? until));
     try {
       await this.#save();
     } catch (error) {

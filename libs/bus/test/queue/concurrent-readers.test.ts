@@ -155,6 +155,20 @@ describe('a queue that limits its concurrent readers', () => {
     expect(await next.stats(queue)).toMatchObject({ locked: 1 });
   });
 
+  it('counts a lock renewed under a policy that has become shorter until its end, also under the next leader', async () => {
+    const { bench, queue, leader } = await counted(1);
+    const longer = { ...queue, policy: { ...queue.policy, lockDurationMs: 600_000 } };
+    const held = await bench.runtime.run(leader.receive(longer, nobody));
+    const until = await bench.runtime.run(leader.renew(queue, held?.lock?.id ?? ''));
+    expect(until).toBe(held?.lock?.until);
+    const next = bench.node();
+    next.lead(2);
+    await bench.runtime.advance(500_000);
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeUndefined();
+    await bench.runtime.advance(100_001);
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeDefined();
+  });
+
   it('leaves the place of a lock that turns out to be lost', async () => {
     const { bench, queue, leader } = await counted(1);
     const held = await bench.runtime.run(leader.receive(queue, nobody));
