@@ -92,6 +92,9 @@ export class AllDistribution implements Distribution {
   async jump(subscriptionId: string, to: StreamPlace): Promise<void> {
     const { cursors } = this.#host;
     await this.#end(subscriptionId);
+    // Nobody would remove the cursor of one that has gone meanwhile.
+    const { state = 'ended' } = this.#host.subscription(subscriptionId) ?? {};
+    if (state === 'ended') return;
     const known = cursors.body.cursors[subscriptionId];
     const producer = { epoch: (known?.producer?.epoch ?? 0) + 1, sequence: 0 };
     // What was in flight may have got further meanwhile, or may be there without that anybody knows.

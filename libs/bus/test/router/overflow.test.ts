@@ -1,4 +1,4 @@
-import type { StorageCall } from '@message-vault/storage';
+import type { Fault, StorageCall } from '@message-vault/storage';
 import { describe, expect, it } from 'vitest';
 import { isRouterError } from '../../src/index.ts';
 import { taking } from './support/taking.ts';
@@ -114,6 +114,37 @@ describe('as much as may wait for a subscriber', () => {
       }
       expect(took).toEqual([...new Set(took)]);
       expect(took).toContain('m7');
+      await leader.end();
+    },
+  );
+
+  it.each(['all', 'one'] as const)(
+    'of `%s`: nothing is kept any more for a subscription that went while it was seen what to leave out',
+    async (distribution) => {
+      const world = new World();
+      const policy = { distribution, maxQueueLength: 5, overflow: 'discard-existing' } as const;
+      const router = await world.router('app/jobs', policy);
+      let reads = true;
+      const fault = ({ effect }: StorageCall): Fault | undefined =>
+        reads || effect !== 'read' ? undefined : { kind: 'delay', beforeMs: 1000 };
+      const leader = world.leader({ fault });
+      const answers: (() => void)[] = [];
+      world.webhooks.set('https://a.test', () => {
+        return new Promise((resolve) => answers.push(() => resolve({ outcome: 'delivered' })));
+      });
+      const { id } = await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+      await leader.publish(router, numbered(5));
+      await world.settle();
+      reads = false;
+      await leader.publish(router, numbered(3, 5));
+      const work = await world.run(leader.dispatcher.work(router));
+      const gone = work.unsubscribe(id);
+      await world.settle(10_000);
+      expect(answers).toHaveLength(5);
+      for (const answer of answers) answer();
+      await world.run(gone);
+      await world.settle();
+      expect(work.neededFrom()).toBe((await world.run(work.stats())).nextOffset);
       await leader.end();
     },
   );
