@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type CheckName, checkHistory, encodeEvent, type HistoryEvent, parseEvent } from '../src/index.ts';
-import { goodBusHistory } from './good-bus-history.ts';
+import {
+  type CheckName,
+  checkHistory,
+  encodeEvent,
+  type HistoryEvent,
+  hashOf,
+  parseEvent,
+} from '../src/index.ts';
+import { goodBusHistory, lockedBy } from './good-bus-history.ts';
+import { without } from './mutations.ts';
 
 type BodyEvent = Extract<HistoryEvent, { body: string }>;
 
@@ -11,7 +19,7 @@ const tidied: HistoryEvent = { kind: 'tidied', at: 5 };
 const removed = (body: string): BodyEvent => ({ kind: 'body-removed', at: 4, body });
 
 /** A history that is right, with these events of bodies in it. */
-function withBodies(...events: readonly BodyEvent[]): HistoryEvent[] {
+function withBodies(...events: readonly HistoryEvent[]): HistoryEvent[] {
   return goodBusHistory().flatMap((event): HistoryEvent[] =>
     event.kind === 'at-rest' ? [...events, tidied, event] : [event],
   );
@@ -19,6 +27,18 @@ function withBodies(...events: readonly BodyEvent[]): HistoryEvent[] {
 
 const [A, B] = ['m-a', 'd-b'] as const;
 const whole = [stored(A), referred(A, 'one'), done(A, 'one'), removed(A)];
+
+/** Somebody acknowledged message `t 1`, which somebody else dead-letters. */
+function acknowledged(copy: string): HistoryEvent[] {
+  const given = { producer: 't', sequence: 1, hash: hashOf('t 1'), at: 103, delivery: 7 };
+  const locked = lockedBy('c4', 'tasks', given);
+  const end = { lock: locked.lock, how: 'acknowledged' } as const;
+  return [
+    { ...locked, copy },
+    { kind: 'settling', at: 104, ...end },
+    { kind: 'settled', at: 105, ...end },
+  ];
+}
 
 describe('a history with bodies that are stored apart', () => {
   it.each([
@@ -50,6 +70,29 @@ describe('a history with bodies that are stored apart', () => {
   ] satisfies [CheckName, string, BodyEvent[]][])('is rejected as %s for %s', (check, _what, events) => {
     expect(checkHistory(withBodies(...events)).findings.map((found) => found.check)).toEqual([check]);
   });
+
+  it.each([
+    ['accepted when it came twice, with one body', [], referred(A, 'twin')],
+    ['rejected when each had a body of its own', ['dead-letters'], referred(B, 'twin')],
+  ] satisfies [string, CheckName[], BodyEvent][])(
+    'without a dead letter for a message that somebody else had acknowledged is %s',
+    (_what, found, twin) => {
+      const bodies = [
+        stored(A),
+        stored(B),
+        referred(A, 't 1'),
+        twin,
+        done(twin.body, 'twin'),
+        done(A, 't 1'),
+      ];
+      const gone = [removed(A), removed(B)];
+      const events = without({ kind: 'dead-letter', where: 'tasks' })(
+        withBodies(...bodies, ...gone, ...acknowledged('twin')),
+      );
+      const judged = checkHistory(events).findings;
+      expect(judged.map(({ check }) => check)).toEqual(found);
+    },
+  );
 
   it('is not judged by what is left behind while a queue holds something', () => {
     const events = withBodies(stored(A)).filter(({ kind }) => kind !== 'tidied');

@@ -7,6 +7,8 @@ interface Body {
   isStored: boolean;
   /** Messages in the storage of queues that refer to it. */
   readonly copies: Set<string>;
+  /** With those that are not there any more. */
+  readonly everyCopy: Set<string>;
   /** A message that referred to it has been dealt with. */
   isDone: boolean;
 }
@@ -28,6 +30,7 @@ export class BodyBook {
         break;
       case 'body-referred':
         body.copies.add(event.copy);
+        body.everyCopy.add(event.copy);
         if (!body.isStored && !body.isDone)
           findings.add('bodiless', () => `a message came whose body, ${event.body}, is not there`);
         break;
@@ -48,6 +51,11 @@ export class BodyBook {
     this.#orphans = [...this.#bodies].filter(([, body]) => isOrphan(body)).map(([id]) => id);
   }
 
+  /** It was sent once and arrived twice: its body may be gone while it is there. */
+  hasTwin(copy: string): boolean {
+    return [...this.#bodies.values()].some(({ everyCopy }) => everyCopy.size > 1 && everyCopy.has(copy));
+  }
+
   judge(findings: Findings): void {
     for (const id of this.#orphans)
       findings.add('orphaned', () => `${id} is still there, and nothing refers to it`);
@@ -56,7 +64,7 @@ export class BodyBook {
   #body(id: string): Body {
     const known = this.#bodies.get(id);
     if (known !== undefined) return known;
-    const made = { isStored: false, copies: new Set<string>(), isDone: false };
+    const made = { isStored: false, copies: new Set<string>(), everyCopy: new Set<string>(), isDone: false };
     this.#bodies.set(id, made);
     return made;
   }

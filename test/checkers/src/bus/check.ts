@@ -137,7 +137,7 @@ export class BusChecker {
     this.#locks.judge(findings);
     if (this.#atRest) {
       checkArrivals(this.#ledger, findings);
-      checkDeadLetters(this.#ledger, findings);
+      checkDeadLetters(this.#ledger, this.#bodies, findings);
       checkEntries(this.#ledger, this.#entries, findings);
     } else findings.add('incomplete', () => 'nobody waited for everything to come to rest');
     this.#bodies.judge(findings);

@@ -1,9 +1,14 @@
 import type { Findings } from '../findings.ts';
+import type { BodyBook } from './bodies.ts';
 import type { BusLedger, BusMessage, KnownPlace, Visit } from './ledger.ts';
 import { isConsumed, isDead } from './whereabouts.ts';
 
 /** Every dead letter has a history, and nothing that was to become one is missing. */
-export function checkDeadLetters(ledger: BusLedger, findings: Findings): void {
+export function checkDeadLetters(
+  ledger: BusLedger,
+  bodies: Pick<BodyBook, 'hasTwin'>,
+  findings: Findings,
+): void {
   for (const message of ledger.messages) {
     for (const { name } of hasVanished(ledger, message)) {
       findings.add('vanished', () => {
@@ -13,7 +18,7 @@ export function checkDeadLetters(ledger: BusLedger, findings: Findings): void {
     for (const place of ledger.places.values()) {
       const visit = message.visit(place.name);
       if (visit === undefined) continue;
-      if (place.role === 'queue') buried(place, message, visit, findings);
+      if (place.role === 'queue') buried(place, { message, visit, bodies }, findings);
       for (const letter of visit.deadLetters) {
         if (letter.source === place.name && letter.reason !== '') continue;
         findings.add('dead-letters', () => {
@@ -24,11 +29,22 @@ export function checkDeadLetters(ledger: BusLedger, findings: Findings): void {
   }
 }
 
-function buried(place: KnownPlace, message: BusMessage, visit: Visit, findings: Findings): void {
+interface Buried {
+  readonly message: BusMessage;
+  readonly visit: Visit;
+  readonly bodies: Pick<BodyBook, 'hasTwin'>;
+}
+
+function buried(place: KnownPlace, { message, visit, bodies }: Buried, findings: Findings): void {
   // As long as a message waits to be moved, it makes room like any other.
   const mayBeThrownAway = place.overflow === 'discard-existing';
-  const byHand = visit.locks.find(({ how, outcome }) => how === 'dead-lettered' && outcome === 'settled');
-  if (byHand !== undefined && !isDead(visit) && visit.buried === 0 && !mayBeThrownAway) {
+  const isMissing = !isDead(visit) && visit.buried === 0 && !mayBeThrownAway;
+  // The dead letter of one of two that came with one body is empty when the other was dealt with before.
+  const byHand = visit.locks.find(
+    ({ how, outcome, copy }) =>
+      isMissing && how === 'dead-lettered' && outcome === 'settled' && !bodies.hasTwin(copy),
+  );
+  if (byHand !== undefined) {
     findings.add('dead-letters', () => {
       return `${byHand.consumer} was told that ${message.name} of ${place.name} is dead-lettered, and it is not among the dead letters`;
     });
