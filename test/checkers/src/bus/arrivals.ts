@@ -34,7 +34,7 @@ function due(
   }
   if (place.role === 'queue' && !isConsumed(visit) && !isDead(visit)) {
     findings.add('lost', () => {
-      return `${message.name} was given out by ${place.name} ${visit?.locks.length} times, acknowledged by nobody, and is not there any more`;
+      return `${message.name} was given out by ${place.name} ${visit?.locks.length} times, acknowledged by nobody, and has not come back`;
     });
   }
   if (place.role !== 'router') return;

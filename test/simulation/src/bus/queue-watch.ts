@@ -79,11 +79,17 @@ export class QueueWatch implements QueueWatcher {
 
   /** Hidden messages count, too: somebody who died had them in hand. */
   async areEmpty(): Promise<boolean> {
+    return (await this.leftIn()).length === 0;
+  }
+
+  /** Storage queues that still hold something, and how much. */
+  async leftIn(): Promise<string[]> {
+    const left: string[] = [];
     for (const queue of [...this.#graves.keys(), ...this.#queues]) {
       const { approximateCount } = await this.#raw.queues.properties(queue);
-      if (approximateCount > 0) return false;
+      if (approximateCount > 0) left.push(`${queue} (${approximateCount})`);
     }
-    return true;
+    return left;
   }
 
   #gone(storageQueue: string, copy: string): void {
