@@ -53,7 +53,7 @@ export { type CommonPolicy, commonPolicySchema, type Overflow } from './policies
 export { POLICY_FIELDS, type PolicyField, type PolicyRole } from './policies/fields.ts';
 export { POLICY_ROLES, type RolePolicy } from './policies/policy.ts';
 export { fixedDifferences, formatPolicy, parsePolicy, withFixedFields } from './policies/policy-json.ts';
-export { MAX_DEQUEUE_RETRIES, MAX_LOCK_MS, type QueuePolicy, queuePolicySchema } from './policies/queue.ts';
+export { MAX_DEQUEUE_RETRIES, type QueuePolicy, queuePolicySchema } from './policies/queue.ts';
 export { type MetadataPolicy, metadataPolicySchema } from './policies/reference.ts';
 export { MAX_SUBSCRIBERS, type RouterPolicy, routerPolicySchema } from './policies/router.ts';
 export {

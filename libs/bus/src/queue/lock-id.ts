@@ -12,6 +12,7 @@
  *       44     2  length of the pop receipt
  *       46     1  length of the body's id; 0 when the body is in the message
  *       47     …  the three of them, ASCII
+ *        …     4  how long it was given for, milliseconds; ids of before end without, and older nodes read over it
  */
 import { Buffer } from 'node:buffer';
 import { createHmac, timingSafeEqual } from 'node:crypto';
@@ -20,6 +21,7 @@ import { QueueError } from './errors.ts';
 const VERSION = 1;
 const TAG_BYTES = 16;
 const HEADER_BYTES = 47;
+const LASTS_BYTES = 4;
 const MAX_ID_CHARS = 2048;
 
 /** What a consumer holds a message by. */
@@ -27,6 +29,8 @@ export interface Lock {
   readonly queueId: string;
   /** Milliseconds since 1970. A renewal puts it off: see Renewals. */
   readonly until: number;
+  /** How long it was given for; undefined when an older node gave it. */
+  readonly lastsMs: number | undefined;
   /** 1 for the first. */
   readonly delivery: number;
   /** In the storage queue; not the message's own id. */
@@ -40,7 +44,9 @@ export function encodeLockId(lock: Lock, secret: Uint8Array): string {
     Buffer.from(text, 'latin1'),
   );
   const [messageId = Buffer.alloc(0), popReceipt = Buffer.alloc(0), bodyId = Buffer.alloc(0)] = texts;
-  const bytes = Buffer.concat([Buffer.alloc(HEADER_BYTES), ...texts]);
+  const lasts = Buffer.alloc(lock.lastsMs === undefined ? 0 : LASTS_BYTES);
+  if (lock.lastsMs !== undefined) lasts.writeUInt32LE(lock.lastsMs);
+  const bytes = Buffer.concat([Buffer.alloc(HEADER_BYTES), ...texts, lasts]);
   bytes.writeUInt8(VERSION, 16);
   bytes.write(lock.queueId.replaceAll('-', ''), 17, 'hex');
   bytes.writeBigUInt64LE(BigInt(Math.floor(lock.until)), 33);
@@ -70,6 +76,7 @@ export function decodeLockId(id: string, queueId: string, secrets: readonly Uint
   return {
     queueId,
     until: Number(bytes.readBigUInt64LE(33)),
+    lastsMs: bytes.length < end + LASTS_BYTES ? undefined : bytes.readUInt32LE(end),
     delivery: bytes.readUInt16LE(41),
     messageId: bytes.toString('latin1', HEADER_BYTES, receiptAt),
     popReceipt: bytes.toString('latin1', receiptAt, bodyAt),

@@ -1,4 +1,4 @@
-import { MAX_LOCK_MS, type QueueDocument } from '@message-vault/metadata';
+import type { QueueDocument } from '@message-vault/metadata';
 import { randomUuid, sleep } from '@message-vault/runtime';
 import { isStorageError, type MessageReceipt } from '@message-vault/storage';
 import type { Bodies } from './bodies.ts';
@@ -71,7 +71,8 @@ export class Locks {
     const bodyId = 'bodyId' in envelope.body ? envelope.body.bodyId : undefined;
     // The clock may have been put back since the message was taken: by that clock it is not held for so long.
     const until = Math.min(taken.until, this.#context.runtime.now() + document.policy.lockDurationMs);
-    const lock: Lock = { queueId: document.queueId, until, delivery, ...receipt, bodyId };
+    const { lockDurationMs: lastsMs } = document.policy;
+    const lock: Lock = { queueId: document.queueId, until, lastsMs, delivery, ...receipt, bodyId };
     this.#remembered.add(lock, envelope);
     return { id: encodeLockId(lock, secret), until };
   }
@@ -112,8 +113,8 @@ export class Locks {
 
   /**
    * The same id holds the message for another lock's time from now, and never for less long than before: the consumer may
-   * not get to hear of it. Only what ends later than any lock can does not count: the clock it was given by was wrong.
-   * Answers until when, milliseconds since 1970.
+   * not get to hear of it. What ends later than it was given for does
+   * not count: one of the clocks was wrong. Answers until when, milliseconds since 1970.
    */
   async renew(document: QueueDocument, id: string): Promise<number> {
     const { runtime, queues } = this.#context;
@@ -123,7 +124,8 @@ export class Locks {
     const { doubt } = await this.#whileHeld(lock, async (standing) => {
       // Counted from before the call: the storage hides the message a little longer than we say.
       const now = runtime.now();
-      const before = standing.until > now + MAX_LOCK_MS ? 0 : standing.until;
+      // An end further away than the lock was long is one by a clock that was wrong, this node's or another's.
+      const before = Math.min(standing.until, now + (lock.lastsMs ?? lockDurationMs));
       const until = Math.max(now + lockDurationMs, before);
       const { popReceipt } = await queues.update(document.queue, standing, {
         visibilityTimeoutMs: until - now,

@@ -197,7 +197,13 @@ describe('a queue that limits its concurrent readers', () => {
     const { runtime, storage } = bench;
     const context = { ...storage, runtime, limits: bench.limits, ...bench.surroundings };
     const readers = new ConcurrentReaders(context, 1, 2);
-    const lock = { until: runtime.now() + 10_000, delivery: 1, popReceipt: 'r', bodyId: undefined };
+    const lock = {
+      until: runtime.now() + 10_000,
+      delivery: 1,
+      popReceipt: 'r',
+      bodyId: undefined,
+      lastsMs: undefined,
+    };
     const queues = [await bench.queue(), await bench.queue(), await bench.queue()];
     for (const queue of queues) {
       const place = await runtime.run(readers.enter(queue, 1, nobody));

@@ -6,7 +6,7 @@ const SECOND_MS = 1000;
 const DAY_MS = 24 * 3600 * SECOND_MS;
 
 /** A lock is a visibility timeout of an Azure Storage queue, which ends after seven days. */
-export const MAX_LOCK_MS = 7 * DAY_MS;
+const MAX_LOCK_MS = 7 * DAY_MS;
 /** More attempts than anybody makes: a queue whose messages are never given up. */
 export const MAX_DEQUEUE_RETRIES = 1_000_000;
 const MAX_ENQUEUE_TIMEOUT_MS = 60 * SECOND_MS;
