@@ -113,8 +113,8 @@ export class Locks {
 
   /**
    * The same id holds the message for another lock's time from now, and never for less long than before: the consumer may
-   * not get to hear of it. What ends later than it was given for does
-   * not count: one of the clocks was wrong. Answers until when, milliseconds since 1970.
+   * not get to hear of it. What ends later than it was given for does not count: one of the clocks was wrong. Answers
+   * until when, milliseconds since 1970.
    */
   async renew(document: QueueDocument, id: string): Promise<number> {
     const { runtime, queues } = this.#context;

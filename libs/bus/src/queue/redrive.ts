@@ -125,7 +125,7 @@ async function moveAll(
 
 /** What stands for a message whose body is gone: there is nothing to bring back. */
 function isHollow({ envelope: { deadLetter }, message: { value } }: Screened): boolean {
-  return value.byteLength === 0 && deadLetter?.reason.includes(BODY_GONE) === true;
+  return value.byteLength === 0 && deadLetter?.reason.startsWith(BODY_GONE) === true;
 }
 
 async function giveBackAll(

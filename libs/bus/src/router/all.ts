@@ -40,7 +40,11 @@ export class AllDistribution implements Distribution {
   async start(subscriptions: readonly Subscription[]): Promise<void> {
     const { cursors } = this.#host.cursors.body;
     const known = new Set(subscriptions.map(({ id }) => id));
-    for (const id of Object.keys(cursors)) if (!known.has(id)) delete cursors[id];
+    for (const id of Object.keys(cursors)) {
+      if (known.has(id)) continue;
+      delete cursors[id];
+      this.#host.cursors.touch();
+    }
     for (const subscription of subscriptions) {
       const { id, target, state, start } = subscription;
       // What an earlier leader may have sent ends where the stream did when this one took over.
