@@ -153,10 +153,12 @@ export class BodyReader {
       }
       function onData(chunk: Buffer): void {
         try {
-          const problem = watch.seen(chunk.length);
+          const { length } = chunk;
+          const problem = watch.seen(length);
           if (problem !== undefined) throw problem;
+          // After this there may be nothing left of it.
           take(chunk);
-          turns.took(chunk.length, () => watch.waiting());
+          turns.took(length, () => watch.waiting());
         } catch (error) {
           fail(error instanceof Error ? error : new Error('the body could not be taken', { cause: error }));
         }
@@ -195,6 +197,7 @@ class Gathered {
     // Node's parser ends a body at its declared length. Memory that is never written to is never really taken.
     this.#place ??= Buffer.allocUnsafeSlow(this.#declared);
     this.#place.set(piece, at);
+    freeWhole(piece);
   }
 
   free(): void {
@@ -207,6 +210,14 @@ class Gathered {
     const [first] = this.#pieces;
     return this.#pieces.length === 1 && first !== undefined ? first : Buffer.concat(this.#pieces);
   }
+}
+
+/**
+ * Node's parser copies each piece into memory of its own, which left to the collector piles up; given back, the next
+ * piece finds it in the processor's cache.
+ */
+function freeWhole({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
 /** Undefined at the end. */

@@ -24,9 +24,11 @@ it('takes a large body in turns with everything else, and whole', async () => {
   const sent = Buffer.alloc(BODY_BYTES, 'the body ');
   let most = 0;
   let received: Buffer | undefined;
+  const pieces: Buffer[] = [];
   const server = createServer(async (req, res) => {
     // Much of it is in the socket by then.
     await pause(100);
+    req.on('data', (piece: Buffer) => pieces.push(piece));
     const turns = watchTurns(() => bodies.heldBytes);
     const body = await bodies.read(exchangeOf(req, res));
     received = body.bytes;
@@ -43,6 +45,9 @@ it('takes a large body in turns with everything else, and whole', async () => {
   }
   await new Promise((resolve) => server.close(resolve));
   expect(most).toBeLessThanOrEqual(MAX_BYTES_PER_TURN);
+  // In its place each of them is given back.
+  expect(pieces.length).toBeGreaterThan(BODY_BYTES / MAX_BYTES_PER_TURN);
+  expect(pieces.filter((piece) => piece.byteLength > 0)).toEqual([]);
 });
 
 it('goes on with the body that came first, while others have their turn too', async () => {
