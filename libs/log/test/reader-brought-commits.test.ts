@@ -34,7 +34,7 @@ async function land({ log, storage }: ReaderWorld, spec: CommitSpec = {}): Promi
 
 /** What is known without another look at the tail. */
 async function known(world: ReaderWorld, reader: StreamReader, from: number): Promise<string[]> {
-  const { commits } = await world.run(reader.read({ from, maxBytes: 1024 * 1024, fresh: false }));
+  const { commits } = await world.run(reader.read({ from, maxBytes: 4 * 1024 * 1024, fresh: false }));
   return [...iterateMessages(commits, from)].map(({ value }) => new TextDecoder().decode(value));
 }
 
@@ -146,15 +146,38 @@ describe('a commit that comes with the hint', () => {
     expect(world.counted.counts).toMatchObject({ reads: 1, notModified: 1 });
   });
 
-  test('is not kept for nobody', async () => {
-    const { world, reader, grown } = await waiting();
-    bring(reader, await land(world));
-    await world.run(grown);
-    const kept = world.cache.stats.keptBytes;
-    bring(reader, await land(world));
-    expect(world.cache.stats.keptBytes).toBe(kept);
-    expect(await world.run(world.values(reader))).toEqual(world.expected());
+  test('is given to who waits however large it is, and to who has just read up to it', async () => {
+    const { world, reader, tail, grown } = await waiting();
+    bring(reader, await land(world, { valueBytes: 900_000 }));
+    expect(await world.run(grown)).toBe(true);
+    await world.run(reader.read({ from: tail, maxBytes: 1, fresh: false }));
+    // Nobody waits for the next one.
+    bring(reader, await land(world, { valueBytes: 900_000 }));
+    const values = await known(world, reader, tail);
+    expect(values.map((value) => value.slice(-8))).toEqual(world.expected(1));
+    expect(world.counted.total()).toBe(0);
   });
+
+  test.each([false, true])(
+    'is passed by, and not kept, when nobody wants it (closes its segment: %s)',
+    async (seals) => {
+      const { world, reader, tail, grown } = await waiting();
+      bring(reader, await land(world));
+      await world.run(grown);
+      await world.runtime.advance(1500);
+      const kept = world.cache.stats.keptBytes;
+      const asked = world.counted.total();
+      bring(reader, await land(world));
+      bring(reader, await land(world, { seals }));
+      expect(world.cache.stats.keptBytes).toBe(kept);
+      const end = encodeOffset(world.log.page, 0);
+      const { nextOffset } = await world.run(reader.read({ from: end, maxBytes: 1, fresh: false }));
+      expect([nextOffset, world.counted.total()]).toEqual([end, asked]);
+      if (seals) await land(world);
+      expect(await world.run(world.values(reader))).toEqual(world.expected());
+      expect(await world.run(world.values(reader, tail))).toEqual(world.expected(1));
+    },
+  );
 
   test('does not get between a look that is under way and what it finds', async () => {
     const world = new ReaderWorld({ delayMs: () => 5 });

@@ -123,11 +123,10 @@ export class Intake {
   }
 
   async #read(from: number): Promise<IntakeChunk> {
-    const { commits, nextOffset } = await this.#lease.reader.read({
-      from,
-      maxBytes: READ_BYTES,
-      signal: this.#signal,
-    });
+    const request = { from, maxBytes: READ_BYTES, signal: this.#signal };
+    // Mostly the reader was told of it when it was stored: then it needs no look at the storage.
+    const known = await this.#lease.reader.read({ ...request, fresh: false });
+    const { commits, nextOffset } = known.commits.length > 0 ? known : await this.#lease.reader.read(request);
     return { batches: [...batchesOf(commits, from)], nextOffset };
   }
 

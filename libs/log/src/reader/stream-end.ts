@@ -1,4 +1,10 @@
-import { type CommitHeader, encodeOffset, MAX_PAGE, PAGE_BYTES } from '@message-vault/framing';
+import {
+  COMMIT_HEADER_BYTES,
+  type CommitHeader,
+  encodeOffset,
+  MAX_PAGE,
+  PAGE_BYTES,
+} from '@message-vault/framing';
 import type { Runtime } from '@message-vault/runtime';
 import type { ETag } from '@message-vault/storage';
 import { damagedAt, isLogError, LogError } from '../errors.ts';
@@ -24,7 +30,7 @@ export interface StreamEndOptions {
   readonly onGrowth: () => void;
 }
 
-/** Up to this size, what is read at a tail or brought there has no permit of the cache: thousands of tails are watched. */
+/** Up to this size, what is read at a tail has no permit of the cache: thousands of tails are watched. */
 const UNCOUNTED_BYTES = 64 * 1024;
 const READ_GROWTH = 16;
 /** Once, it was made between the two calls; ever again, something is wrong. */
@@ -92,22 +98,36 @@ export class StreamEnd {
 
   /**
    * Takes up a commit nobody has to read from storage, since whoever brings it has had it stored: if it is good, comes
-   * right behind the known end, and was written to the very version of the segment that ends there. To be called between
-   * looks.
+   * right behind the known end, and was written to the very version of the segment that ends there. `wanted`: somebody is
+   * about to read it, so it is kept in memory, checked in full; otherwise the end moves past it. To be called between looks.
    */
-  take({ bytes: lent, versionBefore, version }: LandedCommit): void {
-    const { runtime, source, onGrowth } = this.#options;
-    const fits = this.#seen?.etag === versionBefore && lent.byteLength <= UNCOUNTED_BYTES;
-    if (!fits || this.#last === undefined) return;
-    const bytes = new Uint8Array(lent);
-    const { streamId } = source.stream;
-    const walk = walkCommits({ bytes, page: this.#page, streamId, previous: this.#last });
-    const [only] = walk.commits;
-    if (only === undefined || only.bytes.byteLength !== bytes.byteLength) return;
-    this.#advance(walk, bytes);
-    this.#atEnd = walk.stop.kind === 'end';
-    if (this.#atEnd) this.#seen = { etag: version, at: runtime.monotonic(), isProven: true };
+  take(commit: LandedCommit, { wanted }: { wanted: boolean }): void {
+    if (this.#seen?.etag !== commit.versionBefore || this.#last === undefined) return;
+    if (!(wanted ? this.#keep(commit.bytes) : this.#pass(commit.bytes))) return;
+    const { runtime, onGrowth } = this.#options;
+    this.#atEnd = !this.#last.lastInSegment;
+    if (this.#atEnd) this.#seen = { etag: commit.version, at: runtime.monotonic(), isProven: true };
     onGrowth();
+  }
+
+  /** False when it is none that comes here. */
+  #keep(lent: Uint8Array): boolean {
+    const bytes = new Uint8Array(lent);
+    const walk = this.#walk(bytes);
+    const [only] = walk.commits;
+    if (only === undefined || only.bytes.byteLength !== bytes.byteLength) return false;
+    this.#advance(walk, bytes);
+    return true;
+  }
+
+  /** The same, by its header alone. */
+  #pass(lent: Uint8Array): boolean {
+    const { stop } = this.#walk(lent.subarray(0, COMMIT_HEADER_BYTES));
+    if (stop.kind !== 'partial' || stop.header.byteLength !== lent.byteLength) return false;
+    this.#options.segments.add(this.#segment);
+    this.#moveTo(stop.header);
+    if (stop.header.lastInSegment) this.#enter(this.#page);
+    return true;
   }
 
   /** Only the end is wanted, nothing on the way there: the next look searches for it when there is much to skip. */
@@ -180,12 +200,7 @@ export class StreamEnd {
     // Azurite names the version of when it sends, with the bytes of when it began: a write between the two would be missed.
     const isProven = this.#version === etag;
     this.#version = etag;
-    const walk = walkCommits({
-      bytes,
-      page: this.#page,
-      streamId: this.#options.source.stream.streamId,
-      previous: this.#last,
-    });
+    const walk = this.#walk(bytes);
     // From here on it may be in another segment, which has versions of its own.
     this.#advance(walk, bytes);
     const blobEnds = bytes.byteLength < asked;
@@ -193,6 +208,11 @@ export class StreamEnd {
     const atEnd = await this.#judge(walk, { blobEnds, asked, isSame });
     this.#seen = atEnd ? { etag, at, isProven } : undefined;
     return atEnd;
+  }
+
+  #walk(bytes: Uint8Array): Walk {
+    const { streamId } = this.#options.source.stream;
+    return walkCommits({ bytes, page: this.#page, streamId, previous: this.#last });
   }
 
   #advance({ commits, page, stop }: Walk, bytes: Uint8Array): void {

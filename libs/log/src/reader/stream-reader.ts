@@ -1,4 +1,4 @@
-import { encodeOffset, type MessagePlace, PAGE_BYTES } from '@message-vault/framing';
+import { encodeOffset, MAX_COMMIT_BYTES, type MessagePlace, PAGE_BYTES } from '@message-vault/framing';
 import { abortable, invariant, type Runtime, sleep } from '@message-vault/runtime';
 import type { PageStore } from '@message-vault/storage';
 import { isLogError, LogError } from '../errors.ts';
@@ -87,6 +87,10 @@ export function openReader(options: ReaderOptions): StreamReader {
 const TAIL_STEP_BYTES = 256 * 1024;
 const TAIL_WAIT_MS = 60_000;
 
+/** Who has read up to so little before the end, not longer ago than this, is taken to go on. */
+const CHASED_WITHIN_BYTES = 4 * MAX_COMMIT_BYTES;
+const CHASED_FOR_MS = 1000;
+
 class Reader implements StreamReader {
   readonly #runtime: Runtime;
   readonly #settings: ReaderSettings;
@@ -100,6 +104,8 @@ class Reader implements StreamReader {
   readonly #positions: Positions;
   readonly #ahead: ReadAhead;
   readonly #replay: Replay;
+  /** Where the last read ended, and when, on the monotonic clock. */
+  #lastRead: { readonly page: number; readonly at: number } | undefined;
 
   constructor({ pages, runtime, stream, cache, settings: given }: ReaderOptions) {
     const settings = { ...defaultReaderSettings, ...given };
@@ -166,7 +172,8 @@ class Reader implements StreamReader {
     this.#end.hint(tailPage);
     this.#growth.hint(tailPage);
     // A look that is under way goes on from where the end was when it began.
-    if (commit !== undefined && this.#growth.isAwaited && !this.#looks.isLooking) this.#end.take(commit);
+    if (commit === undefined || this.#looks.isLooking) return;
+    this.#end.take(commit, { wanted: this.#growth.isAwaited || this.#isChased });
   }
 
   close(): void {
@@ -176,6 +183,14 @@ class Reader implements StreamReader {
     this.#ahead.clear();
     this.#headers.clear();
     this.#runs.clear();
+  }
+
+  /** Somebody has just read nearly up to the end, and will want what comes next. */
+  get #isChased(): boolean {
+    if (this.#lastRead === undefined) return false;
+    const { page, at } = this.#lastRead;
+    const behindBytes = (this.#end.page - page) * PAGE_BYTES;
+    return behindBytes <= CHASED_WITHIN_BYTES && this.#runtime.monotonic() - at <= CHASED_FOR_MS;
   }
 
   /** What is known already is answered without a look at the tail: the wait that follows looks. */
@@ -197,6 +212,7 @@ class Reader implements StreamReader {
     const collected: Collected = { commits: [], lent: [] };
     const { page, upToDate } = await this.#collect(collected, place, { room, fresh });
     this.#places.remember(page, { readUpTo: true });
+    this.#lastRead = { page, at: this.#runtime.monotonic() };
     return {
       commits: withoutLargeBuffers(collected.commits),
       nextOffset: encodeOffset(page, 0),

@@ -291,8 +291,8 @@ export class Leader {
       leadership: this.leadership,
       stream: refOf(stream),
       settings: this.#writerSettings,
-      onCommit: (tail) => {
-        this.#readers.get(streamId)?.hint(tail.page);
+      onCommit: (tail, commit) => {
+        this.#readers.get(streamId)?.hint(tail.page, commit);
         this.dispatcher.grown(streamId, tail);
       },
     });
