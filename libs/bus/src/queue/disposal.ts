@@ -87,6 +87,20 @@ export class Disposal {
     this.#context.counted?.('dead_lettered', 1);
   }
 
+  /** A dead letter whose body is gone: it stays where it is, empty, and says so before what it said. */
+  async emptied(document: QueueDocument, { receipt, envelope }: Held): Promise<void> {
+    const note = envelope.deadLetter ?? { reason: BODY_GONE, source: document.name };
+    await this.#outbox.sendOne(document, {
+      ...envelope,
+      batch: emptyBatch(),
+      deadLetter: { ...note, reason: withoutBody(note.reason) },
+      expiresAt: undefined,
+      delayMs: 0,
+    });
+    await this.#context.queues.delete(document.queue, receipt);
+    this.#depths.removed(document.queue, 1);
+  }
+
   /** The message first, then its body. Errors: StorageError; `receipt_lost`: somebody else has it, or it is gone. */
   async remove(document: QueueDocument, { receipt, envelope }: Held): Promise<void> {
     await this.#context.queues.delete(document.queue, receipt);

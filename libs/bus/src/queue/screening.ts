@@ -119,16 +119,12 @@ export class Screening {
     return undefined;
   }
 
-  #unreadable(document: QueueDocument, held: Held, raw: Uint8Array | undefined): Promise<void> {
+  async #unreadable(document: QueueDocument, held: Held, raw: Uint8Array | undefined): Promise<void> {
     const why = raw === undefined ? BODY_GONE : 'its body is damaged';
-    if (document.deadLetterOf === undefined) return this.#disposal.deadLetter(document, held, why);
+    if (document.deadLetterOf === undefined) return await this.#disposal.deadLetter(document, held, why);
+    if (raw === undefined) return await this.#disposal.emptied(document, held);
     const { receipt, envelope } = held;
-    return this.#disposal.deadLetterRaw(document, {
-      receipt,
-      raw: raw ?? new Uint8Array(),
-      why,
-      id: envelope.id,
-    });
+    await this.#disposal.deadLetterRaw(document, { receipt, raw, why, id: envelope.id });
   }
 
   async #load(

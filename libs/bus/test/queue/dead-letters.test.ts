@@ -91,6 +91,25 @@ describe('dead letters', () => {
     expect(letter?.deadLetter?.reason).toBe('its body is gone; no');
   });
 
+  it('stay, with their reason, when their body goes while they are dead letters', async () => {
+    const setting = await withDeadLetters(0);
+    const { bench, node, queue, letters } = setting;
+    await node.enqueue(queue, [sized(100_000)]);
+    const held = await bench.runtime.run(node.receive(queue, nobody));
+    await bench.runtime.run(node.deadLetterLocked(queue, held?.lock?.id ?? '', 'no'));
+    const { bodies } = await bench.storage.bodies.list(queue.container);
+    for (const { id } of bodies) await bench.storage.bodies.delete(queue.container, id);
+    // Twice: the first one finds out, the second one finds what is left.
+    for (let times = 0; times < 2; times += 1)
+      expect(await bench.runtime.run(node.redrive(letters, queue, { limit: 10 }))).toBe(0);
+    expect(await node.stats(queue)).toMatchObject({ depth: 0, deadLettered: 1 });
+    const letter = await bench.runtime.run(node.receive(letters, nobody));
+    expect(letter).toMatchObject({
+      id: held?.id,
+      deadLetter: { reason: 'its body is gone; no', source: queue.name },
+    });
+  });
+
   it('are handed to whatever takes them back, and stay when it fails', async () => {
     const { bench, node, letters } = await withDeadLetters(5);
     const taken: string[] = [];
