@@ -27,8 +27,9 @@ export interface FreshnessOptions {
  */
 export class Freshness {
   readonly #options: FreshnessOptions;
-  readonly #unsettled = new Map<string, number>();
-  #allUnsettledUntil = Number.NEGATIVE_INFINITY;
+  /** On the monotonic clock: when what was announced of a name is settled, and of all of them. */
+  readonly #settles = new Map<string, number>();
+  #allSettledAt = Number.NEGATIVE_INFINITY;
   #known: NameChanges | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
@@ -47,7 +48,9 @@ export class Freshness {
   /** Whether what was read of `name` at `readAt` (monotonic) is recent enough; renews what that rests on. */
   holds(name: string, readAt: number): boolean {
     const now = this.#options.runtime.monotonic();
-    if (now - readAt > (this.#isUnsettled(name, now) ? MAX_AGE_MS : MAX_SETTLED_MS)) return false;
+    // What was read before its name was settled may have been changed since, by a write that came late.
+    const isSettled = readAt >= this.#settledAt(name);
+    if (now - readAt > (isSettled ? MAX_SETTLED_MS : MAX_AGE_MS)) return false;
     if (this.#writing) return true;
     const age = now - this.#readAt;
     if (age > RENEW_AT_MS) void this.#renew();
@@ -72,7 +75,7 @@ export class Freshness {
     if (this.#writing) return;
     this.#readAt = Number.NEGATIVE_INFINITY;
     const { changing } = this.#options;
-    if (this.#unsettled.size > 0) changing([...this.#unsettled.keys()]);
+    if (this.#settles.size > 0) changing([...this.#settles.keys()]);
     if (this.#known !== undefined) void this.#renew();
   }
 
@@ -88,26 +91,30 @@ export class Freshness {
     // What an older leader announced may still be on its way when the next one has begun.
     else if (changes.epoch !== known.epoch) this.#unsettle(changes.recent);
     else if (missed > 0) this.#unsettle(changes.recent.slice(-missed));
+    this.#forgetSettled();
   }
 
   #unsettle(names: readonly string[]): void {
-    const until = this.#options.runtime.monotonic() + UNSETTLED_MS;
-    for (const name of names) this.#unsettled.set(name, until);
+    const at = this.#options.runtime.monotonic() + UNSETTLED_MS;
+    for (const name of names) this.#settles.set(name, at);
     this.#options.changing(names);
   }
 
   #unsettleAll(): void {
-    this.#allUnsettledUntil = this.#options.runtime.monotonic() + UNSETTLED_MS;
+    this.#allSettledAt = this.#options.runtime.monotonic() + UNSETTLED_MS;
     this.#options.changing(undefined);
   }
 
-  #isUnsettled(name: string, now: number): boolean {
-    if (now < this.#allUnsettledUntil) return true;
-    const until = this.#unsettled.get(name);
-    if (until === undefined) return false;
-    if (now < until) return true;
-    this.#unsettled.delete(name);
-    return false;
+  #settledAt(name: string): number {
+    return Math.max(this.#allSettledAt, this.#settles.get(name) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** What is remembered of them is to be read once more, and is settled then. */
+  #forgetSettled(): void {
+    const now = this.#options.runtime.monotonic();
+    const settled = [...this.#settles].filter(([, at]) => at <= now).map(([name]) => name);
+    for (const name of settled) this.#settles.delete(name);
+    if (settled.length > 0) this.#options.changing(settled);
   }
 
   #renew(): Promise<void> {
@@ -123,13 +130,8 @@ export class Freshness {
       const changes = await this.#options.read();
       this.learn(changes);
       this.#readAt = Math.max(this.#readAt, startedAt);
-      this.#forgetSettled(startedAt);
     } catch {
       // Storage that does not answer: what is known stays in use, and the next one to ask tries again.
     }
-  }
-
-  #forgetSettled(now: number): void {
-    for (const [name, until] of this.#unsettled) if (until <= now) this.#unsettled.delete(name);
   }
 }

@@ -63,6 +63,29 @@ test('a change that is made long after it was announced is in force within two s
   expect(await policy()).toMatchObject({ maxQueueLength: 2 });
 });
 
+test('a change that nobody knows of, and that arrives after a node has read the name, is found however late that looks again', async () => {
+  const { runtime, leader, policy, inner } = twoNodes();
+  await runtime.run(leader.assign('work', limited(1)));
+  let isLate = true;
+  const faults = faultyStorage(
+    inner,
+    ({ operation, target }) => {
+      const isLost = isLate && operation === 'documents.put' && target.startsWith('names/');
+      return isLost ? { kind: 'land_later', afterMs: 20_000 } : undefined;
+    },
+    { runtime },
+  );
+  const next = nameAuthority(faults, { runtime, epoch: 2 });
+  const changing = next.authority.change('work', () => limited(2)).catch((error: unknown) => error);
+  expect(await runtime.run(changing)).toMatchObject({ code: 'outcome_unknown' });
+  isLate = false;
+  const both = async () => [await policy(), (await runtime.run(next.catalog.lookup('work')))?.policy];
+  await runtime.advance(10_000);
+  expect(await both()).toMatchObject([{ maxQueueLength: 1 }, { maxQueueLength: 1 }]);
+  await runtime.advance(80_000);
+  expect(await both()).toMatchObject([{ maxQueueLength: 2 }, { maxQueueLength: 2 }]);
+});
+
 test('a removal is noticed likewise, and those who read the name are told', async () => {
   const { runtime, leader, other, policy } = twoNodes();
   const gone: string[] = [];
