@@ -106,6 +106,8 @@ export class QueueConsumer extends Program {
       held.inDoubt ||= answer.status !== 410 && answer.status !== 'not sent';
       return;
     }
+    // Where the request is let in twice, the lock is renewed twice, and nobody tells of the second time.
+    held.inDoubt ||= answer.repeated === true;
     held.until = Math.max(held.until, Number(membersOf(answer).until));
     this.around.history.add({ kind: 'renewed', lock: held.lock, until: held.until });
   }

@@ -14,6 +14,8 @@ export interface NetResponse {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** A copy of the request may be let in after this answer to the first. */
+  readonly repeated?: boolean;
 }
 
 export type NetFailure = 'unreachable' | 'lost' | 'timeout' | 'aborted' | 'closed';
@@ -53,6 +55,8 @@ export class Exchange {
   refused = false;
   /** A copy of the request has been let in: what the answer refuses may be done all the same. */
   copied = false;
+  /** A copy of it is on its way. */
+  repeated = false;
   #settle: { resolve: (answer: NetResponse) => void; reject: (error: NetError) => void };
   readonly #release: (() => void)[] = [];
 
@@ -76,7 +80,7 @@ export class Exchange {
   }
 
   succeed(response: NetResponse): void {
-    if (this.#close()) this.#settle.resolve(response);
+    if (this.#close()) this.#settle.resolve(this.repeated ? { ...response, repeated: true } : response);
   }
 
   fail(code: NetFailure, sent = true): void {

@@ -161,6 +161,7 @@ export class Network {
    */
   #arriveLate(exchange: Exchange, server: Server): void {
     const { request } = exchange;
+    exchange.repeated = true;
     const neverGone = new AbortController().signal;
     this.#world.later(this.#random, MAX_LATE_MS, () => {
       const { process } = server;
