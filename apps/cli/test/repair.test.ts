@@ -45,6 +45,13 @@ describe('mvault repair', () => {
     expect([code, stderr]).toEqual([2, 'mvault: --yes needs --epoch\n']);
   });
 
+  it('takes no text that is no number for an epoch: an empty one, of a variable that is not set, is not 0', async () => {
+    const answers = await Promise.all(
+      ['', ' ', '0x10', '1e2'].map((text) => repair('--epoch', text, '--yes')),
+    );
+    expect(answers.map(({ code }) => code)).toEqual([2, 2, 2, 2]);
+  });
+
   it('makes no vault where there is none: a folder without a database is refused in words', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'mvault-repair-'));
     onTestFinished(() => rm(dir, { recursive: true, force: true }));

@@ -1,8 +1,9 @@
 import type { DrillReport, RunResult } from '@message-vault/drill';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandModule } from '../context.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { watchInterrupts } from '../interrupt.ts';
+import { wholeNumber } from '../units.ts';
 
 interface DrillOptions {
   readonly runs: number;
@@ -85,12 +86,6 @@ async function run(names: readonly string[], options: DrillOptions): Promise<voi
     // All processes have been ended. What is left are clients that would go on trying to reach them for a while.
     if (interrupt.exitCode !== undefined) process.exit(interrupt.exitCode);
   }
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError('expected a whole number.');
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

@@ -1,8 +1,9 @@
 import { userInfo } from 'node:os';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { CommandModule } from '../context.ts';
 import { UsageError } from '../exit.ts';
 import { type StorageAccessOptions, withStorage, withStorageOptions } from '../storage-access.ts';
+import { wholeNumber } from '../units.ts';
 
 interface RepairCommandOptions extends StorageAccessOptions {
   readonly epoch?: number;
@@ -75,10 +76,4 @@ function text(answer: Record<string, string | null>): string {
   return Object.entries(answer)
     .map(([path, body]) => `${path.padEnd(14)}${body ?? '(not there)'}\n`)
     .join('');
-}
-
-function wholeNumber(value: string): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= 0) return number;
-  throw new InvalidArgumentError('expected a whole number.');
 }
