@@ -36,7 +36,8 @@ export function withCommonOptions(command: Command): Command {
     .option('--json', 'answer in JSON, for programs');
 }
 
-function collect(value: string, before: readonly string[] = []): string[] {
+/** For options that may be repeated. */
+export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 

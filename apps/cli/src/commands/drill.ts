@@ -1,6 +1,6 @@
 import type { DrillReport, RunResult } from '@message-vault/drill';
 import { type Command, Option } from 'commander';
-import type { CommandModule } from '../context.ts';
+import { type CommandModule, collect } from '../context.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { watchInterrupts } from '../interrupt.ts';
 import { wholeNumber } from '../units.ts';
@@ -86,8 +86,4 @@ async function run(names: readonly string[], options: DrillOptions): Promise<voi
     // All processes have been ended. What is left are clients that would go on trying to reach them for a while.
     if (interrupt.exitCode !== undefined) process.exit(interrupt.exitCode);
   }
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

@@ -11,7 +11,7 @@ import { EXIT, UsageError } from '../exit.ts';
 import { FROM_HELP, parseFrom } from '../from.ts';
 import { messageOutput, streamLook } from '../message-output.ts';
 import { type OutputOptions, outputFormat, outputOption } from '../output-options.ts';
-import { parseLimit } from './read.ts';
+import { wholeNumber } from '../units.ts';
 
 interface ListenCommandOptions extends CommonOptions, OutputOptions {
   readonly filter?: string;
@@ -37,7 +37,7 @@ export const listenCommand: CommandModule = {
       .option('--filter <condition>', 'only messages it holds for, see docs/filters.md')
       .option('--from <place>', `routers that distribute to all: ${FROM_HELP}`, parseFrom)
       .option('--id <uuid>', 'come back as the listener of that id')
-      .option('--limit <count>', 'stop after so many messages', parseLimit)
+      .option('--limit <count>', 'stop after so many messages', wholeNumber)
       .addOption(outputOption())
       .option('--verbose', 'say on standard error when it is connected, as on a terminal')
       .addHelpText('after', HELP)

@@ -1,5 +1,4 @@
 import type { ReadFrom } from '@message-vault/client';
-import { InvalidArgumentError } from 'commander';
 import {
   type CommandContext,
   type CommandModule,
@@ -11,6 +10,7 @@ import { EXIT } from '../exit.ts';
 import { FROM_HELP, parseFrom } from '../from.ts';
 import { messageOutput, streamLook } from '../message-output.ts';
 import { limited, type OutputOptions, outputFormat, outputOption } from '../output-options.ts';
+import { wholeNumber } from '../units.ts';
 
 interface ReadCommandOptions extends CommonOptions, OutputOptions {
   readonly from: ReadFrom;
@@ -30,7 +30,7 @@ export const readCommand: CommandModule = {
       .argument('<name>', 'the stream')
       .description('print the messages there are')
       .option('--from <place>', FROM_HELP, parseFrom, 'earliest')
-      .option('--limit <count>', 'stop after so many messages', parseLimit)
+      .option('--limit <count>', 'stop after so many messages', wholeNumber)
       .addOption(outputOption())
       .option('--direct', 'read from the storage itself; a node is asked for access only')
       .addHelpText('after', HELP)
@@ -39,13 +39,6 @@ export const readCommand: CommandModule = {
       );
   },
 };
-
-export function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(limit))
-    throw new InvalidArgumentError('expected a number of messages');
-  return limit;
-}
 
 async function read(context: CommandContext, name: string, options: ReadCommandOptions): Promise<number> {
   const { from, limit } = options;

@@ -10,7 +10,7 @@ import { EXIT, UsageError } from '../exit.ts';
 import { FROM_HELP, parseFrom } from '../from.ts';
 import { messageOutput, streamLook } from '../message-output.ts';
 import { limited, type OutputOptions, outputFormat, outputOption } from '../output-options.ts';
-import { parseLimit } from './read.ts';
+import { wholeNumber } from '../units.ts';
 
 interface TailCommandOptions extends CommonOptions, OutputOptions {
   readonly from: ReadFrom;
@@ -29,7 +29,7 @@ export const tailCommand: CommandModule = {
       .argument('<name>', 'the stream')
       .description('print new messages as they are published')
       .option('--from <place>', FROM_HELP, parseFrom, 'latest')
-      .option('--limit <count>', 'stop after so many messages', parseLimit)
+      .option('--limit <count>', 'stop after so many messages', wholeNumber)
       .addOption(outputOption())
       .option('--verbose', 'say on standard error what is waited for, as on a terminal')
       .addHelpText('after', HELP)
