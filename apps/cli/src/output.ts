@@ -42,6 +42,11 @@ export class Output {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** What a command has to say: as JSON on one line for programs that ask for it, else as text. */
+  async answer({ json }: { readonly json?: true }, value: unknown, text: string): Promise<void> {
+    await this.write(json ? `${JSON.stringify(value)}\n` : text);
+  }
+
   readonly #onError = (error: NodeJS.ErrnoException): void => {
     if (error.code !== 'EPIPE' && this.#failure === undefined) {
       this.#failure = new CommandFailure(`can't write the output: ${error.message}`, EXIT.failure, {

@@ -47,7 +47,7 @@ async function show(context: CommandContext, options: CommonOptions): Promise<nu
       `no node answers: ${nodes.map(({ url, error }) => `${url} (${error})`).join(', ')}`,
     );
   }
-  await context.out.write(options.json ? `${JSON.stringify(toJson(leader, nodes))}\n` : text(leader, nodes));
+  await context.out.answer(options, toJson(leader, nodes), text(leader, nodes));
   // For scripts and probes: a cluster nobody leads takes no writes.
   return leader === null ? EXIT.failure : EXIT.ok;
 }
@@ -148,12 +148,10 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
 
 async function handover(context: CommandContext, options: CommonOptions): Promise<number> {
   const leader = await context.client().handover({ signal: context.signal });
-  if (options.json) await context.out.write(`${JSON.stringify({ leader: leader ?? null })}\n`);
-  else
-    await context.out.write(
-      leader === undefined
-        ? 'handed over\n'
-        : `${leader.nodeId} leads now (${leader.url}), epoch ${leader.epoch}\n`,
-    );
+  const told =
+    leader === undefined
+      ? 'handed over\n'
+      : `${leader.nodeId} leads now (${leader.url}), epoch ${leader.epoch}\n`;
+  await context.out.answer(options, { leader: leader ?? null }, told);
   return EXIT.ok;
 }

@@ -135,23 +135,19 @@ async function set(
 ): Promise<number> {
   const handle = context.client().name(name);
   const { made, found } = await setPolicy(handle, policyOf(options), context.signal);
-  if (options.json) return await show(context, found, options);
-  await context.out.write(
-    made ? `${name} is ${ROLE_TEXTS[found.role]} now\n` : `the policy of ${name} has changed\n`,
-  );
+  const text = made ? `${name} is ${ROLE_TEXTS[found.role]} now\n` : `the policy of ${name} has changed\n`;
+  await context.out.answer(options, found.policy, text);
   return EXIT.ok;
 }
 
 async function show(context: CommandContext, found: NamePolicy, options: CommonOptions): Promise<number> {
   const rows = Object.entries(found.policy).map(([field, value]) => [field, String(value)]);
-  await context.out.write(options.json ? `${JSON.stringify(found.policy)}\n` : columns(rows));
+  await context.out.answer(options, found.policy, columns(rows));
   return EXIT.ok;
 }
 
 async function remove(context: CommandContext, name: string, options: CommonOptions): Promise<number> {
   await context.client().name(name).remove({ signal: context.signal });
-  await context.out.write(
-    options.json ? `${JSON.stringify({ name, role: 'none' })}\n` : `${name} has no role now\n`,
-  );
+  await context.out.answer(options, { name, role: 'none' }, `${name} has no role now\n`);
   return EXIT.ok;
 }

@@ -117,7 +117,7 @@ async function publishOne(
     result.messageIds === undefined
       ? `stored as message ${result.firstSequenceNumber} of ${name}, offset ${result.firstOffset}\n`
       : `enqueued in ${name} as ${result.messageIds.join(', ')}\n`;
-  await context.out.write(options.json ? `${JSON.stringify(result)}\n` : options.quiet ? '' : summary);
+  await context.out.answer(options, result, options.quiet ? '' : summary);
   return EXIT.ok;
 }
 

@@ -43,9 +43,7 @@ async function redrive(
 ): Promise<number> {
   const redriven = await redriveAll(context, name, options.limit);
   const { moved, left } = redriven;
-  await context.out.write(
-    options.json ? `${JSON.stringify({ name, moved, left })}\n` : `${toText(name, redriven)}\n`,
-  );
+  await context.out.answer(options, { name, moved, left }, `${toText(name, redriven)}\n`);
   return EXIT.ok;
 }
 

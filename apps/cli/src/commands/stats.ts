@@ -23,7 +23,7 @@ export const statsCommand: CommandModule = {
 async function stats(context: CommandContext, name: string, options: CommonOptions): Promise<number> {
   const found = await context.client().name(name).stats({ signal: context.signal });
   const { role: _role, ...told } = found;
-  await context.out.write(options.json ? `${JSON.stringify(told)}\n` : columns(rowsOf(found)));
+  await context.out.answer(options, told, columns(rowsOf(found)));
   return EXIT.ok;
 }
 

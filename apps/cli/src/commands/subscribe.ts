@@ -58,15 +58,11 @@ async function subscribe(
   const router = context.client().router(name);
   const already = await sameAs(context, router, options);
   const subscription = already ?? (await make(context, router, options));
-  if (options.json) {
-    await context.out.write(`${JSON.stringify(subscriptionJson(subscription))}\n`);
-    return EXIT.ok;
-  }
   const target = targetText(subscription.target);
   const is = already === undefined ? 'subscription' : 'is there already: subscription';
-  await context.out.write(`${name} → ${target}, ${is} ${subscription.id}\n`);
-  if (subscription.secret !== undefined)
-    await context.out.write(`secret, told only now: ${subscription.secret}\n`);
+  const secret = subscription.secret === undefined ? '' : `secret, told only now: ${subscription.secret}\n`;
+  const text = `${name} → ${target}, ${is} ${subscription.id}\n${secret}`;
+  await context.out.answer(options, subscriptionJson(subscription), text);
   return EXIT.ok;
 }
 

@@ -69,7 +69,7 @@ async function subscriptions(
     await (pause === undefined ? router.resume(id, { signal }) : router.pause(id, { signal }));
   }
   const list = await router.subscriptions({ signal });
-  await context.out.write(options.json ? `${JSON.stringify(list.map(subscriptionJson))}\n` : table(list));
+  await context.out.answer(options, list.map(subscriptionJson), table(list));
   return EXIT.ok;
 }
 
@@ -81,7 +81,7 @@ async function rotate(
 ): Promise<number> {
   const { id } = await find(context, router, which);
   const secret = await router.rotateSecret(id, { signal: context.signal });
-  await context.out.write(options.json ? `${JSON.stringify({ id, secret })}\n` : `${secret}\n`);
+  await context.out.answer(options, { id, secret }, `${secret}\n`);
   return EXIT.ok;
 }
 
@@ -94,11 +94,7 @@ async function unsubscribe(
   const router = context.client().router(name);
   const { id, target } = await find(context, router, which);
   await router.unsubscribe(id, { signal: context.signal });
-  await context.out.write(
-    options.json
-      ? `${JSON.stringify({ id, target })}\n`
-      : `${name} no longer goes to ${targetText(target)}\n`,
-  );
+  await context.out.answer(options, { id, target }, `${name} no longer goes to ${targetText(target)}\n`);
   return EXIT.ok;
 }
 

@@ -34,7 +34,7 @@ export async function tree(
   if (options.dot) await context.out.write(compositionDot(root, names));
   else {
     const branch = grow(root, names);
-    await context.out.write(options.json ? `${JSON.stringify(toJson(branch))}\n` : toText(branch));
+    await context.out.answer(options, toJson(branch), toText(branch));
   }
   return EXIT.ok;
 }
