@@ -1,4 +1,4 @@
-import { tuneCollectorForBuffers } from '@message-vault/runtime';
+import { messageOf, tuneCollectorForBuffers } from '@message-vault/runtime';
 import { Command, CommanderError } from 'commander';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { commands } from './registry.ts';
@@ -48,6 +48,6 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   const code = exitCodeOf(error);
   if (code === undefined) throw error;
-  process.stderr.write(`mvault: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`mvault: ${messageOf(error)}\n`);
   return code;
 }

@@ -1,5 +1,5 @@
 import { LEADER_LEASE, type LeaderDocument } from '@message-vault/metadata';
-import { type Runtime, randomUuid } from '@message-vault/runtime';
+import { messageOf, type Runtime, randomUuid } from '@message-vault/runtime';
 import type { AlarmCode } from './alarms.ts';
 import { claimEpoch } from './claim-epoch.ts';
 import type { LeaderRecords } from './leader-records.ts';
@@ -115,8 +115,4 @@ async function claimWithLease(
 
 function notTaken(attempt: Exclude<LeaseAttempt, { kind: 'taken' }>, why: string): Contest {
   return attempt.kind === 'held' ? { kind: 'lost', why } : { kind: 'failed', why: messageOf(attempt.error) };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 import { LEADER_LEASE, type LeaderDocument } from '@message-vault/metadata';
-import { type Runtime, randomUuid } from '@message-vault/runtime';
+import { messageOf, type Runtime, randomUuid } from '@message-vault/runtime';
 import { type AlarmCode, Alarms } from './alarms.ts';
 import { acquireLead, type Contender, type Contest } from './contend.ts';
 import { ElectionError } from './errors.ts';
@@ -241,7 +241,7 @@ class ElectionDriver implements Election {
     try {
       await this.#options.events.lead(term);
     } catch (error) {
-      this.#lose(term, `could not begin to lead: ${error instanceof Error ? error.message : String(error)}`);
+      this.#lose(term, `could not begin to lead: ${messageOf(error)}`);
     }
   }
 

@@ -1,5 +1,5 @@
 import { LEADER_LEASE } from '@message-vault/metadata';
-import type { Runtime, Timer } from '@message-vault/runtime';
+import { messageOf, type Runtime, type Timer } from '@message-vault/runtime';
 import { isStorageError } from '@message-vault/storage';
 import type { StorageSightings } from './ports.ts';
 import type { ElectionSettings } from './settings.ts';
@@ -163,7 +163,7 @@ export class LeaseKeeper {
     else if (isStorageError(error, 'lease_conflict'))
       this.#lose('another node has taken the lease, or it was broken');
     else if (isStorageError(error, 'not_found')) this.#lose('the lease blob is gone');
-    else this.#lose(`the lease can't be renewed: ${error instanceof Error ? error.message : String(error)}`);
+    else this.#lose(`the lease can't be renewed: ${messageOf(error)}`);
   }
 
   #noteSilence(sentAt: number): void {

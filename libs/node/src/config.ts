@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { networkRefusal } from '@message-vault/bus';
 import { limitsSchema, parseDurationMs, parseSizeBytes, UnitError } from '@message-vault/metadata';
+import { messageOf } from '@message-vault/runtime';
 import { z } from 'zod';
 
 const network = z.string().superRefine((text, context) => {
@@ -250,7 +251,7 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
   } catch (cause) {
-    throw new ConfigError(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new ConfigError(messageOf(cause), { cause });
   }
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ClusterHint, ProbePort, ProbeResult, WitnessAnswer } from '@message-vault/election';
 import { type ForwardAnswer, ForwardError, type ForwardRequest } from '@message-vault/http';
+import { codeOf, messageOf } from '@message-vault/runtime';
 import { Agent, errors, request } from 'undici';
 import { z } from 'zod';
 
@@ -67,7 +68,7 @@ async function probe(agent: Agent, url: string, timeoutMs: number): Promise<Prob
     if (!health.success) return { ok: false, failure: 'broken', reason: 'the answer is not that of a node' };
     return { ...health.data, ok: status === 200 };
   } catch (error) {
-    return { ok: false, failure: failureOf(error), reason: reasonOf(error) };
+    return { ok: false, failure: failureOf(error), reason: messageOf(error) };
   }
 }
 
@@ -141,14 +142,6 @@ function failureOf(error: unknown): 'refused' | 'timeout' | 'broken' {
   return timedOut ? 'timeout' : 'broken';
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message || String(codeOf(error) ?? error.name) : String(error);
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
 /** Connection errors that come before a single byte of the request has left. */
 const NEVER_SENT = new Set([
   'ECONNREFUSED',
@@ -171,7 +164,7 @@ async function forward(agent: Agent, url: string, forwarded: ForwardRequest): Pr
     return { status: answer.statusCode, headers: answer.headers, body: answer.body };
   } catch (cause) {
     const code = codeOf(cause);
-    if (typeof code === 'string' && NEVER_SENT.has(code)) {
+    if (code !== undefined && NEVER_SENT.has(code)) {
       throw new ForwardError('leader_unreachable', `the leader at ${url} can't be reached`, { cause });
     }
     throw new ForwardError('outcome_unknown', `the leader at ${url} did not answer`, { cause });

@@ -4,3 +4,4 @@ export { type Due, DueHeap } from './due-heap.ts';
 export { returnMemoryWhenIdle } from './idle-memory.ts';
 export { InvariantViolation, invariant } from './invariant.ts';
 export { type Runtime, randomUuid, sleep, systemRuntime, type Timer } from './runtime.ts';
+export { codeOf, messageOf } from './thrown.ts';

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { isVaultClientError, type OutgoingRecord } from '@message-vault/client';
+import { messageOf } from '@message-vault/runtime';
 import { InvalidArgumentError, Option } from 'commander';
 import {
   type CommandContext,
@@ -176,11 +177,7 @@ async function openInput(file: string | undefined): Promise<Input> {
     };
   } catch (cause) {
     if (cause instanceof CommandFailure) throw cause;
-    throw new CommandFailure(
-      `can't read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      EXIT.failure,
-      { cause },
-    );
+    throw new CommandFailure(`can't read ${file}: ${messageOf(cause)}`, EXIT.failure, { cause });
   }
 }
 
@@ -263,7 +260,7 @@ function notices(context: CommandContext, { messages, options }: Conclusion): vo
 }
 
 function failure({ error, acknowledged }: LinePublishing): CommandFailure {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   const code = isVaultClientError(error) ? exitCodeOf(error) : EXIT.failure;
   return new CommandFailure(`${text}; ${plural(acknowledged.messages, 'message')} acknowledged`, code, {
     cause: error,

@@ -1,4 +1,5 @@
 import type { ReceivedMessage } from '@message-vault/client';
+import { messageOf } from '@message-vault/runtime';
 import { Option } from 'commander';
 import {
   type CommandContext,
@@ -88,10 +89,7 @@ async function receive(
     concurrency: Math.min(concurrency, options.limit ?? concurrency),
     waitMs: follow ? Number.POSITIVE_INFINITY : options.wait,
     stop: signal,
-    onTrouble: (message, error) =>
-      err.write(
-        `mvault: ${message.id} comes again: ${error instanceof Error ? error.message : String(error)}\n`,
-      ),
+    onTrouble: (message, error) => err.write(`mvault: ${message.id} comes again: ${messageOf(error)}\n`),
   });
   await out.write(output.opening);
   const { printed, settled } = await receiver.run();

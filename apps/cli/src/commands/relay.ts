@@ -1,4 +1,5 @@
 import type { RelayProblem } from '@message-vault/client';
+import { messageOf } from '@message-vault/runtime';
 import { InvalidArgumentError } from 'commander';
 import {
   type CommandContext,
@@ -62,7 +63,7 @@ async function relay(context: CommandContext, name: string, options: RelayComman
     if (!quiet) err.write(`mvault: ${name} is served by ${to.href}, connected to ${url}\n`);
   };
   const onProblem = ({ method, path, error }: RelayProblem): void => {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     err.write(`mvault: ${method} ${printable(path)}: ${printable(why)}\n`);
   };
   try {

@@ -1,11 +1,12 @@
 import { decodeBatchHeader, encodeBatch, withProducer } from '@message-vault/framing';
 import { type AppendResult, isLogError } from '@message-vault/log';
+import { messageOf } from '@message-vault/runtime';
 import { backOffMs } from './back-off.ts';
 import type { Cursor, ProducerPlace } from './cursors-document.ts';
 import type { IntakeBatch, IntakeChunk } from './intake.ts';
 import { readIntake } from './intake-reading.ts';
 import type { StreamPlace } from './position.ts';
-import { type Pump, type PumpContext, type PumpError, reasonOf } from './pump.ts';
+import type { Pump, PumpContext, PumpError } from './pump.ts';
 
 /** A stream, or the stream a router takes in by. */
 export interface BatchTarget {
@@ -253,7 +254,7 @@ export class BatchPump implements Pump {
       this.#rests = true;
       context.moved();
     }
-    this.lastError = { at: context.ports.runtime.now(), reason: reasonOf(error) };
+    this.lastError = { at: context.ports.runtime.now(), reason: messageOf(error) };
     const askedMs = isLogError(error) ? error.details.retryAfterMs : undefined;
     context.alarms.set(
       this,

@@ -1,6 +1,6 @@
 import { isLogError, type Tail } from '@message-vault/log';
 import { intakeOf, type NameDocument, type RouterDocument } from '@message-vault/metadata';
-import { randomUuid, sleep } from '@message-vault/runtime';
+import { messageOf, randomUuid, sleep } from '@message-vault/runtime';
 import { isStorageError } from '@message-vault/storage';
 import { parseFilter } from '../filter/filter.ts';
 import { newWebhookSecret } from '../webhook/signature.ts';
@@ -13,7 +13,6 @@ import { RouterError } from './errors.ts';
 import { idleStats } from './idle-stats.ts';
 import { knownRouters } from './known-routers.ts';
 import type { DispatcherPorts } from './ports.ts';
-import { reasonOf } from './pump.ts';
 import { RecentChunks } from './recent-chunks.ts';
 import type { RouterStats, SubscriptionRequest, SubscriptionView } from './requests.ts';
 import { RouterWork } from './router-work.ts';
@@ -174,7 +173,7 @@ export class Dispatcher {
         await this.work(document);
       } catch (error) {
         if (signal.aborted) throw error;
-        const fields = { router: document.name, reason: reasonOf(error) };
+        const fields = { router: document.name, reason: messageOf(error) };
         this.#ports.logger.error(fields, 'what this router takes in is not handed on');
       }
     };

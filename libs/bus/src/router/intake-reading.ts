@@ -1,7 +1,8 @@
 import { isLogError } from '@message-vault/log';
+import { messageOf } from '@message-vault/runtime';
 import { backOffMs } from './back-off.ts';
 import type { IntakeChunk } from './intake.ts';
-import { type PumpContext, reasonOf } from './pump.ts';
+import type { PumpContext } from './pump.ts';
 
 /** What a read came to: a chunk, or the place to go on at after what was there has gone. */
 export type Reading =
@@ -23,7 +24,7 @@ export async function readIntake(context: PumpContext, from: number, failures: n
     const { runtime } = context.ports;
     return {
       kind: 'failed',
-      reason: `the router's stream cannot be read: ${reasonOf(error)}`,
+      reason: `the router's stream cannot be read: ${messageOf(error)}`,
       afterMs: backOffMs(failures + 1, runtime.random()),
     };
   }

@@ -1,10 +1,9 @@
 import type { RouterDocument } from '@message-vault/metadata';
-import { sleep } from '@message-vault/runtime';
+import { messageOf, sleep } from '@message-vault/runtime';
 import { type DocumentStore, isStorageError } from '@message-vault/storage';
 import { backOffMs } from './back-off.ts';
 import { cursorsPath } from './cursors-document.ts';
 import type { DispatcherPorts } from './ports.ts';
-import { reasonOf } from './pump.ts';
 import { type RouterState, STATE_PREFIX, stateCodec } from './state-document.ts';
 
 const PAGE_PATHS = 500;
@@ -48,7 +47,7 @@ function readable({ logger }: DispatcherPorts, path: string, body: Uint8Array): 
   try {
     return stateCodec.parse(body);
   } catch (error) {
-    logger.error({ path, reason: reasonOf(error) }, 'the subscriptions of a router can not be read');
+    logger.error({ path, reason: messageOf(error) }, 'the subscriptions of a router can not be read');
     return undefined;
   }
 }

@@ -1,11 +1,12 @@
 import type { ReadMessage } from '@message-vault/log';
+import { messageOf } from '@message-vault/runtime';
 import { backOffMs } from './back-off.ts';
 import type { Cursor, Doubt } from './cursors-document.ts';
 import type { DeliveryResult } from './delivery.ts';
 import type { IntakeBatch, IntakeChunk } from './intake.ts';
 import { readIntake } from './intake-reading.ts';
 import type { StreamPlace } from './position.ts';
-import { type Pump, type PumpContext, type PumpError, reasonOf } from './pump.ts';
+import type { Pump, PumpContext, PumpError } from './pump.ts';
 import { type Entry, Window } from './window.ts';
 
 /** Takes messages one by one. */
@@ -198,7 +199,7 @@ export class MessagePump implements Pump {
       if (result.outcome === 'full') this.#full(entry, kicks);
       else await this.#settle(entry, message, result);
     } catch (error) {
-      this.#failed(entry, reasonOf(error), undefined);
+      this.#failed(entry, messageOf(error), undefined);
     }
   }
 

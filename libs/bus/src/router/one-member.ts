@@ -1,5 +1,6 @@
 import { encodeBatch } from '@message-vault/framing';
 import { isLogError, type ReadMessage } from '@message-vault/log';
+import { messageOf } from '@message-vault/runtime';
 import { BatchPump, type BatchTarget } from './batch-pump.ts';
 import type { Doubt, Move, OneState, Share } from './cursors-document.ts';
 import type { DeliveryResult } from './delivery.ts';
@@ -8,7 +9,6 @@ import { MessagePump, type MessageTarget } from './message-pump.ts';
 import { MoveQueue, type MoveTarget } from './move-queue.ts';
 import type { OneListener } from './one-listener.ts';
 import type { Pump, PumpContext } from './pump.ts';
-import { reasonOf } from './pump.ts';
 import type { Entry } from './window.ts';
 
 /** How a member is reached. */
@@ -175,7 +175,7 @@ export class OneMember {
       if (isLogError(error, 'producer_gap', 'producer_fenced'))
         await renumber(error.details.producerEpoch ?? 0);
       const afterMs = isLogError(error) ? error.details.retryAfterMs : undefined;
-      return { outcome: 'retry', reason: reasonOf(error), afterMs };
+      return { outcome: 'retry', reason: messageOf(error), afterMs };
     }
   }
 }

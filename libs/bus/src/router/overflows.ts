@@ -1,8 +1,8 @@
 import type { RouterPolicy } from '@message-vault/metadata';
+import { messageOf } from '@message-vault/runtime';
 import { backlogOf, isOver } from './backlog.ts';
 import type { Distribution, DistributionHost } from './distribution.ts';
 import type { StreamPlace } from './position.ts';
-import { reasonOf } from './pump.ts';
 import { placeOf } from './start-place.ts';
 import type { Subscription } from './state-document.ts';
 
@@ -67,7 +67,7 @@ export class Overflows {
       ports.logger.warn({ subscription: id, to: to.offset }, 'messages were discarded as the policy says');
     } catch (error) {
       // The next message that comes in looks again.
-      ports.logger.warn({ subscription: id, reason: reasonOf(error) }, 'an overflow could not be seen to');
+      ports.logger.warn({ subscription: id, reason: messageOf(error) }, 'an overflow could not be seen to');
     }
   }
 

@@ -68,8 +68,3 @@ export interface PumpError {
   readonly at: number;
   readonly reason: string;
 }
-
-/** The words of whatever was thrown. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,11 +1,11 @@
 import { type Message, parseMessageId } from '@message-vault/framing';
 import type { ReadMessage } from '@message-vault/log';
 import { deadLetterOf } from '@message-vault/metadata';
+import { messageOf } from '@message-vault/runtime';
 import { isQueueError } from '../queue/errors.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { DeliveryResult } from './delivery.ts';
 import type { QueuePort } from './ports.ts';
-import { reasonOf } from './pump.ts';
 
 /** Queues as a router uses them. */
 export function queuePort(queues: Pick<Queues, 'enqueue' | 'deadLetter' | 'redrive' | 'stats'>): QueuePort {
@@ -69,7 +69,7 @@ function placed({ id, message }: Letter): ReadMessage {
 }
 
 function refusalOf(error: unknown): DeliveryResult {
-  const reason = reasonOf(error);
+  const reason = messageOf(error);
   if (isQueueError(error, 'too_large')) return { outcome: 'refused', reason };
   const afterMs = isQueueError(error) ? error.details.retryAfterMs : undefined;
   return { outcome: 'retry', reason, afterMs };

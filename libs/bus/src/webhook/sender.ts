@@ -1,4 +1,4 @@
-import { type Runtime, sleep } from '@message-vault/runtime';
+import { messageOf, type Runtime, sleep } from '@message-vault/runtime';
 import type { Delivery, DeliveryResult } from '../router/delivery.ts';
 import { resultOf } from './answers.ts';
 import { WebhookError } from './errors.ts';
@@ -96,7 +96,7 @@ class Sender implements WebhookSender {
       return grantOf(answer, origin);
     } catch (cause) {
       if (cause instanceof WebhookError || signal.aborted) throw cause;
-      throw new WebhookError('handshake_failed', `the handshake has failed: ${reasonOf(cause)}`, { cause });
+      throw new WebhookError('handshake_failed', `the handshake has failed: ${messageOf(cause)}`, { cause });
     } finally {
       lane.users -= 1;
     }
@@ -110,7 +110,7 @@ class Sender implements WebhookSender {
       lane.users += 1;
       return await this.#pushOn(lane, target, delivery, options);
     } catch (error) {
-      return { outcome: 'retry', reason: reasonOf(error) };
+      return { outcome: 'retry', reason: messageOf(error) };
     } finally {
       if (lane !== undefined) lane.users -= 1;
     }
@@ -217,8 +217,4 @@ class Sender implements WebhookSender {
     for (const giveUp of this.#underWay) giveUp.abort(new Error('the sender is closed'));
     await this.#transport.close();
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

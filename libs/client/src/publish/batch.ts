@@ -4,6 +4,7 @@ import {
   type BatchCodec,
   type ProducerIdentity,
 } from '@message-vault/framing';
+import { messageOf } from '@message-vault/runtime';
 import type { PublishAnswer } from '../answers.ts';
 import { recordBytes } from '../messages.ts';
 import type { Part, PublishFailure } from './call.ts';
@@ -137,7 +138,7 @@ export function sealBatch(
 }
 
 function failUnframed({ call, from }: Part, cause: unknown): void {
-  const message = `the messages can't be framed: ${cause instanceof Error ? cause.message : String(cause)}`;
+  const message = `the messages can't be framed: ${messageOf(cause)}`;
   // Of a call that is larger than a batch, some messages may be on their way.
   call.fail({ code: 'invalid_argument', message, outcome: from > 0 ? 'unknown' : 'not_stored', cause });
 }

@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import type { ResolvedAddress, ResolveName } from '@message-vault/bus';
+import { codeOf } from '@message-vault/runtime';
 
 /** A name server that has not answered by then is asked once more; the sender's own limit is above both. */
 const QUERY_TIMEOUT_MS = 2000;
@@ -39,13 +40,8 @@ function addressesOf(
     found.push(...six.value.map((address) => ({ address, family: 6 as const })));
   if (found.length > 0) return found;
   const codes = [four, six].map((result) =>
-    result.status === 'rejected' ? codeOf(result.reason) : 'ENODATA',
+    result.status === 'rejected' ? (codeOf(result.reason) ?? String(result.reason)) : 'ENODATA',
   );
   const worst = codes.find((code) => !EMPTY.has(code)) ?? codes[0];
   throw new Error(`${hostname} can't be looked up: ${worst}`);
-}
-
-function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return String(error);
 }

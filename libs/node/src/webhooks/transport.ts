@@ -5,6 +5,7 @@ import {
   WebhookTransportError,
   type WebhookTransportErrorCode,
 } from '@message-vault/bus';
+import { codeOf, messageOf } from '@message-vault/runtime';
 import type { Dispatcher } from 'undici';
 import { PinnedPools, type PinnedPoolsOptions } from './pinned-pools.ts';
 
@@ -101,7 +102,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
-    // A body that breaks off changes nothing about what the head has said.
+    // A body that breaks off changes nothing about what the head has said. A message may hold addresses and ports: those
+    // that were connected to, which is no secret.
     if (this.#head === undefined) this.#fail(failureCode(error, this.#started), messageOf(error), error);
     else this.#answered();
   }
@@ -151,16 +153,6 @@ function flat(headers: RawHeaders): Record<string, string> {
 const CERTIFICATE = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
 function failureCode(error: Error, started: boolean): WebhookTransportErrorCode {
-  if (CERTIFICATE.test(codeOf(error))) return 'bad_certificate';
+  if (CERTIFICATE.test(codeOf(error) ?? '')) return 'bad_certificate';
   return started ? 'broken' : 'unreachable';
-}
-
-/** A system's message may hold addresses and ports: those that were connected to, which is no secret. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || codeOf(error) || error.name;
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

@@ -1,4 +1,5 @@
 import { isRestError, type RestError } from '@azure/storage-queue';
+import { messageOf } from '@message-vault/runtime';
 import { StorageError, type StorageErrorCode } from '../errors.ts';
 import type { HttpAnswer } from './http-pool.ts';
 
@@ -82,7 +83,7 @@ export function storageErrorOf(error: unknown, lostAs: LostAs): StorageError {
   if (error instanceof StorageError) return error;
   const refusal = isRestError(error) ? refusalOfRestError(error) : error;
   if (!(refusal instanceof Refusal)) {
-    const why = refusal instanceof Error ? refusal.message : String(refusal);
+    const why = messageOf(refusal);
     return new StorageError(lostAs, `no answer came from the storage: ${why}`, { cause: refusal });
   }
   const { retryAfterMs } = refusal;

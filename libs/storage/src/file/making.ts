@@ -1,5 +1,6 @@
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf } from '@message-vault/runtime';
 
 // What is made here is its owner's alone: the cluster's secret is in the database. What is there keeps the rights it has.
 
@@ -27,7 +28,7 @@ function isFolder(path: string): Promise<boolean> {
 /** Makes the file, empty, where it is not there. SQLite gives those that it puts beside it the same rights. */
 export async function makeFile(path: string): Promise<void> {
   const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
   });
   await file?.close();
 }

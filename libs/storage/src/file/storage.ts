@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { messageOf } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
 import type { Storage } from '../ports.ts';
 import { checkContainer } from '../rules.ts';
@@ -54,7 +55,7 @@ export async function openThread({
   await makeFolder(folder)
     .then(() => makeFile(path))
     .catch((cause: unknown) => {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new StorageError('invalid_request', `the folder ${folder} can't be used: ${why}`, { cause });
     });
   return DatabaseThread.open(path, timeoutMs);

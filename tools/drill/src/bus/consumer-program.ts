@@ -9,6 +9,7 @@ import { writeSync } from 'node:fs';
 import { entryOfLock } from '@message-vault/bus';
 import { encodeEvent, type HistoryEvent, hashOf, type Settlement } from '@message-vault/checkers';
 import { createClient, isVaultClientError, type ReceivedMessage } from '@message-vault/client';
+import { codeOf } from '@message-vault/runtime';
 import { pause } from '../wait.ts';
 import { identityOf } from '../workload/messages.ts';
 import type { ConsumerPlan } from './consumer.ts';
@@ -85,7 +86,7 @@ function record(event: HistoryEvent): void {
       line = line.subarray(writeSync(STDOUT, line));
     } catch (error) {
       // The reader is behind: a pipe holds 64 KiB.
-      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+      if (codeOf(error) !== 'EAGAIN') throw error;
     }
   }
 }

@@ -1,4 +1,5 @@
 import { createClient, isVaultClientError, type VaultClient } from '@message-vault/client';
+import { messageOf } from '@message-vault/runtime';
 import type { Recorder } from '../record/recorder.ts';
 import { now, pause } from '../wait.ts';
 import { readOf } from './messages.ts';
@@ -62,7 +63,7 @@ export class TailConsumer {
       }
     } catch (error) {
       if (signal.aborted) return;
-      ended(`${name} could not go on: ${error instanceof Error ? error.message : String(error)}`);
+      ended(`${name} could not go on: ${messageOf(error)}`);
     }
   }
 }
@@ -101,7 +102,7 @@ export class ReplayConsumer {
         if (signal.aborted) return;
         // Nobody answers for as long as a client tries: no fault of the log. The next pass begins anew.
         if (isVaultClientError(error, 'unavailable')) continue;
-        ended(`${name} could not go on: ${error instanceof Error ? error.message : String(error)}`);
+        ended(`${name} could not go on: ${messageOf(error)}`);
         return;
       }
     }

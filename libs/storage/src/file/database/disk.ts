@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { messageOf } from '@message-vault/runtime';
 
 /** Puts on disk whatever is in the log when it is called. */
 export interface Log {
@@ -73,7 +74,7 @@ export class Disk {
       this.#reached = upTo;
     } catch (cause) {
       // The system forgets what it could not write: the next attempt would succeed without it.
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       this.#failed = new Error(
         `the disk did not keep what was written (${why}): nothing more is taken until this program is started anew`,
         { cause },
