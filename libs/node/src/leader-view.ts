@@ -4,7 +4,7 @@ import {
   type LeaderDocument,
   parseLeaderDocument,
 } from '@message-vault/metadata';
-import { type Runtime, sleep } from '@message-vault/runtime';
+import { type Runtime, waitAtMost } from '@message-vault/runtime';
 import { type DocumentStore, isStorageError } from '@message-vault/storage';
 
 export interface LeaderViewOptions {
@@ -26,7 +26,7 @@ export class LeaderView {
   readonly #waiting = new Set<() => void>();
   #known: LeaderDocument | null = null;
   #readAt = Number.NEGATIVE_INFINITY;
-  #reading: Promise<LeaderDocument | null> | undefined;
+  #reading: Promise<void> | undefined;
 
   constructor(options: LeaderViewOptions) {
     this.#options = options;
@@ -48,10 +48,7 @@ export class LeaderView {
    */
   async latest(withinMs: number, maxAgeMs = this.#options.maxAgeMs): Promise<LeaderDocument | null> {
     if (this.#ageMs <= maxAgeMs) return this.#known;
-    const enough = new AbortController();
-    const late = sleep(this.#options.runtime, withinMs, enough.signal).catch(() => {}); // Aborted by us, below.
-    await Promise.race([this.#look(), late]);
-    enough.abort();
+    await waitAtMost(this.#options.runtime, withinMs, this.#look());
     return this.#known;
   }
 
@@ -59,21 +56,19 @@ export class LeaderView {
     return this.#options.runtime.monotonic() - this.#readAt;
   }
 
-  /** Storage that does not answer is noted where its calls are watched; here, what is known just stays known. */
+  /**
+   * All who look at once share one look. Storage that does not answer is noted where its calls are watched; here, what is
+   * known just stays known.
+   */
   async #look(): Promise<void> {
-    try {
-      await this.refresh();
-    } catch (error) {
-      if (!isStorageError(error)) throw error;
-    }
-  }
-
-  /** Looks now; all who ask at once share one look. Errors: StorageError `unavailable`. */
-  refresh(): Promise<LeaderDocument | null> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
-    return this.#reading;
+    try {
+      await this.#reading;
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+    }
   }
 
   /** A news of another node: a newer epoch than the known one is believed, until storage says otherwise. */
@@ -125,14 +120,13 @@ export class LeaderView {
     for (const tell of this.#waiting) tell();
   }
 
-  async #read(): Promise<LeaderDocument | null> {
+  async #read(): Promise<void> {
     const { documents, runtime } = this.#options;
     const before = this.#known?.epoch;
     const stored = await documents.get(LEADER_PATH);
     this.#known = stored === undefined ? null : (readable(stored.body) ?? this.#known);
     this.#readAt = runtime.monotonic();
     if (this.#known?.epoch !== before) this.#tell();
-    return this.#known;
   }
 }
 

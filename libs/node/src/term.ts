@@ -2,7 +2,7 @@ import type { Dispatcher } from '@message-vault/bus';
 import { HttpProblem, type PublishRequest } from '@message-vault/http';
 import { type AppendResult, type Leadership, LogError } from '@message-vault/log';
 import type { NameDocument, StreamPolicy } from '@message-vault/metadata';
-import type { Runtime } from '@message-vault/runtime';
+import { type Runtime, waitAtMost } from '@message-vault/runtime';
 import type { CatalogListener } from './catalog.ts';
 import { type DispatchingOptions, openDispatcher } from './dispatching.ts';
 import { identityOf } from './names/identity.ts';
@@ -129,35 +129,23 @@ function refuseWhatAnEmptyStreamWould({ expectedSequenceNumber, header }: Publis
 
 /** Publishes held while leadership changes hands on purpose: a pause to their clients, no error. */
 export class Gate {
-  #opened: Promise<void> | undefined;
-  #open: (() => void) | undefined;
+  #opened: PromiseWithResolvers<void> | undefined;
 
   get held(): boolean {
     return this.#opened !== undefined;
   }
 
   hold(): void {
-    this.#opened ??= new Promise((resolve) => {
-      this.#open = resolve;
-    });
+    this.#opened ??= Promise.withResolvers();
   }
 
   release(): void {
-    this.#open?.();
+    this.#opened?.resolve();
     this.#opened = undefined;
-    this.#open = undefined;
   }
 
   /** Resolves when nothing is held (any more), at the latest after `maxMs`. */
   async pass(runtime: Runtime, maxMs: number): Promise<void> {
-    const opened = this.#opened;
-    if (opened === undefined) return;
-    await new Promise<void>((resolve) => {
-      const timer = runtime.setTimer(maxMs, resolve);
-      void opened.then(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    if (this.#opened !== undefined) await waitAtMost(runtime, maxMs, this.#opened.promise);
   }
 }

@@ -55,6 +55,17 @@ export function sleep(runtime: Runtime, delayMs: number, signal?: AbortSignal): 
   });
 }
 
+/** Waits for `work`, but no longer than `withinMs`; the work itself goes on. Rejects as `work` does, if it does in time. */
+export async function waitAtMost(runtime: Runtime, withinMs: number, work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = runtime.setTimer(withinMs, late.resolve);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    timer.cancel();
+  }
+}
+
 /** A random (version 4) UUID in its canonical 36-character lower-case form. */
 export function randomUuid(runtime: Runtime): string {
   const bytes = runtime.randomBytes(16);

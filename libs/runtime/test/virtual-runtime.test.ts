@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sleep } from '../src/index.ts';
+import { sleep, waitAtMost } from '../src/index.ts';
 import { VirtualRuntime } from '../src/testing/index.ts';
 
 test('timers fire in order of time, and those of equal time in the order they were set', async () => {
@@ -69,4 +69,24 @@ test('a jump of the wall clock leaves the monotonic clock alone', () => {
   const runtime = new VirtualRuntime({ startAt: 1_000 });
   runtime.wallOffsetMs = -500;
   expect([runtime.now(), runtime.monotonic()]).toEqual([500, 0]);
+});
+
+test('work is waited for at most so long, and its failure is heard only if it comes in time', async () => {
+  const runtime = new VirtualRuntime();
+  const startedAt = runtime.monotonic();
+  const told: string[] = [];
+  const tell = (name: string, wait: Promise<void>): void => {
+    const said = (how: string) => () => void told.push(`${name} ${how}@${runtime.monotonic() - startedAt}`);
+    void wait.then(said('over'), said('failed'));
+  };
+  const failing = async (delayMs: number): Promise<never> => {
+    await sleep(runtime, delayMs);
+    throw new RangeError('no');
+  };
+  tell('quick', waitAtMost(runtime, 50, sleep(runtime, 20)));
+  tell('slow', waitAtMost(runtime, 50, sleep(runtime, 80)));
+  tell('in time', waitAtMost(runtime, 50, failing(30)));
+  tell('too late', waitAtMost(runtime, 50, failing(90)));
+  await runtime.advance(100);
+  expect(told).toEqual(['quick over@20', 'in time failed@30', 'slow over@50', 'too late over@50']);
 });

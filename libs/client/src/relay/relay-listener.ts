@@ -1,5 +1,5 @@
 import { MAX_FRAME_BYTES, RELAY_SUBPROTOCOL, RelayProtocolError } from '@message-vault/relay-protocol';
-import { sleep } from '@message-vault/runtime';
+import { waitAtMost } from '@message-vault/runtime';
 import { checkFunction, wholeNumber } from '../checks.ts';
 import type { Door } from '../door.ts';
 import { VaultClientError } from '../errors.ts';
@@ -154,10 +154,7 @@ class RelayListener {
     const { drainMs = 10_000 } = this.#options;
     const ended = Promise.allSettled(this.#live.values());
     for (const { session } of [...this.#live.keys()]) session.drain();
-    const enough = new AbortController();
-    const late = sleep(this.#door.context.runtime, drainMs, enough.signal).catch(() => undefined);
-    await Promise.race([ended, late]);
-    enough.abort();
+    await waitAtMost(this.#door.context.runtime, drainMs, ended);
     for (const { socket } of this.#live.keys()) socket.terminate();
     await ended;
   }

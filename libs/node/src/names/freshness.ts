@@ -1,5 +1,5 @@
 import type { NameChanges } from '@message-vault/metadata';
-import type { Runtime } from '@message-vault/runtime';
+import { type Runtime, waitAtMost } from '@message-vault/runtime';
 
 /** What is remembered is looked after again before it gets this old: a change is in force everywhere within two seconds. */
 const MAX_AGE_MS = 1500;
@@ -62,10 +62,7 @@ export class Freshness {
     const { runtime } = this.#options;
     if (this.#writing || runtime.monotonic() - this.#readAt <= RENEW_AT_MS) return true;
     const startedAt = this.#readAt;
-    const late = Promise.withResolvers<void>();
-    const timer = runtime.setTimer(MAX_WAIT_MS, late.resolve);
-    await Promise.race([this.#renew(), late.promise]);
-    timer.cancel();
+    await waitAtMost(runtime, MAX_WAIT_MS, this.#renew());
     return this.#readAt > startedAt;
   }
 
