@@ -39,6 +39,8 @@ export interface CatalogListener {
 const MAX_REMEMBERED = 50_000;
 /** Names taken from storage at once while a listing is made. */
 const MAX_LISTED = 1000;
+/** The same while all of them are gone through: nobody waits for that. */
+const PAGE_NAMES = 100;
 
 /** The names of the cluster and what is known of each: documents in storage, remembered here for as long as they hold. */
 export class Catalog {
@@ -135,6 +137,19 @@ export class Catalog {
       .filter(([child]) => page.cursor === undefined || child > page.cursor);
     const names = after.slice(0, page.limit).map(([child, role]) => ({ name: child, role }));
     return { names, cursor: after.length > page.limit ? names.at(-1)?.name : undefined };
+  }
+
+  /** All names that have a role, for those who look after each of them. */
+  async *documents(): AsyncGenerator<NameDocument> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.list('', { limit: PAGE_NAMES, cursor });
+      for (const { name } of page.names) {
+        const document = await this.lookup(name);
+        if (document !== undefined) yield document;
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
   }
 
   /** Names with a role that is in force. */

@@ -1,32 +1,30 @@
 import { Queues } from '@message-vault/bus';
 import { deadLetterOf, type Limits, type NameDocument, type QueueDocument } from '@message-vault/metadata';
-import type { Runtime, Timer } from '@message-vault/runtime';
+import type { Runtime } from '@message-vault/runtime';
 import { isStorageError, type Storage } from '@message-vault/storage';
 import type { Logger, Metrics } from '@message-vault/telemetry';
 import type { Wakeup } from '@message-vault/wakeup';
 import type { Catalog } from './catalog.ts';
+import { inRounds } from './rounds.ts';
 
 export interface QueueDutyOptions {
   readonly storage: Storage;
-  readonly catalog: Pick<Catalog, 'list' | 'lookup' | 'subscribe'>;
+  readonly catalog: Pick<Catalog, 'documents' | 'subscribe'>;
   readonly runtime: Runtime;
   readonly wakeup: Wakeup;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'queueMessages'>;
   readonly config: { readonly limits: Pick<Limits, 'queue'> };
-  /** Pause between two rounds over all queues, milliseconds. */
-  readonly everyMs?: number;
 }
 
+/** Pause between two rounds over all queues. */
 const EVERY_MS = 15 * 60_000;
-const PAGE_NAMES = 100;
 
 /** The queues of a node, and what it does for all of them while it leads: it counts readers where a policy limits them, and tidies up. */
 export class QueueDuty {
   readonly queues: Queues;
   readonly #options: QueueDutyOptions;
-  #round: AbortController | undefined;
-  #timer: Timer | undefined;
+  #term = new AbortController();
 
   constructor(options: QueueDutyOptions) {
     const { storage, runtime, wakeup, logger, metrics, config } = options;
@@ -49,43 +47,30 @@ export class QueueDuty {
   lead(epoch: number): void {
     this.follow();
     this.queues.lead(epoch);
-    this.#round = new AbortController();
-    this.#schedule(this.#round.signal);
+    const { runtime, logger } = this.#options;
+    this.#term = new AbortController();
+    const { signal: stopped } = this.#term;
+    void inRounds({
+      runtime,
+      everyMs: EVERY_MS,
+      stopped,
+      round: () => this.#tidyUp(stopped),
+      failed: (error) => logger.warn({ error }, 'a round over the queues ended early; the next one goes on'),
+    });
   }
 
   follow(): void {
     this.queues.follow();
-    this.#round?.abort();
-    this.#timer?.cancel();
+    this.#term.abort();
   }
 
-  #schedule(signal: AbortSignal): void {
-    const { runtime, logger, everyMs = EVERY_MS } = this.#options;
-    this.#timer = runtime.setTimer(everyMs, () => {
-      void this.#tidyUp(signal)
-        .catch((error: unknown) =>
-          logger.warn({ error }, 'a round over the queues ended early; the next one goes on'),
-        )
-        .finally(() => {
-          if (!signal.aborted) this.#schedule(signal);
-        });
-    });
-  }
-
-  async #tidyUp(signal: AbortSignal): Promise<void> {
-    const { catalog } = this.#options;
-    await this.queues.tidyLocks(signal);
-    let cursor: string | undefined;
-    do {
-      const page = await catalog.list('', { limit: PAGE_NAMES, cursor });
-      for (const { name } of page.names) {
-        if (signal.aborted) return;
-        const document = await catalog.lookup(name);
-        const queue = document && queueOf(document);
-        if (queue !== undefined) await this.#tidyOrGoOn(queue, signal);
-      }
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+  async #tidyUp(stopped: AbortSignal): Promise<void> {
+    await this.queues.tidyLocks(stopped);
+    for await (const document of this.#options.catalog.documents()) {
+      if (stopped.aborted) return;
+      const queue = queueOf(document);
+      if (queue !== undefined) await this.#tidyOrGoOn(queue, stopped);
+    }
   }
 
   /** One queue that can't be tidied up must not keep the others from it. */

@@ -1,9 +1,10 @@
 import { applyRetention, isLogError } from '@message-vault/log';
 import { intakeOf, type RouterDocument } from '@message-vault/metadata';
-import type { Runtime, Timer } from '@message-vault/runtime';
+import type { Runtime } from '@message-vault/runtime';
 import { isStorageError, type PageStore } from '@message-vault/storage';
 import type { Logger } from '@message-vault/telemetry';
 import type { Catalog } from './catalog.ts';
+import { inRounds } from './rounds.ts';
 import { type StreamEntry, streamEntry } from './stream-entry.ts';
 
 export interface RetentionRoundsOptions {
@@ -13,55 +14,38 @@ export interface RetentionRoundsOptions {
   readonly logger: Logger;
   /** Where a router's stream is still needed from; undefined while that is not known. */
   readonly neededFrom: (router: RouterDocument) => Promise<number | undefined>;
-  /** Pause between two rounds over all streams. */
-  readonly everyMs?: number;
 }
 
+/** Pause between two rounds over all streams. */
 const EVERY_MS = 15 * 60_000;
-const PAGE_NAMES = 100;
 
 /** While this node leads: goes over all streams now and then and removes the segments their policies let go. */
 export class RetentionRounds {
   readonly #options: RetentionRoundsOptions;
   readonly #stopped = new AbortController();
-  #timer: Timer | undefined;
 
   constructor(options: RetentionRoundsOptions) {
+    const { runtime, logger } = options;
     this.#options = options;
-    this.#schedule();
+    void inRounds({
+      runtime,
+      everyMs: EVERY_MS,
+      stopped: this.#stopped.signal,
+      round: () => this.#round(),
+      failed: (error) => logger.warn({ error }, 'a round of retention ended early; the next one goes on'),
+    });
   }
 
   stop(): void {
     this.#stopped.abort();
-    this.#timer?.cancel();
-  }
-
-  #schedule(): void {
-    const { runtime, logger, everyMs = EVERY_MS } = this.#options;
-    this.#timer = runtime.setTimer(everyMs, () => {
-      void this.#round()
-        .catch((error: unknown) =>
-          logger.warn({ error }, 'a round of retention ended early; the next one goes on'),
-        )
-        .finally(() => {
-          if (!this.#stopped.signal.aborted) this.#schedule();
-        });
-    });
   }
 
   async #round(): Promise<void> {
-    const { catalog } = this.#options;
-    let cursor: string | undefined;
-    do {
-      const page = await catalog.list('', { limit: PAGE_NAMES, cursor });
-      for (const { name } of page.names) {
-        if (this.#stopped.signal.aborted) return;
-        const document = await catalog.lookup(name);
-        if (document?.role === 'stream') await this.#applyOrGoOn(streamEntry(document));
-        if (document?.role === 'router') await this.#applyToIntake(document);
-      }
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+    for await (const document of this.#options.catalog.documents()) {
+      if (this.#stopped.signal.aborted) return;
+      if (document.role === 'stream') await this.#applyOrGoOn(streamEntry(document));
+      if (document.role === 'router') await this.#applyToIntake(document);
+    }
   }
 
   /** What a router took in goes when it is old enough and every subscription has had it. */
@@ -86,14 +70,13 @@ export class RetentionRounds {
 
   async #apply({ ref, document }: StreamEntry, keepFrom: number | undefined): Promise<void> {
     const { pages, runtime, logger } = this.#options;
-    const { signal } = this.#stopped;
     const deleted = await applyRetention({
       pages,
       stream: ref,
       policy: document.policy,
       keepFrom,
       nowMs: runtime.now(),
-      signal,
+      signal: this.#stopped.signal,
     });
     if (deleted.length > 0)
       logger.info({ stream: ref.name, segments: deleted.length }, 'retention removed segments');

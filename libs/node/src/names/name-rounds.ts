@@ -1,9 +1,10 @@
 import { isLogError, type Leadership } from '@message-vault/log';
 import { DocumentError, type TrashDocument } from '@message-vault/metadata';
-import type { Runtime, Timer } from '@message-vault/runtime';
+import type { Runtime } from '@message-vault/runtime';
 import { isStorageError } from '@message-vault/storage';
 import type { Logger } from '@message-vault/telemetry';
 import { type Catalog, isOver } from '../catalog.ts';
+import { inRounds } from '../rounds.ts';
 import { contentsIdOf } from './identity.ts';
 import type { NameAuthority } from './name-authority.ts';
 import type { StoredName } from './name-store.ts';
@@ -15,7 +16,6 @@ export interface NameRoundsOptions {
   readonly leadership: Leadership;
   readonly runtime: Runtime;
   readonly logger: Logger;
-  readonly everyMs?: number;
 }
 
 const EVERY_MS = 60_000;
@@ -33,17 +33,26 @@ export class NameRounds {
   readonly #options: NameRoundsOptions;
   /** Notes that could not be read in the last round, and were told of. */
   #damaged: ReadonlySet<string> = new Set();
-  #timer: Timer | undefined;
-  #stopped = false;
+  readonly #stopped = new AbortController();
 
   constructor(options: NameRoundsOptions) {
+    const { runtime, logger } = options;
     this.#options = options;
-    this.#schedule(FIRST_AFTER_MS);
+    void inRounds({
+      runtime,
+      everyMs: EVERY_MS,
+      firstAfterMs: FIRST_AFTER_MS,
+      stopped: this.#stopped.signal,
+      round: () => this.round(),
+      failed: (error) => {
+        if (!isStorageError(error) && !isLogError(error) && !(error instanceof DocumentError)) throw error;
+        logger.warn({ error }, 'names could not be tidied up; the next round goes on');
+      },
+    });
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#stopped.abort();
   }
 
   /** Errors: StorageError, LogError; DocumentError for the name of a role whose time is over. */
@@ -51,7 +60,7 @@ export class NameRounds {
     await this.#expire();
     const damaged = new Set<string>();
     for await (const path of this.#options.names.trash.paths()) {
-      if (this.#stopped) return;
+      if (this.#stopped.signal.aborted) return;
       if (!(await this.#sweepIfReadable(path))) damaged.add(path);
     }
     this.#damaged = damaged;
@@ -72,27 +81,13 @@ export class NameRounds {
     }
   }
 
-  #schedule(delayMs: number): void {
-    const { runtime, logger, everyMs = EVERY_MS } = this.#options;
-    this.#timer = runtime.setTimer(delayMs, () => {
-      void this.round()
-        .catch((error: unknown) => {
-          if (!isStorageError(error) && !isLogError(error) && !(error instanceof DocumentError)) throw error;
-          logger.warn({ error }, 'names could not be tidied up; the next round goes on');
-        })
-        .finally(() => {
-          if (!this.#stopped) this.#schedule(everyMs);
-        });
-    });
-  }
-
   async #expire(): Promise<void> {
     const { catalog, names, runtime, logger } = this.#options;
     let cursor: string | undefined;
     do {
       const page = await catalog.store.list('', { limit: PAGE_NAMES, cursor });
       for (const { name, summary } of page.names) {
-        if (this.#stopped) return;
+        if (this.#stopped.signal.aborted) return;
         if (!isOver(summary, runtime.now())) continue;
         await names.expire(name);
         logger.info({ name }, 'the time of a role was over');
