@@ -83,7 +83,9 @@ export class Catalog {
   async lookup(name: string): Promise<NameDocument | undefined> {
     const known = this.known(name);
     if (known !== undefined) return known;
-    return (await this.#deadLetterQueue(name)) ?? this.#inForce(await this.#remembered(name));
+    const owner = deadLetterOwner(name);
+    const queue = owner === undefined ? undefined : this.#deadLettersOf(await this.lookup(owner));
+    return queue ?? this.#inForce(await this.#remembered(name));
   }
 
   /** As `lookup`, from storage, whatever is remembered. */
@@ -215,12 +217,6 @@ export class Catalog {
     this.#entries.delete(name);
     if (document !== undefined) this.#remember(name, { document, readAt });
     if (known !== undefined) this.#tell(known, document);
-  }
-
-  async #deadLetterQueue(name: string): Promise<QueueDocument | undefined> {
-    const owner = deadLetterOwner(name);
-    if (owner === undefined || owner === '') return undefined;
-    return this.#deadLettersOf(await this.lookup(owner));
   }
 
   #deadLettersOf(owner: NameDocument | undefined): QueueDocument | undefined {

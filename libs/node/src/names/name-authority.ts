@@ -133,12 +133,11 @@ export class NameAuthority {
   }
 
   async #free(name: string, role: RolePolicy['role']): Promise<StoredName | undefined> {
-    const { catalog } = this.#options;
-    const owner = deadLetterOwner(name);
-    if (owner !== undefined && owner !== '' && hasDeadLetters(await catalog.read(owner)))
-      throw taken(`${name} holds the dead letters of ${owner}`);
+    const { store } = this.#options.catalog;
+    const owner = await this.#whoseDeadLettersGoTo(name);
+    if (owner !== undefined) throw taken(`${name} holds the dead letters of ${owner}`);
     const below = deadLetterName(name);
-    if ((role === 'queue' || role === 'router') && documentIn(await catalog.store.read(below)) !== undefined)
+    if ((role === 'queue' || role === 'router') && documentIn(await store.read(below)) !== undefined)
       throw taken(`${below}, where the dead letters of ${name} would be, already has a role`);
     const stored = await this.#vacant(name);
     const document = documentIn(stored);
@@ -151,13 +150,18 @@ export class NameAuthority {
     const document = documentIn(stored);
     if (stored !== undefined && document !== undefined && !this.#isOver(document))
       return { document, stored };
-    const owner = deadLetterOwner(name);
-    if (owner !== undefined && owner !== '' && hasDeadLetters(await this.#options.catalog.read(owner)))
+    const owner = await this.#whoseDeadLettersGoTo(name);
+    if (owner !== undefined)
       throw new HttpProblem(
         'not_changeable',
         `${name} has no policy of its own: it comes and goes with ${owner}`,
       );
     throw new HttpProblem('no_such_name', `${name} has no role`);
+  }
+
+  async #whoseDeadLettersGoTo(name: string): Promise<string | undefined> {
+    const owner = deadLetterOwner(name);
+    return owner !== undefined && hasDeadLetters(await this.#options.catalog.read(owner)) ? owner : undefined;
   }
 
   /** Throws if a newer leader has been here: then this one is none. */
