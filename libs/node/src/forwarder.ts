@@ -3,6 +3,7 @@ import type { LeaderDocument } from '@message-vault/metadata';
 import { type Runtime, sleep } from '@message-vault/runtime';
 import type { LeaderView } from './leader-view.ts';
 import type { Peers } from './peers.ts';
+import { wholeBody } from './whole-body.ts';
 
 export interface ForwarderOptions {
   readonly peers: Pick<Peers, 'forward'>;
@@ -135,18 +136,9 @@ async function refusal(
   const isOwn = answer.headers[RELAYED] === undefined;
   if (answer.status !== 503 || !isOwn || !(request.body instanceof Uint8Array))
     return { byFormerLeader: false, answer };
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of answer.body) {
-      size += chunk.length;
-      if (size > MAX_PROBLEM_BYTES) throw new RangeError(`longer than ${MAX_PROBLEM_BYTES} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (cause) {
+  const body = await wholeBody(answer.body, MAX_PROBLEM_BYTES).catch((cause: unknown) => {
     throw new ForwardError('outcome_unknown', "the leader's refusal did not arrive whole", { cause });
-  }
-  const body = Buffer.concat(chunks);
+  });
   const byFormerLeader = /"code":\s*"(?:not_leader|no_leader)"/.test(body.toString('utf8'));
   return { byFormerLeader, answer: { ...answer, body: replay(body) } };
 }

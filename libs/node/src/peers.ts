@@ -4,6 +4,7 @@ import { type ForwardAnswer, ForwardError, type ForwardRequest } from '@message-
 import { codeOf, messageOf } from '@message-vault/runtime';
 import { Agent, errors, request } from 'undici';
 import { z } from 'zod';
+import { wholeBody } from './whole-body.ts';
 
 /** Answers of other nodes to probes and hints are a few hundred bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -116,15 +117,8 @@ async function fetchJson(
     body: options.post === undefined ? null : JSON.stringify(options.post),
     signal: AbortSignal.timeout(options.timeoutMs),
   });
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES)
-      throw new Error(`the answer of ${url} is longer than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return { status: statusCode, json: parseJson(Buffer.concat(chunks).toString('utf8')) };
+  const bytes = await wholeBody(body, MAX_ANSWER_BYTES);
+  return { status: statusCode, json: parseJson(bytes.toString('utf8')) };
 }
 
 function parseJson(text: string): unknown {
