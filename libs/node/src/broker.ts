@@ -218,8 +218,7 @@ export class Broker implements NodePorts {
   async handover(): Promise<HandoverResult> {
     invariant(this.#election, 'only a node that leads is asked to hand over');
     try {
-      const result = await this.#election.handover();
-      return result.done ? { done: true, leader: result.leader } : { done: false, reason: result.reason };
+      return await this.#election.handover();
     } catch (error) {
       // Asked for twice at once, or of one that has just stopped leading.
       if (error instanceof ElectionError) return { done: false, reason: error.message };
@@ -233,7 +232,7 @@ export class Broker implements NodePorts {
     metrics.queuedBytes.set(this.#term?.writers.queuedBytes ?? 0);
     metrics.cacheBytes.set(this.#readers.cachedBytes);
     metrics.queueWaiters.set(this.queues.waiters);
-    return this.#options.metrics.text();
+    return metrics.text();
   }
 
   async lookup(name: string): Promise<NameDocument | undefined> {

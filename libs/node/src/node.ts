@@ -58,8 +58,7 @@ class RunningNode implements VaultNode {
   readonly #config: NodeConfig;
   readonly #parts: NodeParts;
   readonly #logger: Logger;
-  readonly #storage: Storage;
-  readonly #records: Storage;
+  readonly #storages: Storages;
   readonly #wakeup: Wakeup;
   readonly #peers: Peers;
   readonly #webhooks: WebhookSender;
@@ -68,15 +67,14 @@ class RunningNode implements VaultNode {
   #url = '';
   #stopping: Promise<void> | undefined;
 
-  constructor(config: NodeConfig, parts: NodeParts, logger: Logger, { storage, records }: Storages) {
+  constructor(config: NodeConfig, parts: NodeParts, logger: Logger, storages: Storages) {
     const metrics = createMetrics({ nodeId: config.nodeId, processMetrics: parts.storage === undefined });
     this.#config = config;
     this.#parts = parts;
     this.#logger = logger;
-    this.#storage = storage;
-    this.#records = records;
+    this.#storages = storages;
     const runtime = parts.runtime ?? systemRuntime;
-    this.#wakeup = wakeupOf(config.redisUrl, logger, new ClusterSecret(this.#storage.documents, runtime));
+    this.#wakeup = wakeupOf(config.redisUrl, logger, new ClusterSecret(storages.storage.documents, runtime));
     this.#peers = undiciPeers();
     this.#webhooks = openWebhooks(config, runtime);
     this.#broker = new Broker({
@@ -84,8 +82,7 @@ class RunningNode implements VaultNode {
       logger,
       metrics,
       runtime,
-      storage: this.#storage,
-      records: this.#records,
+      ...storages,
       wakeup: this.#wakeup,
       peers: this.#peers,
       webhooks: this.#webhooks,
@@ -130,8 +127,7 @@ class RunningNode implements VaultNode {
     await this.#app.close(CLOSE_GRACE_MS);
     await this.#wakeup.close();
     await Promise.all([this.#peers.close(), this.#webhooks.close()]);
-    if (this.#parts.storage === undefined)
-      await closeBoth({ storage: this.#storage, records: this.#records });
+    if (this.#parts.storage === undefined) await closeBoth(this.#storages);
     this.#logger.info('has ended');
   }
 }

@@ -13,8 +13,8 @@ export function announceNames(wakeup: Wakeup): void {
 }
 
 /** Has the catalog look for changes as soon as somebody says that there are some. */
-export function heedNames(wakeup: Wakeup, catalog: Catalog): () => void {
-  return wakeup.subscribe(NAMES_CHANNEL, () => catalog.freshness.hint());
+export function heedNames(wakeup: Wakeup, catalog: Catalog): void {
+  wakeup.subscribe(NAMES_CHANNEL, () => catalog.freshness.hint());
 }
 
 /** When a name has lost its role, whoever writes or reads its stream is told so instead of waiting for more. */

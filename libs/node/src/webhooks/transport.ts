@@ -43,23 +43,21 @@ export function undiciWebhookTransport(options: WebhookTransportOptions = {}): W
 
 /** One request and its answer, as an undici handler. The head of the answer is what counts; the body is only drained. */
 class Exchange implements Dispatcher.DispatchHandler {
-  readonly answer: Promise<WebhookAnswer>;
   readonly #request: WebhookRequest;
+  readonly #answer = Promise.withResolvers<WebhookAnswer>();
   #controller: Dispatcher.DispatchController | undefined;
   #bodyTimer: NodeJS.Timeout | undefined;
   #head: WebhookAnswer | undefined;
   #bodyBytes = 0;
   #started = false;
   #over = false;
-  #resolve: (answer: WebhookAnswer) => void = () => {};
-  #reject: (error: WebhookTransportError) => void = () => {};
 
   constructor(request: WebhookRequest) {
     this.#request = request;
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+  }
+
+  get answer(): Promise<WebhookAnswer> {
+    return this.#answer.promise;
   }
 
   dispatchOn(dispatcher: Dispatcher): void {
@@ -124,13 +122,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   #answered(): void {
     if (this.#over || this.#head === undefined) return;
     this.#settle();
-    this.#resolve(this.#head);
+    this.#answer.resolve(this.#head);
   }
 
   #fail(code: WebhookTransportErrorCode, message: string, cause: unknown): void {
     if (this.#over) return;
     this.#settle();
-    this.#reject(new WebhookTransportError(code, message, { cause }));
+    this.#answer.reject(new WebhookTransportError(code, message, { cause }));
   }
 
   #settle(): void {
