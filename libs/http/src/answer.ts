@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { traceIdOf } from '@message-vault/telemetry';
 import type { Exchange, HttpContext } from './exchange.ts';
 import { HttpProblem, PROBLEMS, problemOf } from './problems.ts';
@@ -32,12 +33,22 @@ function problemHeaders(problem: HttpProblem): [name: string, value: string][] {
   return headers;
 }
 
-export function sendJson(exchange: Exchange, status: number, body: string): void {
-  const { res } = exchange;
+/** A whole answer; to HEAD, all of it but the body. */
+export function sendText({ req, res }: Exchange, status: number, contentType: string, body: string): void {
   res.statusCode = status;
-  res.setHeader('Content-Type', 'application/json');
+  res.setHeader('Content-Type', contentType);
   res.setHeader('Content-Length', Buffer.byteLength(body));
-  res.end(exchange.req.method === 'HEAD' ? undefined : body);
+  res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+export function sendJson(exchange: Exchange, status: number, body: string): void {
+  sendText(exchange, status, 'application/json', body);
+}
+
+/** 204. */
+export function sendNothing(res: ServerResponse): void {
+  res.statusCode = 204;
+  res.end();
 }
 
 /** Answers with what went wrong. An answer that has begun can't be taken back: it is cut, so that it is not taken for whole. */
@@ -63,11 +74,8 @@ export function sendProblem(
   for (const stale of ['ETag', 'Cache-Control', 'Next-Offset', 'Up-To-Date', 'Content-Length'])
     res.removeHeader(stale);
   for (const [name, value] of problemHeaders(problem)) res.setHeader(name, value);
-  res.setHeader('Content-Type', PROBLEM_TYPE);
-  res.setHeader('Content-Length', Buffer.byteLength(body));
-  res.statusCode = problem.status;
   if (problem.code === 'request_timeout' || exchange.awaitsGoAhead) res.shouldKeepAlive = false;
-  res.end(req.method === 'HEAD' ? undefined : body);
+  sendText(exchange, problem.status, PROBLEM_TYPE, body);
 }
 
 function explain(context: HttpContext, exchange: Exchange, error: unknown): HttpProblem {

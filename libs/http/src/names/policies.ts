@@ -1,5 +1,6 @@
 import { isLogError } from '@message-vault/log';
 import { type NameDocument, parsePolicy, withFixedFields } from '@message-vault/metadata';
+import { sendNothing } from '../answer.ts';
 import { accessOf, authorize } from '../exchange.ts';
 import { forward, sendOn } from '../forward.ts';
 import { HttpProblem } from '../problems.ts';
@@ -58,8 +59,7 @@ export async function removeRole(request: OpenRequest): Promise<void> {
   const { context, exchange, target } = request;
   await changing(request, 'policy', async () => {
     await context.ports.names.remove(target.name, (now) => checkIfMatch(exchange, now));
-    exchange.res.statusCode = 204;
-    exchange.res.end();
+    sendNothing(exchange.res);
   });
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { encodeNameDocument, formatPolicy, type NameDocument } from '@message-vault/metadata';
 import accepts from 'accepts';
+import { sendText } from '../answer.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseJson } from '../json.ts';
 import { HttpProblem } from '../problems.ts';
@@ -35,10 +36,7 @@ export function sendPolicy(exchange: Exchange, document: NameDocument, status: 2
   res.setHeader('Cache-Control', 'no-cache');
   res.setHeader('Vary', 'Accept');
   if (status === 200 && req.method !== 'PUT' && answeredByETag(exchange)) return;
-  res.statusCode = status;
-  res.setHeader('Content-Type', atom ? `${ENTRY_TYPE};charset=utf-8` : type);
-  res.setHeader('Content-Length', Buffer.byteLength(body));
-  res.end(req.method === 'HEAD' ? undefined : body);
+  sendText(exchange, status, atom ? `${ENTRY_TYPE};charset=utf-8` : type, body);
 }
 
 function chosenType({ req }: Exchange): string {

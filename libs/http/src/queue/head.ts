@@ -1,7 +1,7 @@
 import type { QueueDelivery } from '@message-vault/bus';
 import type { QueueDocument } from '@message-vault/metadata';
 import accepts from 'accepts';
-import { sendJson } from '../answer.ts';
+import { sendJson, sendNothing } from '../answer.ts';
 import { type Exchange, endSignal } from '../exchange.ts';
 import { forward } from '../forward.ts';
 import { Query } from '../query.ts';
@@ -19,7 +19,6 @@ type QueueRequest = RoleRequest<QueueDocument>;
 
 /** Longer ones are left out, for the JSON form to have: clients and proxies refuse headers above 8 or 16 KiB. */
 const MAX_HEADERS_CHARS = 4096;
-const DEFAULT_PEEK = 32;
 
 /** `POST /{name}/-/head`: takes the next message under lock. 201, or 204 when none came in time. */
 export async function takeLocked(request: QueueRequest): Promise<void> {
@@ -36,7 +35,7 @@ export async function takeAway(request: QueueRequest): Promise<void> {
 /** `GET /{name}/-/head`: the next messages, without taking them. */
 export async function peekHead({ context, exchange, target, document }: QueueRequest): Promise<void> {
   const { maxPeek } = context.options.limits.queue;
-  const max = new Query(target.query).bound('limit', maxPeek) ?? DEFAULT_PEEK;
+  const max = new Query(target.query).bound('limit', maxPeek) ?? maxPeek;
   const messages = await context.ports.queues.peek(document, max);
   exchange.res.setHeader('Cache-Control', 'no-store');
   sendJson(exchange, 200, `{"queue":"${target.name}","messages":[${messages.map(peekedJson).join(',\n')}]}`);
@@ -67,7 +66,7 @@ async function take(
   exchange.longLived = seconds > 0;
   const delivery = await from(request, { timeoutMs: seconds * 1000, signal: endSignal(context, exchange) });
   exchange.res.setHeader('Cache-Control', 'no-store');
-  if (delivery === undefined) return sendNothing(exchange);
+  if (delivery === undefined) return sendNothing(exchange.res);
   returnUnlessDelivered(request, delivery);
   if (delivery.lock !== undefined)
     exchange.res.setHeader('Location', `/${target.name}/-/locks/${delivery.lock.id}`);
@@ -109,9 +108,4 @@ function sendBody(res: Exchange['res'], status: number, body: { type: string; by
   res.setHeader('Content-Type', body.type);
   res.setHeader('Content-Length', body.bytes.byteLength);
   res.end(body.bytes);
-}
-
-function sendNothing({ res }: Exchange): void {
-  res.statusCode = 204;
-  res.end();
 }

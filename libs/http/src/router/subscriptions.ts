@@ -1,5 +1,5 @@
 import type { RouterDocument } from '@message-vault/metadata';
-import { sendJson } from '../answer.ts';
+import { sendJson, sendNothing } from '../answer.ts';
 import { parseJson } from '../json.ts';
 import type { RoleRequest } from '../roles.ts';
 import { parseChange, parseSubscription } from './subscription-body.ts';
@@ -45,8 +45,7 @@ export async function removeSubscription({
   parameters,
 }: Request): Promise<void> {
   await context.ports.routers.unsubscribe(document, idOf(parameters));
-  exchange.res.statusCode = 204;
-  exchange.res.end();
+  sendNothing(exchange.res);
 }
 
 /** `POST …/{id}/secret`: the new secret signs from now on, the one before it does too until the next change. */

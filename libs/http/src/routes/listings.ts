@@ -1,6 +1,6 @@
 import { parseNamePrefix } from '@message-vault/metadata';
 import accepts from 'accepts';
-import { sendJson } from '../answer.ts';
+import { sendJson, sendText } from '../answer.ts';
 import type { Exchange, HttpContext } from '../exchange.ts';
 import { formatFeed } from '../names/atom.ts';
 import { seenBy } from '../names/discovery.ts';
@@ -55,11 +55,7 @@ function sendListing(
   }
   const { title, path: self } = listing;
   const next = cursor === null ? undefined : `${self}${self.includes('?') ? '&' : '?'}cursor=${cursor}`;
-  const body = formatFeed({ title, self, next }, names);
-  res.statusCode = 200;
-  res.setHeader('Content-Type', `${FEED_TYPE};charset=utf-8`);
-  res.setHeader('Content-Length', Buffer.byteLength(body));
-  res.end(req.method === 'HEAD' ? undefined : body);
+  sendText(exchange, 200, `${FEED_TYPE};charset=utf-8`, formatFeed({ title, self, next }, names));
 }
 
 function pageOf(context: HttpContext, parameters: Query, listing: string): PageRequest {

@@ -1,5 +1,5 @@
 import { type Request, Router } from 'express';
-import { sendJson, sendProblem } from '../answer.ts';
+import { sendJson, sendProblem, sendText } from '../answer.ts';
 import type { BodyReader } from '../body.ts';
 import { authorize, type Exchange, exchangeOf, type HttpContext } from '../exchange.ts';
 import { forward } from '../forward.ts';
@@ -20,12 +20,10 @@ export function nodeRoutes(context: HttpContext, bodies: BodyReader): Router {
   cluster(context, router, bodies);
   neighbours(context, router, bodies);
   resource(router, '/-/metrics', {
-    GET: async (req, res) => {
+    GET: async (req) => {
       const exchange = await openNode(context, req, 'metrics', 'observe');
       const text = await context.ports.metricsText();
-      res.setHeader('Content-Type', context.options.metrics.contentType);
-      res.setHeader('Content-Length', Buffer.byteLength(text));
-      res.end(exchange.req.method === 'HEAD' ? undefined : text);
+      sendText(exchange, 200, context.options.metrics.contentType, text);
     },
   });
   resource(router, '/-/names', {
@@ -45,11 +43,8 @@ function root(context: HttpContext, router: Router): void {
       if (req.accepts(['application/json', 'text/html']) !== 'text/html') {
         return sendJson(exchange, 200, JSON.stringify(rootJson(context)));
       }
-      const page = rootPage(context);
-      res.setHeader('Content-Type', 'text/html; charset=utf-8');
       res.setHeader('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
-      res.setHeader('Content-Length', Buffer.byteLength(page));
-      res.end(req.method === 'HEAD' ? undefined : page);
+      sendText(exchange, 200, 'text/html; charset=utf-8', rootPage(context));
     },
   });
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response, Router } from 'express';
+import { sendNothing } from '../answer.ts';
 import { HttpProblem } from '../problems.ts';
 
 export type Handler = (req: Request, res: Response) => void | Promise<void>;
@@ -22,8 +23,7 @@ export function resource(router: Router, path: string, methods: Methods): void {
 /** The answer to OPTIONS. */
 export function sendAllowed(res: ServerResponse, allowed: readonly string[]): void {
   res.setHeader('Allow', allowed.join(', '));
-  res.statusCode = 204;
-  res.end();
+  sendNothing(res);
 }
 
 export function methodNotAllowed(method: string, allowed: readonly string[]): HttpProblem {
