@@ -4,10 +4,9 @@ import type { StreamReader } from '@message-vault/log';
 import { readStep } from '../read/held-step.ts';
 import type { ReadBudget } from '../read/read-budget.ts';
 import { endOfCommit, messageEvent, renderSlices, type Slice } from '../read/render.ts';
+import { HEARTBEAT } from './event-stream.ts';
 import { patiently } from './patience.ts';
 import type { TailFollower, TailHub } from './tail-hub.ts';
-
-const HEARTBEAT = ':\n\n';
 
 export interface EventConsumerOptions {
   readonly res: ServerResponse;

@@ -2,15 +2,13 @@ import type { StreamDocument } from '@message-vault/metadata';
 import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { HttpProblem } from '../problems.ts';
 import { Query } from '../query.ts';
-import { EVENT_STREAM } from '../read/formats.ts';
 import { parsePosition, resolvePosition } from '../read/position.ts';
 import { EventConsumer } from './event-consumer.ts';
+import { beginEvents, lastEventId } from './event-stream.ts';
 import { TailHub } from './tail-hub.ts';
 
 /** What one reading step of a consumer that is catching up fetches. */
 const STEP_BYTES = 1024 * 1024;
-/** After a broken connection a browser waits this long before it comes back. */
-const RECONNECT_MS = 1000;
 
 /** All clients of this node that chase a tail by server-sent events. */
 export class EventStreams {
@@ -64,12 +62,7 @@ export class EventStreams {
     const { maxBufferedBytes } = limits.sse;
     const { stalledConsumerMs } = limits.http;
     exchange.longLived = true;
-    res.writeHead(200, {
-      'Content-Type': EVENT_STREAM,
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
-    res.write(`: ${name} from ${wanted.from}\nretry: ${RECONNECT_MS}\n\n`);
+    beginEvents(res, `${name} from ${wanted.from}`);
     const consumer = new EventConsumer({
       res,
       ...wanted,
@@ -105,13 +98,11 @@ export class EventStreams {
   }
 }
 
-/** `Last-Event-ID`, sent by a browser that comes back, counts more than `from`. `limit` ends the stream after so many. */
-function wantedEvents(exchange: Exchange, query: string) {
+/** `limit` ends the stream after so many. */
+function wantedEvents({ req }: Exchange, query: string) {
   const parameters = new Query(query);
-  const lastEventId = exchange.req.headers['last-event-id'];
-  const from = typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : parameters.text('from');
   return {
-    position: parsePosition(from),
+    position: parsePosition(lastEventId(req) ?? parameters.text('from')),
     limit: parameters.integer('limit', { min: 1, max: Number.MAX_SAFE_INTEGER }) ?? Number.POSITIVE_INFINITY,
   };
 }

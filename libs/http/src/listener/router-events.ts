@@ -3,6 +3,7 @@ import type { Attachment, ListenerEnd, RouterListener } from '@message-vault/bus
 import type { ReadMessage } from '@message-vault/log';
 import type { RouterDocument } from '@message-vault/metadata';
 import accepts from 'accepts';
+import { beginEvents, HEARTBEAT, lastEventId, writeEventHead } from '../events/event-stream.ts';
 import { type Exchange, endSignal, type HttpContext } from '../exchange.ts';
 import { forward } from '../forward.ts';
 import { HttpProblem } from '../problems.ts';
@@ -11,8 +12,6 @@ import { messageJson } from '../read/render.ts';
 import type { RoleRequest } from '../roles.ts';
 import { type WantedListening, wantedListening } from './wanted.ts';
 
-/** After a broken connection a browser waits this long before it comes back. */
-const RECONNECT_MS = 1000;
 /** Time for the leader to answer a request that was passed on. */
 const HEADERS_TIMEOUT_MS = 60_000;
 
@@ -30,14 +29,9 @@ export async function listenByEvents(request: RoleRequest<RouterDocument>): Prom
 }
 
 async function serve({ context, exchange, target, document }: RoleRequest<RouterDocument>): Promise<void> {
-  const lastEventId = exchange.req.headers['last-event-id'];
-  const wanted = wantedListening(
-    document,
-    target.query,
-    typeof lastEventId === 'string' ? lastEventId : undefined,
-  );
+  const wanted = wantedListening(document, target.query, lastEventId(exchange.req));
   if (exchange.req.method === 'HEAD') {
-    writeHead(exchange.res);
+    writeEventHead(exchange.res);
     exchange.res.end();
     return;
   }
@@ -50,14 +44,6 @@ async function serve({ context, exchange, target, document }: RoleRequest<Router
   } finally {
     release();
   }
-}
-
-function writeHead(res: ServerResponse): void {
-  res.writeHead(200, {
-    'Content-Type': EVENT_STREAM,
-    'Cache-Control': 'no-store',
-    'X-Accel-Buffering': 'no',
-  });
 }
 
 /**
@@ -97,8 +83,7 @@ class RouterEvents implements RouterListener {
     if (signal.aborted) stop();
     const clock = setInterval(() => this.#beat(), this.#heartbeatMs);
     clock.unref();
-    writeHead(this.#res);
-    this.#res.write(`: listener ${this.id}\nretry: ${RECONNECT_MS}\n\n`);
+    beginEvents(this.#res, `listener ${this.id}`);
     this.#attachment = attachment;
     this.#room();
     try {
@@ -148,7 +133,7 @@ class RouterEvents implements RouterListener {
   }
 
   #beat(): void {
-    if (this.#quiet && this.#underWay === 0) this.#res.write(':\n\n');
+    if (this.#quiet && this.#underWay === 0) this.#res.write(HEARTBEAT);
     this.#quiet = true;
   }
 

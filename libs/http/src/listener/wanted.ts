@@ -32,7 +32,7 @@ export function wantedListening(
       'is for routers that give every message to all: here each goes to one of many',
     );
   }
-  const place = lastEventId === undefined || lastEventId === '' ? asked : lastEventId;
+  const place = lastEventId ?? asked;
   return { id: id.toLowerCase(), filter, from: place === undefined ? undefined : parsePosition(place) };
 }
 
