@@ -30,9 +30,9 @@ export interface RoleResource<D extends NameDocument> {
 }
 
 /** By method. HEAD is GET without its body unless it has an entry of its own; `*` is every method that has none, OPTIONS too. */
-export type RoleMethods<D extends NameDocument> = Readonly<
-  Partial<Record<RoleMethod | '*', RoleResource<D>>>
->;
+export type ByMethod<Entry> = Readonly<Partial<Record<RoleMethod | '*', Entry>>>;
+
+export type RoleMethods<D extends NameDocument> = ByMethod<RoleResource<D>>;
 
 /**
  * What a role answers to: by the pattern of the subordinate URI (`''` is the name itself; `head`, `locks/:id`,

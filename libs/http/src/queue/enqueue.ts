@@ -6,7 +6,7 @@ import { frameMessages } from '../publish/frame.ts';
 import { readHeaders, withMessages } from '../publish/incoming.ts';
 import { Query } from '../query.ts';
 import type { RoleRequest } from '../roles.ts';
-import { methodNotAllowed } from '../routes/resource.ts';
+import { methodNotAllowed } from '../routes/methods.ts';
 import { withCurrent } from './current.ts';
 import { durationMs } from './parameters.ts';
 

@@ -1,12 +1,12 @@
 import { accessOf, authorize } from '../exchange.ts';
 import { changePolicy, readPolicy, removeRole } from '../names/policies.ts';
-import type { RoleMethod } from '../roles.ts';
+import type { ByMethod } from '../roles.ts';
 import { sendChildren } from './listings.ts';
-import { methodNotAllowed, sendAllowed } from './resource.ts';
+import { allowedMethods, entryFor, refuseMethod } from './methods.ts';
 import type { OpenRequest } from './role-table.ts';
 
 type CommonHandler = (request: OpenRequest) => Promise<void>;
-type CommonMethods = Readonly<Partial<Record<RoleMethod, CommonHandler>>>;
+type CommonMethods = ByMethod<CommonHandler>;
 
 /** What every name has, whatever its role and though it has none. */
 const COMMON: ReadonlyMap<string, CommonMethods> = new Map<string, CommonMethods>([
@@ -20,19 +20,11 @@ export function commonResource(subordinate: string): CommonHandler | undefined {
   if (methods === undefined) return undefined;
   return async (request) => {
     const { exchange } = request;
-    const { method = 'GET' } = exchange.req;
     exchange.route = subordinate;
-    const [, handle] =
-      Object.entries(methods).find(([each]) => each === (method === 'HEAD' ? 'GET' : method)) ?? [];
-    if (handle !== undefined) return await handle(request);
-    const allowed = allowedMethods(methods);
-    if (method !== 'OPTIONS') throw methodNotAllowed(method, allowed);
-    sendAllowed(exchange.res, allowed);
+    const handle = entryFor(methods, exchange.req.method ?? 'GET');
+    if (handle === undefined) refuseMethod(exchange, allowedMethods(methods));
+    else await handle(request);
   };
-}
-
-function allowedMethods(methods: CommonMethods): string[] {
-  return [...Object.keys(methods), 'HEAD', 'OPTIONS'].sort();
 }
 
 async function listChildren({ context, exchange, target }: OpenRequest): Promise<void> {

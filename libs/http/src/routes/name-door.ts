@@ -13,8 +13,8 @@ import { metadataResources, relayResources } from '../relay/resources.ts';
 import { routerResources } from '../router/resources.ts';
 import type { NameTarget } from '../target.ts';
 import { commonResource } from './common-resources.ts';
-import { methodNotAllowed, sendAllowed } from './resource.ts';
-import { type OpenRequest, type RoleAnswer, Roles } from './role-table.ts';
+import { methodNotAllowed, refuseMethod, sendAllowed } from './methods.ts';
+import { type OpenRequest, Roles } from './role-table.ts';
 import { streamResources } from './stream-resources.ts';
 
 /** Everything below a name goes through here: what it does depends on the role the name has. */
@@ -94,7 +94,7 @@ export class NameDoor {
     if (answer === undefined) return await this.#refuseRole(request, document);
     exchange.route = answer.route;
     const { entry } = answer;
-    if (entry === undefined) return refuseMethod(request, answer);
+    if (entry === undefined) return refuseMethod(exchange, answer.allowed);
     checkTransport(context, exchange, document.policy);
     await authorize(context, exchange, { action: entry.action, name: target.name, ...accessOf(document) });
     if (entry.leaderOnly === true && !context.ports.status().takesWrites)
@@ -131,10 +131,4 @@ export class NameDoor {
     exchange.route = 'other_role';
     await authorize(context, exchange, { action: 'read', name: target.name, ...accessOf(document) });
   }
-}
-
-function refuseMethod({ exchange }: OpenRequest, { allowed }: RoleAnswer): void {
-  const { method = 'GET' } = exchange.req;
-  if (method !== 'OPTIONS') throw methodNotAllowed(method, allowed);
-  sendAllowed(exchange.res, allowed);
 }

@@ -6,7 +6,8 @@ import type {
   RouterDocument,
   StreamDocument,
 } from '@message-vault/metadata';
-import type { RoleMethod, RoleMethods, RoleRequest, RoleResource, RoleResources } from '../roles.ts';
+import type { RoleMethods, RoleRequest, RoleResource, RoleResources } from '../roles.ts';
+import { allowedMethods, entryFor } from './methods.ts';
 import { Pattern } from './pattern.ts';
 
 /** What each role answers to. */
@@ -22,7 +23,7 @@ export interface RoleTables {
 export type OpenRequest = Omit<RoleRequest, 'document' | 'parameters'>;
 
 /** What a name with a role does with a request, whatever the role. */
-export interface RoleAnswer {
+interface RoleAnswer {
   /** Undefined when the method is not for this resource. */
   readonly entry: Pick<RoleResource<NameDocument>, 'action' | 'leaderOnly'> | undefined;
   readonly route: string;
@@ -61,7 +62,7 @@ class RoleTable<D extends NameDocument> {
     for (const { pattern, compiled, methods } of this.#rows) {
       const parameters = compiled.match(subordinate);
       if (parameters === undefined) continue;
-      const entry = methodOf(methods, method);
+      const entry = entryFor(methods, method);
       return {
         entry,
         route: entry?.route ?? `${document.role}:${pattern}`,
@@ -112,26 +113,4 @@ export class Roles {
         return this.#tables.metadata.answer(document, subordinate, method);
     }
   }
-}
-
-const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] satisfies RoleMethod[];
-
-function isRoleMethod(method: string): method is RoleMethod {
-  return METHODS.includes(method);
-}
-
-function methodOf<D extends NameDocument>(
-  methods: RoleMethods<D>,
-  method: string,
-): RoleResource<D> | undefined {
-  const own = isRoleMethod(method) ? methods[method] : undefined;
-  const asGet = method === 'HEAD' ? methods.GET : undefined;
-  return own ?? asGet ?? methods['*'];
-}
-
-function allowedMethods<D extends NameDocument>(methods: RoleMethods<D>): string[] {
-  if (methods['*'] !== undefined) return [...METHODS, 'OPTIONS'].sort();
-  const allowed: string[] = Object.keys(methods);
-  if (methods.GET !== undefined && methods.HEAD === undefined) allowed.push('HEAD');
-  return [...allowed, 'OPTIONS'].sort();
 }
