@@ -168,7 +168,7 @@ export interface NodePorts {
   forward(request: ForwardRequest): Promise<ForwardAnswer>;
 
   /** Shared by all who read the stream. */
-  acquireReader(name: StreamDocument): ReaderLease;
+  acquireReader(document: StreamDocument): ReaderLease;
   /** All queues; every node works with them. */
   readonly queues: Queues;
   /** All routers; only the leader works with them. */
@@ -176,7 +176,7 @@ export interface NodePorts {
   /** Where requests to connection points meet their listeners; open on the leader only. */
   readonly relay: Relay;
   /** Undefined where the storage can't hand out access. */
-  grantAccess(name: StreamDocument): Promise<AccessGrant | undefined>;
+  grantAccess(document: StreamDocument): Promise<AccessGrant | undefined>;
 }
 
 /**

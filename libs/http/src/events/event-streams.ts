@@ -25,7 +25,7 @@ export class EventStreams {
   }
 
   /** Serves one client until it goes, has got what it asked for, or the server is being closed. */
-  async serve(exchange: Exchange, name: StreamDocument, query: string): Promise<void> {
+  async serve(exchange: Exchange, document: StreamDocument, query: string): Promise<void> {
     const { ports, options } = this.#context;
     if (this.#consumers.size >= options.limits.sse.maxConsumers) {
       throw new HttpProblem('busy', `this node already serves ${this.#consumers.size} event streams`, {
@@ -33,13 +33,13 @@ export class EventStreams {
       });
     }
     const { position, limit } = wantedEvents(exchange, query);
-    const { reader, release } = ports.acquireReader(name);
+    const { reader, release } = ports.acquireReader(document);
     try {
       const signal = endSignal(this.#context, exchange);
       const from = await resolvePosition(reader, position, signal);
-      const consumer = this.#begin(exchange, name.name, { from, limit });
+      const consumer = this.#begin(exchange, document.name, { from, limit });
       try {
-        await consumer.run(reader, () => this.#hub(name), signal);
+        await consumer.run(reader, () => this.#hub(document), signal);
       } catch (error) {
         if (!this.#context.closing.begun) throw error;
       } finally {
@@ -81,15 +81,15 @@ export class EventStreams {
   }
 
   /** The hub of a stream lives from the first consumer at its tail to the last. */
-  #hub(name: StreamDocument): TailHub {
-    const known = this.#hubs.get(name.streamId);
+  #hub(document: StreamDocument): TailHub {
+    const known = this.#hubs.get(document.streamId);
     if (known !== undefined && !known.ended) return known;
-    const { reader, release } = this.#context.ports.acquireReader(name);
+    const { reader, release } = this.#context.ports.acquireReader(document);
     const hub = new TailHub(reader, () => {
-      if (this.#hubs.get(name.streamId) === hub) this.#hubs.delete(name.streamId);
+      if (this.#hubs.get(document.streamId) === hub) this.#hubs.delete(document.streamId);
       release();
     });
-    this.#hubs.set(name.streamId, hub);
+    this.#hubs.set(document.streamId, hub);
     return hub;
   }
 

@@ -11,15 +11,15 @@ const A_YEAR_SECONDS = 31_536_000;
 export function tagRange(
   context: HttpContext,
   { res }: Exchange,
-  answer: { name: StreamDocument; range: MessageRange; tag: string; fixed: boolean },
+  answer: { document: StreamDocument; range: MessageRange; tag: string; fixed: boolean },
 ): void {
-  const { name, range, tag, fixed } = answer;
+  const { document, range, tag, fixed } = answer;
   if (!fixed || range.upToDate || range.messages === 0) {
     res.setHeader('Cache-Control', 'no-store');
     return;
   }
   const who = context.options.authorize === undefined ? 'public' : 'private';
-  res.setHeader('ETag', `"${name.streamId}-${range.from}-${range.nextOffset}-${tag}"`);
+  res.setHeader('ETag', `"${document.streamId}-${range.from}-${range.nextOffset}-${tag}"`);
   res.setHeader('Cache-Control', `${who}, max-age=${A_YEAR_SECONDS}, immutable`);
 }
 

@@ -35,10 +35,10 @@ export function parseReadRequest(context: HttpContext, query: string): ReadReque
 export async function readMessages(
   context: HttpContext,
   exchange: Exchange,
-  name: StreamDocument,
+  document: StreamDocument,
   ask: { request: ReadRequest; format: ReadFormat },
 ): Promise<void> {
-  const { reader, release } = context.ports.acquireReader(name);
+  const { reader, release } = context.ports.acquireReader(document);
   try {
     const signal = endSignal(context, exchange);
     const { request, format } = ask;
@@ -60,9 +60,9 @@ export async function readMessages(
       res.setHeader('Next-Offset', range.nextOffset);
       if (range.upToDate) res.setHeader('Up-To-Date', 'true');
       res.setHeader('Vary', 'Accept');
-      tagRange(context, exchange, { name, range, tag: format.tag, fixed: isFixed(request.position) });
+      tagRange(context, exchange, { document, range, tag: format.tag, fixed: isFixed(request.position) });
       if (answeredByETag(exchange)) return;
-      await deliver(context, exchange, reader, { name: name.name, range, format, signal });
+      await deliver(context, exchange, reader, { stream: document.name, range, format, signal });
     } finally {
       range.takeFirst()?.release();
     }
@@ -105,7 +105,7 @@ async function grown(
 }
 
 interface Answer {
-  readonly name: string;
+  readonly stream: string;
   readonly range: MessageRange;
   readonly format: ReadFormat;
   readonly signal: AbortSignal;
@@ -120,7 +120,7 @@ async function deliver(
   const { read, http } = context.options.limits;
   const { metrics } = context.options;
   describe(exchange, answer);
-  const { name: stream, range, format, signal } = answer;
+  const { stream, range, format, signal } = answer;
   const delivery = new Delivery({
     reader,
     budget: context.reads,

@@ -7,22 +7,22 @@ import { HttpProblem } from '../problems.ts';
 export async function sendStats(
   context: HttpContext,
   exchange: Exchange,
-  name: StreamDocument,
+  document: StreamDocument,
 ): Promise<void> {
-  const bounds = await boundsOf(context, exchange, name);
+  const bounds = await boundsOf(context, exchange, document);
   const { res } = exchange;
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Next-Offset', bounds.nextOffset);
-  sendJson(exchange, 200, JSON.stringify({ stream: name.name, role: name.role, ...bounds }));
+  sendJson(exchange, 200, JSON.stringify({ stream: document.name, role: document.role, ...bounds }));
 }
 
 /** `HEAD /{name}`: the same as headers. */
 export async function sendStatsAsHeaders(
   context: HttpContext,
   exchange: Exchange,
-  name: StreamDocument,
+  document: StreamDocument,
 ): Promise<void> {
-  const bounds = await boundsOf(context, exchange, name);
+  const bounds = await boundsOf(context, exchange, document);
   const { res } = exchange;
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Earliest-Offset', bounds.earliestOffset);
@@ -36,8 +36,8 @@ export async function sendStatsAsHeaders(
   res.end();
 }
 
-async function boundsOf(context: HttpContext, exchange: Exchange, name: StreamDocument) {
-  const { reader, release } = context.ports.acquireReader(name);
+async function boundsOf(context: HttpContext, exchange: Exchange, document: StreamDocument) {
+  const { reader, release } = context.ports.acquireReader(document);
   try {
     const bounds = await reader.bounds(endSignal(context, exchange));
     return {
@@ -58,13 +58,13 @@ async function boundsOf(context: HttpContext, exchange: Exchange, name: StreamDo
 export async function sendAccess(
   context: HttpContext,
   exchange: Exchange,
-  name: StreamDocument,
+  document: StreamDocument,
 ): Promise<void> {
-  const grant = await context.ports.grantAccess(name);
+  const grant = await context.ports.grantAccess(document);
   if (grant === undefined)
     throw new HttpProblem('not_possible', 'the storage of this node can not hand out read access');
   exchange.res.setHeader('Cache-Control', 'no-store');
-  const { name: stream, streamId, container } = name;
+  const { name: stream, streamId, container } = document;
   const { url, expiresAt, segments } = grant;
   sendJson(exchange, 200, JSON.stringify({ stream, streamId, container, url, expires: expiresAt, segments }));
 }
