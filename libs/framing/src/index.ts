@@ -65,3 +65,4 @@ export { decodeOffset, encodeOffset, type MessagePlace } from './offset.ts';
 export type { Message, MessageHeader, ValueKind } from './record.ts';
 export { SKIP_LEVELS, type SkipSource, skipsAfter } from './skips.ts';
 export { readTrailer } from './trailer.ts';
+export { formatUuid, isUuid, NIL_UUID } from './uuid.ts';

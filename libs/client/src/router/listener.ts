@@ -1,3 +1,4 @@
+import { isUuid } from '@message-vault/framing';
 import { randomUuid } from '@message-vault/runtime';
 import { isMembers } from '../answers.ts';
 import { checkFunction, wholeNumber } from '../checks.ts';
@@ -54,7 +55,6 @@ const HANDSHAKE_TIMEOUT_MS = 5000;
 /** What a node closes with: docs/listeners.md. */
 const NAME_GONE = 4404;
 const REPLACED = 4409;
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 export function listen(
   door: Door,
@@ -66,7 +66,7 @@ export function listen(
   wholeNumber('window', options.window ?? 1, 1, MAX_WINDOW);
   checkFunction('onProblem', options.onProblem);
   checkFunction('onConnected', options.onConnected);
-  if (options.id !== undefined && !UUID.test(options.id))
+  if (options.id !== undefined && !isUuid(options.id))
     throw new VaultClientError('invalid_argument', `id is a UUID, not ${JSON.stringify(options.id)}`);
   return new Listener(door, name, handler, options).run();
 }

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { parseFilter, type RouterListener } from '@message-vault/bus';
+import { isUuid } from '@message-vault/framing';
 import type { RouterDocument } from '@message-vault/metadata';
 import { badParameter, Query } from '../query.ts';
 import { parsePosition } from '../read/position.ts';
-
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /** Who wants to listen, to what and from where. */
 export type WantedListening = Pick<RouterListener, 'id' | 'filter' | 'from'>;
@@ -20,7 +19,7 @@ export function wantedListening(
 ): WantedListening {
   const query = new Query(queryText);
   const id = query.text('listener') ?? randomUUID();
-  if (!UUID.test(id)) throw badParameter('listener', 'is not a UUID');
+  if (!isUuid(id)) throw badParameter('listener', 'is not a UUID');
   const filter = query.text('filter');
   // Told before anything is promised.
   if (filter !== undefined) parseFilter(filter);

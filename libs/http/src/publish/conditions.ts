@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ProducerIdentity } from '@message-vault/framing';
+import { formatUuid, isUuid, NIL_UUID, type ProducerIdentity } from '@message-vault/framing';
 import { HttpProblem } from '../problems.ts';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 const VISIBLE_ASCII = /^[\x21-\x7e]{1,128}$/;
 const DIGITS = /^\d{1,16}$/;
 const MAX_EPOCH = 2 ** 32 - 1;
@@ -36,7 +34,7 @@ export function expectedSequenceNumber(headers: IncomingHttpHeaders): number | u
 /** The wire has room for a UUID: other ids are turned into one, always the same for the same text. */
 function producerId(text: string): string {
   if (text === NIL_UUID) throw bad('Producer-Id is the nil UUID, which stands for no producer');
-  if (UUID.test(text)) return text.toLowerCase();
+  if (isUuid(text)) return text.toLowerCase();
   if (!VISIBLE_ASCII.test(text))
     throw bad('Producer-Id: expected a UUID or 1 to 128 visible ASCII characters');
   return hashedUuid(text);
@@ -47,8 +45,7 @@ function hashedUuid(text: string): string {
   const bytes = createHash('sha256').update(`message-vault producer ${text}`).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return formatUuid(bytes.toString('hex'));
 }
 
 function integer(name: string, value: string | string[], max: number): number {
