@@ -1,4 +1,3 @@
-import type { OutgoingHttpHeader } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MAX_BATCH_BYTES } from '@message-vault/framing';
@@ -114,11 +113,6 @@ export function copyHead(exchange: Exchange, answer: Pick<ForwardAnswer, 'status
   const { res } = exchange;
   res.statusCode = answer.status;
   for (const [name, value] of Object.entries(answer.headers)) {
-    if (value !== undefined && !HOP_BY_HOP.has(name) && !OWN_HEADERS.has(name))
-      setHeader(exchange, name, value);
+    if (value !== undefined && !HOP_BY_HOP.has(name) && !OWN_HEADERS.has(name)) res.setHeader(name, value);
   }
-}
-
-function setHeader(exchange: Exchange, name: string, value: OutgoingHttpHeader): void {
-  exchange.res.setHeader(name, value);
 }

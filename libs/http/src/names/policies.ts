@@ -4,10 +4,10 @@ import { sendNothing } from '../answer.ts';
 import { accessOf, authorize } from '../exchange.ts';
 import { forward, sendOn } from '../forward.ts';
 import { HttpProblem } from '../problems.ts';
-import { parseMediaType } from '../publish/media-type.ts';
+import { ATOM_TYPE, POLICY_TYPE, parseMediaType } from '../publish/media-type.ts';
 import type { OpenRequest } from '../routes/role-table.ts';
 import { inWordsOfAtom } from './atom-words.ts';
-import { ATOM_TYPE, checkIfMatch, POLICY_TYPE, parsePolicyBody, sendPolicy } from './policy-format.ts';
+import { checkIfMatch, parsePolicyBody, sendPolicy } from './policy-format.ts';
 
 /** More than any policy has. */
 const MAX_POLICY_BYTES = 64 * 1024;

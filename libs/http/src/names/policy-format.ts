@@ -5,12 +5,10 @@ import { sendText } from '../answer.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseJson } from '../json.ts';
 import { HttpProblem } from '../problems.ts';
-import { parseMediaType } from '../publish/media-type.ts';
+import { ATOM_TYPE, POLICY_TYPE, parseMediaType } from '../publish/media-type.ts';
 import { answeredByETag } from '../read/caching.ts';
 import { formatEntry, parseEntry } from './atom.ts';
 
-export const POLICY_TYPE = 'application/vnd.message-vault.policy+json';
-export const ATOM_TYPE = 'application/atom+xml';
 const ENTRY_TYPE = `${ATOM_TYPE};type=entry`;
 const JSON_TYPES = ['application/json', POLICY_TYPE];
 const OFFERED = [...JSON_TYPES, ENTRY_TYPE, ATOM_TYPE];

@@ -121,7 +121,7 @@ function bad(what: string): HttpProblem {
   return new HttpProblem('bad_body', `the body is no XML that is taken here: ${what}`);
 }
 
-/** Text for use in content and in attributes in double quotes. */
+/** Text for use in content and in attributes in double quotes, of XML and of HTML alike. */
 export function escapeXml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

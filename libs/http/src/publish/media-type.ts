@@ -14,12 +14,15 @@ export interface MediaType {
 /** A batch as a client library frames it. */
 export const FRAMED_BATCH = 'application/vnd.message-vault.batch';
 
+export const POLICY_TYPE = 'application/vnd.message-vault.policy+json';
+export const ATOM_TYPE = 'application/atom+xml';
+
 const FORMATS: Readonly<Record<string, BodyFormat>> = {
   [FRAMED_BATCH]: 'batch',
   'application/vnd.message-vault.batch+json': 'batch+json',
   'application/cloudevents+json': 'cloudevent',
   'application/cloudevents-batch+json': 'cloudevents-batch',
-  'application/vnd.message-vault.policy+json': 'policy',
+  [POLICY_TYPE]: 'policy',
 };
 
 /** Ours or CloudEvents', but none of those above: surely a mistake, so not stored as a message. */
@@ -83,7 +86,7 @@ const TEXTUAL = new Set([
 ]);
 
 function isAtomEntry(type: MediaType): boolean {
-  return type.essence === 'application/atom+xml' && type.parameters.get('type') === 'entry';
+  return type.essence === ATOM_TYPE && type.parameters.get('type') === 'entry';
 }
 
 function unsupported(detail: string): HttpProblem {

@@ -4,8 +4,8 @@ import { sendJson, sendText } from '../answer.ts';
 import type { Exchange, HttpContext } from '../exchange.ts';
 import { formatFeed } from '../names/atom.ts';
 import { seenBy } from '../names/discovery.ts';
-import { ATOM_TYPE } from '../names/policy-format.ts';
 import type { NamePage, PageRequest } from '../ports.ts';
+import { ATOM_TYPE } from '../publish/media-type.ts';
 import { Query } from '../query.ts';
 import { openCursor, sealCursor } from './cursor.ts';
 

@@ -1,4 +1,5 @@
 import type { HttpContext } from '../exchange.ts';
+import { escapeXml } from '../names/xml.ts';
 
 const LINKS = {
   ready: '/-/health/ready',
@@ -38,16 +39,16 @@ export function rootPage(context: HttpContext): string {
     ['Version', version],
   ];
   const rows = facts.map(
-    ([what = '', value = '']) => `<dt>${escapeHtml(what)}</dt><dd>${escapeHtml(value)}</dd>`,
+    ([what = '', value = '']) => `<dt>${escapeXml(what)}</dt><dd>${escapeXml(value)}</dd>`,
   );
   const links = Object.entries(LINKS).map(
-    ([what, path]) => `<li><a href="${path}">${escapeHtml(what)}</a></li>`,
+    ([what, path]) => `<li><a href="${path}">${escapeXml(what)}</a></li>`,
   );
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${TITLE}: ${escapeHtml(nodeId)}</title>
+<title>${TITLE}: ${escapeXml(nodeId)}</title>
 <style>
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
   body { max-width: 44rem; margin: 3rem auto; padding: 0 1rem; }
@@ -64,8 +65,4 @@ curl 'HERE/orders?from=earliest&amp;limit=10'
 curl -N -H 'accept: text/event-stream' 'HERE/orders?from=latest'</pre>
 </html>
 `;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
