@@ -102,6 +102,13 @@ export function optionalString(members: Members | undefined, name: string): stri
   return typeof value === 'string' ? value : undefined;
 }
 
+export function list(members: Members, name: string): readonly unknown[] {
+  const value = members[name];
+  if (!Array.isArray(value))
+    throw new VaultClientError('bad_answer', `the node's answer has no list \`${name}\``);
+  return value;
+}
+
 /** Milliseconds since 1970, from a number or from an RFC 3339 instant. */
 function instant(members: Members, name: string): number {
   const value = members[name];

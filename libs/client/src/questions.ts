@@ -1,4 +1,4 @@
-import { isMembers, number, optionalInstant, optionalString, parseMembers, string } from './answers.ts';
+import { isMembers, list, number, optionalInstant, optionalString, parseMembers, string } from './answers.ts';
 import { ask } from './ask.ts';
 import { VaultClientError } from './errors.ts';
 import { type ClientContext, exchange } from './exchange.ts';
@@ -157,9 +157,7 @@ export async function* askNames(
 
 function toNamePage(response: TransportResponse): { names: NameEntry[]; cursor: string | undefined } {
   const members = parseMembers(response);
-  const list = members.names;
-  if (!Array.isArray(list)) throw new VaultClientError('bad_answer', "the node's answer has no list `names`");
-  const names = list
+  const names = list(members, 'names')
     .filter(isMembers)
     .map((entry) => ({ name: string(entry, 'name'), role: string(entry, 'role') }));
   return { names, cursor: optionalString(members, 'cursor') };

@@ -7,7 +7,7 @@ import {
   UnitError,
 } from '@message-vault/metadata';
 import { type Action, act } from '../act.ts';
-import { isMembers, optionalString, parseMembers } from '../answers.ts';
+import { isMembers, list, optionalString, parseMembers } from '../answers.ts';
 import { ask, type Question } from '../ask.ts';
 import type { Door } from '../door.ts';
 import { VaultClientError } from '../errors.ts';
@@ -143,14 +143,13 @@ function oneOf<Role extends NameRole>(
 
 function toPage(response: TransportResponse): { children: ChildName[]; cursor: string | undefined } {
   const members = parseMembers(response);
-  const { children } = members;
-  if (!Array.isArray(children))
-    throw new VaultClientError('bad_answer', "the node's answer has no list `children`");
   return {
-    children: children.filter(isMembers).map((child) => ({
-      name: optionalString(child, 'name') ?? '',
-      role: oneOf(ROLES, child),
-    })),
+    children: list(members, 'children')
+      .filter(isMembers)
+      .map((child) => ({
+        name: optionalString(child, 'name') ?? '',
+        role: oneOf(ROLES, child),
+      })),
     cursor: optionalString(members, 'cursor'),
   };
 }

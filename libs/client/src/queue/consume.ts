@@ -182,7 +182,7 @@ class Consumer {
     return false;
   }
 
-  /** What the program does with the news is its own affair: its failure must not stop the others. */
+  /** A program that fails at being told has not reckoned with it: the consumer ends with that failure. */
   #tell(problem: ConsumeProblem): void {
     try {
       this.#settings.onProblem(problem);

@@ -1,6 +1,6 @@
 import { elementSources, memberSource } from '@message-vault/framing';
 import { act } from '../act.ts';
-import { isMembers, parseMembers } from '../answers.ts';
+import { isMembers, list, parseMembers } from '../answers.ts';
 import { ask, type Question } from '../ask.ts';
 import { wholeNumber } from '../checks.ts';
 import type { Door } from '../door.ts';
@@ -85,7 +85,7 @@ export class QueueHandle {
     });
   }
 
-  /** Up to `limit` (32, at most 1,000) of the next messages, without locking them: others may take them meanwhile. */
+  /** Up to `limit` of the next messages (32, and a node gives no more, whatever is asked for), without locking them: others may take them meanwhile. */
   async peek({ limit = DEFAULT_PEEK, ...options }: CountOptions = {}): Promise<QueueMessage[]> {
     wholeNumber('limit', limit, 1, MAX_PEEK);
     const question: Question = {
@@ -146,9 +146,7 @@ function messageOf(response: TransportResponse): {
 }
 
 function messagesOf(response: TransportResponse): QueueMessage[] {
-  const { messages } = parseMembers(response);
-  if (!Array.isArray(messages))
-    throw new VaultClientError('bad_answer', "the node's answer has no list `messages`");
+  const messages = list(parseMembers(response), 'messages');
   const sources = elementSources(memberSource(textOf(response), 'messages') ?? '[]');
   return messages.flatMap((members: unknown, index) =>
     isMembers(members) ? [new QueueMessage(sources[index] ?? '{}', members)] : [],

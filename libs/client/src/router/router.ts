@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Action, act } from '../act.ts';
-import { isMembers, optionalString, parseMembers } from '../answers.ts';
+import { isMembers, list, parseMembers, string } from '../answers.ts';
 import { ask, type Question } from '../ask.ts';
 import type { Door } from '../door.ts';
 import { isVaultClientError, VaultClientError } from '../errors.ts';
@@ -81,12 +81,9 @@ export class RouterHandle {
 
   async subscriptions(options: CallOptions = {}): Promise<Subscription[]> {
     const question = this.#question('subscriptions', '', options);
-    return await ask(this.#door.context, question, (response) => {
-      const { subscriptions } = parseMembers(response);
-      if (!Array.isArray(subscriptions))
-        throw new VaultClientError('bad_answer', "the node's answer has no list `subscriptions`");
-      return subscriptions.filter(isMembers).map(toSubscription);
-    });
+    return await ask(this.#door.context, question, (response) =>
+      list(parseMembers(response), 'subscriptions').filter(isMembers).map(toSubscription),
+    );
   }
 
   /** Error: `not_found`. */
@@ -117,9 +114,7 @@ export class RouterHandle {
   rotateSecret(id: string, options: CallOptions = {}): Promise<string> {
     const action = this.#action('rotate secret', 'POST', `${pathOf(id)}/secret`, options);
     return act(this.#door.context, { ...action, statuses: [200, 201], repeatable: false }, (response) => {
-      const secret = optionalString(parseMembers(response), 'secret');
-      if (secret === undefined) throw new VaultClientError('bad_answer', "the node's answer has no `secret`");
-      return secret;
+      return string(parseMembers(response), 'secret');
     });
   }
 
