@@ -7,10 +7,16 @@ import type { OneMember } from './one-member.ts';
 export class Acknowledgements {
   readonly #waiting = new Map<number, RouterListener>();
 
-  /** `acknowledge` says whether the message was still the listener's. */
+  /**
+   * `acknowledge` says whether the message was still the listener's. One said again is not: the first is on its way then,
+   * and is to be heard of.
+   */
   add(offset: number, listener: RouterListener, acknowledge: () => boolean): void {
+    const before = this.#waiting.get(offset);
     this.#waiting.set(offset, listener);
-    if (!acknowledge()) this.#waiting.delete(offset);
+    if (acknowledge()) return;
+    if (before === undefined) this.#waiting.delete(offset);
+    else this.#waiting.set(offset, before);
   }
 
   /** The message was dealt with: who acknowledged it, if anybody did. */

@@ -131,6 +131,17 @@ describe('a router that gives each message to one', () => {
     await leader.end();
   });
 
+  it('tells a listener once that its acknowledgement is kept, also one that has acknowledged twice', async () => {
+    const { world, leader, silent, other } = await withOneWhoAcknowledgesNothing();
+    await world.settle(1000);
+    const unkept = silent.offered.map(({ value }) => Buffer.from(value).toString());
+    for (const { offset } of [...silent.offered, ...silent.offered]) silent.attachment?.acknowledge(offset);
+    await world.settle();
+    expect(silent.kept.toSorted()).toEqual(unkept.toSorted());
+    expect([...silent.kept, ...other.kept].toSorted()).toEqual(numbered(40).toSorted());
+    await leader.end();
+  });
+
   it('passes over what the filters of all that are there leave out', async () => {
     const world = new World();
     const router = await world.router('app/jobs', { distribution: 'one' });
