@@ -269,6 +269,10 @@ export class Dispatcher {
     if (document === undefined) {
       throw new RouterError('no_such_target', `${name} has no role: make it a stream, queue or router first`);
     }
+    if (document.role === 'queue' && document.deadLetterOf !== undefined) {
+      const why = `${name} holds what ${document.deadLetterOf} gave up: nothing else is put there`;
+      throw new RouterError('bad_target', `${why}, subscribe a queue of its own`);
+    }
     const identity = identityOf(document);
     if (identity !== undefined) return { kind: 'name', name, ...identity };
     throw new RouterError('bad_target', `${name} is a ${document.role}, which takes no messages`);

@@ -1,3 +1,4 @@
+import { deadLetterOf } from '@message-vault/metadata';
 import { describe, expect, it } from 'vitest';
 import type { DeliveryResult } from '../../src/index.ts';
 import { taking } from './support/taking.ts';
@@ -52,6 +53,19 @@ describe('a subscription', () => {
       .then(({ subscription }) => seen.push(subscription.state));
     await world.settle();
     expect(seen).toEqual([1, 'active']);
+    await leader.end();
+  });
+
+  it('is not made to dead letters, of a queue or of the router itself: nobody can put anything there', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs');
+    const queue = await world.queue('app/work');
+    const leader = world.leader();
+    for (const owner of [queue, router]) {
+      const letters = deadLetterOf(owner);
+      world.names.set(letters.name, letters);
+      expect(await refusal(world, subscribing(leader, router, letters.name))).toBe('bad_target');
+    }
     await leader.end();
   });
 
