@@ -177,6 +177,31 @@ test('a place to begin at that is none is told of as what it is, a member of the
   }
 });
 
+test('what is no subscription, or no change of one, is told in which member and what was expected there', async () => {
+  const vault = await leadingNode();
+  await vault.role('app/jobs', { role: 'router' });
+  const target = { name: 'app/log' };
+  const wrong: [body: unknown, detail: string][] = [
+    [[], 'this is not a subscription: expected an object with the member target'],
+    [{}, 'its member target: expected {"name": "…"} or {"webhook": "https://…"'],
+    [
+      { target: { ...target, secret: 'x' } },
+      'its member target: "secret" is no member of it: expected {"name"',
+    ],
+    [{ target, until: 1 }, '"until" is no member of it: expected an object with the member target'],
+    [{ target, filter: 5 }, 'its member filter: expected a condition'],
+    [{ target, expires: 'tomorrow' }, 'its member expires: expected an instant like 2026-11-20T07:00:00Z'],
+  ];
+  for (const [body, detail] of wrong) {
+    const { status, json } = await vault.call('POST', '/app/jobs/-/subscriptions', body);
+    expect({ status, detail: json.detail }).toEqual({ status: 400, detail: expect.stringContaining(detail) });
+  }
+  const { json } = await vault.call('PUT', '/app/jobs/-/subscriptions/any', { state: 'ended' });
+  expect(json.detail).toBe(
+    'this is not a change of a subscription: its member state: expected "active" or "paused"',
+  );
+});
+
 test('a subscription ends as soon as its target loses its role', async () => {
   const vault = await leadingNode();
   await vault.role('app/jobs', { role: 'router' });
