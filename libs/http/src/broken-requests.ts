@@ -11,6 +11,9 @@ const PARSER_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
+const NO_PROXY = 'CONNECT is for proxies, and this is none';
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
+
 /** Requests that never become one, because the parser refuses them, are answered with a problem like all others. */
 export function answerBrokenRequests(server: Server, context: HttpContext): void {
   const answering = new WeakMap<Duplex, ServerResponse>();
@@ -26,6 +29,13 @@ export function answerBrokenRequests(server: Server, context: HttpContext): void
       return;
     }
     socket.end(rawAnswer(context, problemOfParser(context, error)));
+  });
+  // Node gives a CONNECT to nobody else, and would close the connection without a word.
+  server.on('connect', (_req, socket) => {
+    socket.on('error', () => socket.destroy());
+    if (answering.get(socket)?.writableFinished === false) socket.destroy();
+    else
+      socket.end(rawAnswer(context, new HttpProblem('method_not_allowed', NO_PROXY, { allowed: METHODS })));
   });
 }
 
@@ -49,6 +59,7 @@ function rawAnswer(context: HttpContext, problem: HttpProblem): string {
   const headers = [
     ...vaultHeaders(context.ports.status()),
     ['X-Request-Id', requestId],
+    ...(problem.details.allowed === undefined ? [] : [['Allow', problem.details.allowed.join(', ')]]),
     ['Content-Type', PROBLEM_TYPE],
     ['Content-Length', String(Buffer.byteLength(body))],
     ['Connection', 'close'],

@@ -115,6 +115,24 @@ describe('a connection point', () => {
     expect([response.status, response.headers.get('x-length')]).toEqual([204, '7']);
   });
 
+  it('leaves out the length that a listener gives to an answer with 204, and keeps that of others', async () => {
+    const { url } = await startRelay();
+    const listener = await connectListener(url);
+    for (const [status, length] of [
+      [204, null],
+      [304, '7'],
+    ] as const) {
+      listener.onRequest = (stream) =>
+        listener.say({
+          type: 'answer',
+          stream,
+          head: { status, headers: [['Content-Length', '7']], body: false },
+        });
+      const response = await fetch(`${url}/api`);
+      expect([response.status, response.headers.get('content-length')]).toEqual([status, length]);
+    }
+  });
+
   it('says that nobody serves it', async () => {
     const { url } = await startRelay();
     const response = await fetch(`${url}/api`);
@@ -228,11 +246,16 @@ describe('a connection point', () => {
   it('refuses methods that are about connections', async () => {
     const { url, port } = await startRelay();
     await connectListener(url);
-    const trace = 'TRACE /api HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-    expect(parseRaw(await sendRaw(port, trace))).toMatchObject({
-      status: 405,
-      body: { code: 'method_not_allowed' },
-    });
+    for (const method of ['TRACE', 'CONNECT']) {
+      const { status, head, body } = parseRaw(
+        await sendRaw(port, `${method} /api HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
+      );
+      expect({ status, code: body.code, head }).toEqual({
+        status: 405,
+        code: 'method_not_allowed',
+        head: expect.stringMatching(/^Allow: .*GET, /m),
+      });
+    }
   });
 
   it('keeps credentials for the vault from the listener', async () => {

@@ -64,6 +64,8 @@ export function copyAnswerHeaders(exchange: Exchange, headers: HeaderList): void
 
 /** An answer that is longer than it says would be taken for the next answer on the same connection. */
 function copyLength({ res }: Exchange, value: string): void {
+  // HTTP has none with 204, which has no body: a proxy that believed it would wait for one.
+  if (res.statusCode === 204) return;
   const known = res.getHeader('content-length');
   if (!/^\d{1,15}$/.test(value) || (known !== undefined && known !== value))
     throw new HttpProblem('relay_failed', 'the listener answered with a Content-Length that is none');
