@@ -25,7 +25,7 @@ export function problemBody(
 }
 
 /** Headers a problem has besides its media type. */
-function problemHeaders(problem: HttpProblem): [name: string, value: string][] {
+export function problemHeaders(problem: HttpProblem): [name: string, value: string][] {
   const { retryAfter, allowed } = problem.recovery;
   const headers: [string, string][] = [];
   if (retryAfter !== undefined) headers.push(['Retry-After', String(Math.max(1, Math.ceil(retryAfter)))]);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { PROBLEM_TYPE, problemBody } from './answer.ts';
+import { PROBLEM_TYPE, problemBody, problemHeaders } from './answer.ts';
 import { type HttpContext, vaultHeaders } from './exchange.ts';
 import { HttpProblem, PROBLEMS, type ProblemCode } from './problems.ts';
 
@@ -59,7 +59,7 @@ function rawAnswer(context: HttpContext, problem: HttpProblem): string {
   const headers = [
     ...vaultHeaders(context.ports.status()),
     ['X-Request-Id', requestId],
-    ...(problem.details.allowed === undefined ? [] : [['Allow', problem.details.allowed.join(', ')]]),
+    ...problemHeaders(problem),
     ['Content-Type', PROBLEM_TYPE],
     ['Content-Length', String(Buffer.byteLength(body))],
     ['Connection', 'close'],
