@@ -84,6 +84,16 @@ describe('making messages of lines', () => {
     expect(messages.withoutKey).toBe(5);
   });
 
+  test('a number is the key as it is written: ids that no double can hold stay apart', () => {
+    const messages = new LineMessages({ ...rules, format: 'json', keyField: 'id' });
+    const keys = [
+      '{"id":12345678901234567890}',
+      '{"id":12345678901234567891}',
+      '{"a":{"id":1},"id": 1.50 }',
+    ].map((text) => messages.of(line(text)).key);
+    expect(keys).toEqual(['12345678901234567890', '12345678901234567891', '1.50']);
+  });
+
   test('a last line without its line feed is marked as such, besides the headers asked for', () => {
     const messages = new LineMessages({ ...rules, headers: [['source', 'test']] });
     expect(messages.of(line('x')).headers).toEqual([['source', 'test']]);

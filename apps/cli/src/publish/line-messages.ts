@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { OutgoingRecord } from '@message-vault/client';
-import { MAX_KEY_BYTES } from '@message-vault/framing';
+import { MAX_KEY_BYTES, memberSource } from '@message-vault/framing';
 import { type Line, UnusableLine } from './lines.ts';
 
 /** On the last message of an input that did not end in a line feed, so that reading it back can leave it out again. */
@@ -48,18 +48,20 @@ export class LineMessages {
       if (line.bytes.byteLength > 0) this.notJson += 1;
       return { ...message, kind: textOrBytes(line.bytes) };
     }
-    return { ...message, key: this.#key(json.value), kind: 'json' };
+    return { ...message, key: this.#key(json), kind: 'json' };
   }
 
-  #key(value: unknown): string | undefined {
+  /** A number is taken as it is written: two ids that a double can't tell apart are two keys. */
+  #key({ text, value }: ParsedLine): string | undefined {
     const { keyField } = this.#rules;
     if (keyField === undefined) return undefined;
     const found =
       typeof value === 'object' && value !== null
         ? Object.entries(value).find(([name]) => name === keyField)?.[1]
         : undefined;
-    if (typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean')
-      return this.#usableKey(String(found));
+    if (typeof found === 'string') return this.#usableKey(found);
+    if (typeof found === 'number' || typeof found === 'boolean')
+      return this.#usableKey(memberSource(text, keyField) ?? String(found));
     this.withoutKey += 1;
     return undefined;
   }
@@ -79,13 +81,17 @@ function textOrBytes(bytes: Uint8Array): 'text' | 'bytes' {
   return isUtf8(bytes) ? 'text' : 'bytes';
 }
 
+interface ParsedLine {
+  readonly text: string;
+  readonly value: unknown;
+}
+
 /** Undefined when the bytes are no JSON text. */
-function parse(bytes: Uint8Array): { value: unknown } | undefined {
+function parse(bytes: Uint8Array): ParsedLine | undefined {
   if (!isUtf8(bytes)) return undefined;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   try {
-    return {
-      value: JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')),
-    };
+    return { text, value: JSON.parse(text) };
   } catch {
     return undefined;
   }
