@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type VaultClient } from '@message-vault/client';
 import { type RealNodes, startNodes } from '@message-vault/client/testing';
+import { MAX_MESSAGE_BYTES } from '@message-vault/metadata';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { finished, mvault, mvaultInto, type RunOptions, start } from './support/mvault.ts';
 
@@ -283,6 +284,21 @@ describe('how it ends', () => {
       lines.slice(0, 500).join(''),
     );
   });
+
+  for (const [what, bytes, says] of [
+    ['the name does not take', 100, 'may have 50 bytes, not 100; 0 messages acknowledged'],
+    ['no message can hold', MAX_MESSAGE_BYTES + 1, `line 2 has more than ${MAX_MESSAGE_BYTES} bytes`],
+  ] as const) {
+    test(`1 at once for a line ${what}, with the pipe open and nothing more coming through it`, async () => {
+      const stream = `exits/open-pipe-${bytes}`;
+      await client.name(stream).assign({ role: 'stream', maxMessageSize: 50 });
+      const child = start(['publish', stream], { env, cwd: folder });
+      child.stdin.write(`before\n${'x'.repeat(bytes)}\n`);
+      const { code, stderr } = await finished(child);
+      expect(code).toBe(1);
+      expect(stderr).toContain(says);
+    });
+  }
 
   test('0 and silence when the reader of its output has enough', async () => {
     await client.publish(

@@ -13,7 +13,7 @@ import {
 } from '../context.ts';
 import { CommandFailure, EXIT, exitCodeOf, UsageError } from '../exit.ts';
 import { type LineFormat, LineMessages } from '../publish/line-messages.ts';
-import { LinePublisher, type LinePublishing } from '../publish/line-publisher.ts';
+import { type LineInput, LinePublisher, type LinePublishing } from '../publish/line-publisher.ts';
 import { Progress, rateText } from '../publish/progress.ts';
 import { bytesText, plural } from '../text.ts';
 import { durationMs, sizeBytes } from '../units.ts';
@@ -161,7 +161,7 @@ async function publishLines(
 }
 
 interface Input {
-  readonly stream: AsyncIterable<Uint8Array> & { destroy(): unknown };
+  readonly stream: LineInput;
   /** Undefined where it is not known beforehand. */
   readonly bytes: number | undefined;
 }
@@ -188,7 +188,7 @@ function formatOf(options: PublishCommandOptions): LineFormat {
 }
 
 /** Ctrl-C ends the reading at once, and after a while of grace also what is under way. */
-function stopping(context: CommandContext, input: Input['stream']) {
+function stopping(context: CommandContext, input: LineInput) {
   const abandon = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const { signal } = context.interrupt;

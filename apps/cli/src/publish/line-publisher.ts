@@ -5,14 +5,16 @@ import {
   type PublishResult,
   type VaultClient,
 } from '@message-vault/client';
+import { MAX_MESSAGE_BYTES } from '@message-vault/metadata';
 import type { LineMessages } from './line-messages.ts';
 import { type Line, LineSplitter } from './lines.ts';
 import type { Totals } from './progress.ts';
 
 /** What is read ahead of the acknowledgements, bytes. Enough to keep every batch of the client's window full. */
 const MAX_AHEAD_BYTES = 8 * 1024 * 1024;
-/** Longest line: a message must fit a batch, and a batch a commit. */
-const MAX_LINE_BYTES = 4 * 1024 * 1024 - 16 * 1024;
+
+/** Destroying it ends the reading of it, also of a pipe through which nothing comes. */
+export type LineInput = AsyncIterable<Uint8Array> & { destroy(): unknown };
 
 export interface LinePublisherOptions {
   readonly client: VaultClient;
@@ -50,6 +52,7 @@ export class LinePublisher {
   #first: PublishResult | undefined;
   #last: PublishResult | undefined;
   #error: unknown;
+  #input: LineInput | undefined;
 
   constructor(options: LinePublisherOptions) {
     this.#options = options;
@@ -59,7 +62,8 @@ export class LinePublisher {
     return this.#acknowledged;
   }
 
-  async run(input: AsyncIterable<Uint8Array>): Promise<LinePublishing> {
+  async run(input: LineInput): Promise<LinePublishing> {
+    this.#input = input;
     await this.#readAll(input);
     while (this.#underWay > 0) await this.#nextEnd();
     const { messages, bytes } = this.#acknowledged;
@@ -72,13 +76,14 @@ export class LinePublisher {
     };
   }
 
-  async #readAll(input: AsyncIterable<Uint8Array>): Promise<void> {
-    const splitter = new LineSplitter(MAX_LINE_BYTES);
+  async #readAll(input: LineInput): Promise<void> {
+    const splitter = new LineSplitter(MAX_MESSAGE_BYTES);
     const { stop } = this.#options;
     try {
       for await (const piece of input) {
         if (stop.aborted || this.#error !== undefined) return;
         this.#publish(splitter.push(piece));
+        splitter.check();
         while (this.#aheadBytes > MAX_AHEAD_BYTES) await this.#nextEnd();
       }
       if (!stop.aborted && this.#error === undefined) this.#publish(splitter.end());
@@ -136,5 +141,7 @@ export class LinePublisher {
   #fail(error: unknown): void {
     if (isVaultClientError(error)) this.#acknowledged.messages += error.acknowledged;
     this.#error ??= error;
+    // Who waits for the next line would wait for as long as whoever writes has nothing to say.
+    this.#input?.destroy();
   }
 }

@@ -34,10 +34,10 @@ export class LineSplitter {
 
   /**
    * The lines that `piece` completes; views of it where possible. A line that is too long is told of by the next call,
-   * which throws UnusableLine: the lines before it are given first.
+   * of `check` for instance, which throws UnusableLine: the lines before it are given first.
    */
   push(piece: Uint8Array): Line[] {
-    if (this.#tooLong !== undefined) throw this.#tooLong;
+    this.check();
     const lines: Line[] = [];
     let start = 0;
     for (let end = piece.indexOf(NEWLINE); end >= 0; end = piece.indexOf(NEWLINE, start)) {
@@ -55,8 +55,13 @@ export class LineSplitter {
 
   /** What is left when the input has ended: a line without a line feed, or nothing. Throws UnusableLine. */
   end(): Line[] {
-    if (this.#tooLong !== undefined) throw this.#tooLong;
+    this.check();
     return this.#restBytes === 0 ? [] : [{ bytes: this.#complete(new Uint8Array()), terminated: false }];
+  }
+
+  /** Throws UnusableLine if there was a line that is too long, whether or not more input ever comes. */
+  check(): void {
+    if (this.#tooLong !== undefined) throw this.#tooLong;
   }
 
   #complete(bytes: Uint8Array): Uint8Array {
