@@ -41,7 +41,10 @@ export function sendText({ req, res }: Exchange, status: number, contentType: st
   res.end(req.method === 'HEAD' ? undefined : body);
 }
 
+/** No cache keeps the answer unless its headers say so already: caches and CDNs keep what says nothing as they please. */
 export function sendJson(exchange: Exchange, status: number, body: string): void {
+  const { res } = exchange;
+  if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'no-store');
   sendText(exchange, status, 'application/json', body);
 }
 
@@ -71,8 +74,9 @@ export function sendProblem(
 ): void {
   const { req, res, requestId } = exchange;
   const body = problemBody(problem, { instance: instanceOf(req.url), requestId, more });
-  for (const stale of ['ETag', 'Cache-Control', 'Next-Offset', 'Up-To-Date', 'Content-Length'])
-    res.removeHeader(stale);
+  for (const stale of ['ETag', 'Next-Offset', 'Up-To-Date', 'Content-Length']) res.removeHeader(stale);
+  // A cache may keep a 404 or 405 that says nothing: the name would seem to be none long after it was published to.
+  res.setHeader('Cache-Control', 'no-store');
   for (const [name, value] of problemHeaders(problem)) res.setHeader(name, value);
   if (problem.code === 'request_timeout' || exchange.awaitsGoAhead) res.shouldKeepAlive = false;
   sendText(exchange, problem.status, PROBLEM_TYPE, body);

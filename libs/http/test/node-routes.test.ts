@@ -292,3 +292,23 @@ describe('authorization', () => {
     expect(good.status).toBe(201);
   });
 });
+
+describe('a cache in front of the node', () => {
+  it.each([
+    ['/missing', 'application/json', 404],
+    ['/orders?from=65536000', 'application/json', 416],
+    ['/orders/-/nothing', 'application/json', 404],
+    ['/orders/-/children', 'application/json', 200],
+    ['/orders/-/children', 'application/atom+xml', 200],
+    ['/orders/-/stats', 'application/json', 200],
+  ])(
+    'keeps nothing of %s as %s (%i), which may be another answer the next moment',
+    async (path, accept, status) => {
+      const { url } = await startNode();
+      await publishValues(url, 'orders', [1]);
+      const response = await fetch(`${url}${path}`, { headers: { accept } });
+      expect(response.status).toBe(status);
+      expect(response.headers.get('cache-control')).toBe('no-store');
+    },
+  );
+});

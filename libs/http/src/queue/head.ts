@@ -37,7 +37,6 @@ export async function peekHead({ context, exchange, target, document }: QueueReq
   const { maxPeek } = context.options.limits.queue;
   const max = new Query(target.query).bound('limit', maxPeek) ?? maxPeek;
   const messages = await context.ports.queues.peek(document, max);
-  exchange.res.setHeader('Cache-Control', 'no-store');
   sendJson(exchange, 200, `{"queue":"${target.name}","messages":[${messages.map(peekedJson).join(',\n')}]}`);
 }
 

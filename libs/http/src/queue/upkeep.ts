@@ -10,7 +10,6 @@ type QueueRequest = RoleRequest<QueueDocument>;
 /** `GET /{name}/-/stats`. */
 export async function sendQueueStats({ context, exchange, target, document }: QueueRequest): Promise<void> {
   const { depth, locked, deadLettered, oldestAgeMs } = await context.ports.queues.stats(document);
-  exchange.res.setHeader('Cache-Control', 'no-store');
   const body = {
     queue: target.name,
     depth,

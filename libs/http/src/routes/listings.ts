@@ -47,6 +47,7 @@ function sendListing(
   listing: { title: string; path: string; json: object },
 ): void {
   const { req, res } = exchange;
+  res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Vary', 'Accept');
   const accepted = accepts(req).types(['application/json', FEED_TYPE, ATOM_TYPE]);
   if (accepted === 'application/json' || typeof accepted !== 'string') {

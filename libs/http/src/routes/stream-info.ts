@@ -11,7 +11,6 @@ export async function sendStats(
 ): Promise<void> {
   const bounds = await boundsOf(context, exchange, document);
   const { res } = exchange;
-  res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Next-Offset', bounds.nextOffset);
   sendJson(exchange, 200, JSON.stringify({ stream: document.name, role: document.role, ...bounds }));
 }
@@ -63,7 +62,6 @@ export async function sendAccess(
   const grant = await context.ports.grantAccess(document);
   if (grant === undefined)
     throw new HttpProblem('not_possible', 'the storage of this node can not hand out read access');
-  exchange.res.setHeader('Cache-Control', 'no-store');
   const { name: stream, streamId, container } = document;
   const { url, expiresAt, segments } = grant;
   sendJson(exchange, 200, JSON.stringify({ stream, streamId, container, url, expires: expiresAt, segments }));
