@@ -129,6 +129,14 @@ describe('publish and read', () => {
     expect(published.stderr).toContain('1 line without id');
     expect((await client.stats('uneven')).nextSequenceNumber).toBe(3);
   });
+
+  test('one message has its key from the key field like a line, and is told of like one when it has none', async () => {
+    const args = ['publish', 'one-keyed', '--key-field', 'id', '--message'];
+    expect(await run([...args, '{"id":"k1"}'])).toMatchObject({ code: 0, stderr: '' });
+    expect((await run([...args, '{bad'])).stderr).toContain('1 line not JSON');
+    const read = await run(['read', 'one-keyed', '--limit', '1']);
+    expect(JSON.parse(read.stdout.toString())).toMatchObject({ key: 'k1', value: { id: 'k1' } });
+  });
 });
 
 describe('tail', () => {

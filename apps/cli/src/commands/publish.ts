@@ -105,12 +105,11 @@ async function publishOne(
   text: string,
 ): Promise<number> {
   if (options.file !== undefined) throw new UsageError('give --file or --message, not both');
-  const { header = [], key, format = 'text' } = options;
-  const bytes = Buffer.from(text);
-  const message = new LineMessages({ format, keyField: options.keyField, headers: header }).of({
-    bytes,
-    terminated: true,
-  });
+  const { key, keyField } = options;
+  if (key !== undefined && keyField !== undefined)
+    throw new UsageError('give --key or --key-field, not both');
+  const messages = lineMessages(options);
+  const message = messages.of({ bytes: Buffer.from(text), terminated: true });
   const record: OutgoingRecord = key === undefined ? message : { ...message, key };
   const { signal } = context;
   const result = await client(context, options).publish(name, record, { ...timesOf(options), signal });
@@ -119,6 +118,7 @@ async function publishOne(
       ? `stored as message ${result.firstSequenceNumber} of ${name}, offset ${result.firstOffset}\n`
       : `enqueued in ${name} as ${result.messageIds.join(', ')}\n`;
   await context.out.answer(options, result, options.quiet ? '' : summary);
+  if (!options.quiet) notices(context, { messages, options });
   return EXIT.ok;
 }
 
@@ -136,11 +136,7 @@ async function publishLines(
   options: PublishCommandOptions,
 ): Promise<number> {
   const input = await openInput(options.file);
-  const messages = new LineMessages({
-    format: formatOf(options),
-    keyField: options.keyField,
-    headers: options.header ?? [],
-  });
+  const messages = lineMessages(options);
   const progress = options.quiet ? undefined : new Progress(context.err, input.bytes);
   const startedAt = performance.now();
   const { stop, abandon, cancel } = stopping(context, input.stream);
@@ -179,6 +175,11 @@ async function openInput(file: string | undefined): Promise<Input> {
     if (cause instanceof CommandFailure) throw cause;
     throw new CommandFailure(`can't read ${file}: ${messageOf(cause)}`, EXIT.failure, { cause });
   }
+}
+
+function lineMessages(options: PublishCommandOptions): LineMessages {
+  const { keyField, header = [] } = options;
+  return new LineMessages({ format: formatOf(options), keyField, headers: header });
 }
 
 function formatOf(options: PublishCommandOptions): LineFormat {
@@ -250,7 +251,10 @@ function summaryJson({ name, done, elapsedMs }: Conclusion, interrupted: boolean
   };
 }
 
-function notices(context: CommandContext, { messages, options }: Conclusion): void {
+function notices(
+  context: CommandContext,
+  { messages, options }: Pick<Conclusion, 'messages' | 'options'>,
+): void {
   const { notJson, withoutKey } = messages;
   if (notJson > 0) context.err.write(`mvault: ${plural(notJson, 'line')} not JSON, published as they are\n`);
   if (withoutKey > 0)
