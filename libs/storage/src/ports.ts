@@ -146,13 +146,17 @@ export interface LeaseStore {
 export interface StoredDocument {
   readonly body: Uint8Array;
   readonly etag: ETag;
+  /** What was put with this version. */
+  readonly label: string | undefined;
+  /** How long ago this version was put, by the storage's own clock alone, which may tell whole seconds only. */
+  readonly unchangedMs: number;
 }
 
 /** `if-absent`: create only. An ETag: replace only that version. */
 export type DocumentCondition = { readonly ifAbsent: true } | { readonly ifMatch: ETag };
 
 export interface PutDocumentOptions extends CallOptions {
-  /** What listings bring along of this version of the document: up to 256 visible ASCII characters and spaces. */
+  /** What reads and listings bring along of this version of the document: up to 256 visible ASCII characters and spaces. */
   readonly label?: string | undefined;
 }
 

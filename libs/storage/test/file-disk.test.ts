@@ -49,8 +49,9 @@ function turnsIn(dir: string) {
   });
   return {
     answers,
-    put: (id: number, path: string) => call(id, 'putDocument', path, new Uint8Array([1]), { ifAbsent: true }),
-    get: (id: number, path: string) => call(id, 'getDocument', path),
+    put: (id: number, path: string) =>
+      call(id, 'putDocument', path, new Uint8Array([1]), { ifAbsent: true }, 0),
+    get: (id: number, path: string) => call(id, 'getDocument', path, 0),
     /** The wait for the disk that is the `number`th, counted from 0, once it has begun. */
     wait: (number: number) =>
       expect

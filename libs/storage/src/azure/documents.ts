@@ -1,11 +1,12 @@
 import type { BlockBlobClient } from '@azure/storage-blob';
 import { isStorageError, StorageError } from '../errors.ts';
-import type { CallOptions, DocumentStore, PutDocumentOptions } from '../ports.ts';
+import type { CallOptions, DocumentStore, PutDocumentOptions, StoredDocument } from '../ports.ts';
 import { checkBlobName, checkDocument, checkLabel, checkListLimit, MAX_DOCUMENT_BYTES } from '../rules.ts';
 import type { Access } from './access.ts';
-import { absentOnly, etagOf, expectStatus, unlessCode } from './answers.ts';
+import { absentOnly, etagOf, expectStatus, unchangedMsOf, unlessCode } from './answers.ts';
 import { listBlobsQuery, listedBlobs } from './blob-list.ts';
 import { blobPath, sendDirect } from './direct.ts';
+import type { HttpAnswer } from './http-pool.ts';
 import type { SystemContainer } from './system-container.ts';
 import type { Tries } from './tries.ts';
 
@@ -58,9 +59,7 @@ export function azureDocuments(access: Access, tries: Tries, system: SystemConta
           maxAnswerBytes: MAX_DOCUMENT_BYTES,
         } as const;
         const answer = expectStatus(await sendDirect(access, request, signal), 200, 404);
-        return answer.status === 404
-          ? undefined
-          : { body: answer.body, etag: etagOf(answer.headers.etag, 'unavailable') };
+        return answer.status === 404 ? undefined : documentIn(answer);
       }),
     put: (path, body, condition, options) =>
       'ifMatch' in condition
@@ -97,5 +96,16 @@ export function azureDocuments(access: Access, tries: Tries, system: SystemConta
           cursor: listed.marker,
         };
       }),
+  };
+}
+
+function documentIn(answer: HttpAnswer): StoredDocument {
+  const { body, headers } = answer;
+  const label = headers['x-ms-meta-label'];
+  return {
+    body,
+    etag: etagOf(headers.etag, 'unavailable'),
+    label: typeof label === 'string' ? label : undefined,
+    unchangedMs: unchangedMsOf(answer),
   };
 }

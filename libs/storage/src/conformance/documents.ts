@@ -26,9 +26,21 @@ function writing(make: () => DocumentStore): void {
     const path = `${freshName('doc')}/a/b`;
     const body = Uint8Array.from({ length: 256 }, (_, i) => i);
     const { etag } = await documents.put(path, body, { ifAbsent: true });
-    expect(await documents.get(path)).toEqual({ body, etag });
+    expect(await documents.get(path)).toMatchObject({ body, etag });
     const empty = await documents.put(path, new Uint8Array(0), { ifMatch: etag });
-    expect(await documents.get(path)).toEqual({ body: new Uint8Array(0), etag: empty.etag });
+    expect(await documents.get(path)).toMatchObject({ body: new Uint8Array(0), etag: empty.etag });
+  });
+
+  it('a read says what label the version was put with, and how long ago', async () => {
+    const documents = make();
+    const path = freshName('doc');
+    const { etag } = await documents.put(path, text('1'), { ifAbsent: true }, { label: 'lasts 10 s' });
+    const first = await documents.get(path);
+    expect(first?.label).toBe('lasts 10 s');
+    expect(first?.unchangedMs).toBeGreaterThanOrEqual(0);
+    expect(first?.unchangedMs).toBeLessThan(60_000);
+    await documents.put(path, text('2'), { ifMatch: etag });
+    expect((await documents.get(path))?.label).toBeUndefined();
   });
 
   it('creating one that is there fails and changes nothing', async () => {
@@ -36,7 +48,7 @@ function writing(make: () => DocumentStore): void {
     const path = freshName('doc');
     const { etag } = await documents.put(path, text('first'), { ifAbsent: true });
     expect(await codeOf(documents.put(path, text('second'), { ifAbsent: true }))).toBe('already_exists');
-    expect(await documents.get(path)).toEqual({ body: text('first'), etag });
+    expect(await documents.get(path)).toMatchObject({ body: text('first'), etag });
   });
 
   it('replaces only the version that was read', async () => {
@@ -46,7 +58,7 @@ function writing(make: () => DocumentStore): void {
     const second = await documents.put(path, text('2'), { ifMatch: first.etag });
     expect(second.etag).not.toBe(first.etag);
     expect(await codeOf(documents.put(path, text('3'), { ifMatch: first.etag }))).toBe('etag_mismatch');
-    expect(await documents.get(path)).toEqual({ body: text('2'), etag: second.etag });
+    expect(await documents.get(path)).toMatchObject({ body: text('2'), etag: second.etag });
   });
 
   it('replacing one that is gone is not found, and does not bring it back', async () => {

@@ -67,7 +67,7 @@ export function portsOf(thread: DatabaseThread, clock: FileClock): Storage {
   return {
     pages: filePages(calls, clock),
     leases: fileLeases(calls, clock),
-    documents: fileDocuments(calls),
+    documents: fileDocuments(calls, clock),
     queues: fileQueues(calls, clock),
     bodies: fileBodies(calls, clock),
     grants: undefined,

@@ -1,11 +1,20 @@
+import type { Runtime } from '@message-vault/runtime';
 import { StorageError } from '../errors.ts';
-import type { DocumentStore, StoredDocument } from '../ports.ts';
+import type { DocumentStore } from '../ports.ts';
 import { checkBlobName, checkDocument, checkLabel, checkListLimit } from '../rules.ts';
 import { answerRepeatable, answerWrite } from './answers.ts';
 
+interface Kept {
+  readonly body: Uint8Array;
+  readonly etag: string;
+  readonly label: string | undefined;
+  /** By the monotonic clock. */
+  readonly changedAt: number;
+}
+
 /** Documents in this process's memory, compare-and-swap by ETag. `nextEtag` gives versions never given before. */
-export function memoryDocuments(nextEtag: () => string): DocumentStore {
-  const documents = new Map<string, StoredDocument & { label: string | undefined }>();
+export function memoryDocuments(nextEtag: () => string, runtime: Runtime): DocumentStore {
+  const documents = new Map<string, Kept>();
 
   function mustBeAt(path: string, etag: string): void {
     const current = documents.get(path);
@@ -19,7 +28,9 @@ export function memoryDocuments(nextEtag: () => string): DocumentStore {
       answerRepeatable(options, () => {
         checkBlobName(path);
         const found = documents.get(path);
-        return found && { body: found.body.slice(), etag: found.etag };
+        if (found === undefined) return undefined;
+        const { body, etag, label, changedAt } = found;
+        return { body: body.slice(), etag, label, unchangedMs: runtime.monotonic() - changedAt };
       }),
     put: (path, body, condition, options) =>
       answerWrite(options, () => {
@@ -29,7 +40,8 @@ export function memoryDocuments(nextEtag: () => string): DocumentStore {
         if ('ifMatch' in condition) mustBeAt(path, condition.ifMatch);
         else if (documents.has(path)) throw new StorageError('already_exists', `document ${path} is there`);
         const etag = nextEtag();
-        documents.set(path, { body: body.slice(), etag, label: options?.label });
+        const changedAt = runtime.monotonic();
+        documents.set(path, { body: body.slice(), etag, label: options?.label, changedAt });
         return { etag };
       }),
     delete: (path, { ifMatch }, options) =>

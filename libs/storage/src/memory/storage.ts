@@ -22,7 +22,7 @@ export function memoryStorage(options: { runtime?: Runtime } = {}): Storage {
   return {
     pages: memoryPages(containers, nextEtag, runtime),
     leases: memoryLeases(runtime),
-    documents: memoryDocuments(nextEtag),
+    documents: memoryDocuments(nextEtag, runtime),
     queues: memoryQueues(runtime),
     bodies: memoryBodies(containers, runtime),
     grants: undefined,

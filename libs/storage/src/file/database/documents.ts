@@ -2,16 +2,26 @@ import { StorageError } from '../../errors.ts';
 import type { DocumentCondition, StoredDocument } from '../../ports.ts';
 import type { Connection } from './connection.ts';
 import { nextEtag } from './etag.ts';
-import { bytesIn, maybe, textIn } from './rows.ts';
+import { bytesIn, maybe, numberIn, textIn } from './rows.ts';
 
 /** Comes after every character a path may hold. */
 const AFTER_ALL = '\x7f';
 
+// Every `now` is the time of the caller, milliseconds since 1970.
+
 export function documentReads(db: Connection) {
   return {
-    getDocument(path: string): StoredDocument | undefined {
-      const row = db.get('SELECT etag, body FROM documents WHERE path = ?', path);
-      return row && { body: bytesIn(row, 'body'), etag: textIn(row, 'etag') };
+    getDocument(path: string, now: number): StoredDocument | undefined {
+      const row = db.get('SELECT etag, label, changed_at, body FROM documents WHERE path = ?', path);
+      if (row === undefined) return undefined;
+      // An earlier version, which may have the file open as well, writes no time.
+      const changedAt = maybe(row, 'changed_at', numberIn) ?? now;
+      return {
+        body: bytesIn(row, 'body'),
+        etag: textIn(row, 'etag'),
+        label: maybe(row, 'label', textIn),
+        unchangedMs: Math.max(0, now - changedAt),
+      };
     },
     listDocuments(prefix: string, limit: number, cursor: string | undefined) {
       const rows = db.all(
@@ -42,6 +52,7 @@ export function documentWrites(db: Connection) {
       path: string,
       body: Uint8Array<ArrayBuffer>,
       condition: DocumentCondition,
+      now: number,
       label: string | undefined,
     ): { etag: string } {
       const found = etagOf(path);
@@ -53,8 +64,8 @@ export function documentWrites(db: Connection) {
       }
       const etag = nextEtag();
       db.run(
-        'INSERT OR REPLACE INTO documents (path, etag, label, body) VALUES (?, ?, ?, ?)',
-        ...[path, etag, label ?? null, body],
+        'INSERT OR REPLACE INTO documents (path, etag, label, changed_at, body) VALUES (?, ?, ?, ?, ?)',
+        ...[path, etag, label ?? null, now, body],
       );
       return { etag };
     },

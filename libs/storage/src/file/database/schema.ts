@@ -36,7 +36,7 @@ const SCHEMA = `
   ) STRICT;
 
   CREATE TABLE documents (
-    path TEXT PRIMARY KEY, etag TEXT NOT NULL, label TEXT, body BLOB NOT NULL
+    path TEXT PRIMARY KEY, etag TEXT NOT NULL, label TEXT, changed_at INTEGER, body BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT, seconds INTEGER, held_until INTEGER) STRICT, WITHOUT ROWID;
@@ -86,6 +86,7 @@ function tryOpen(path: string): Connection {
     // When the log is copied into the database is decided between the calls, not within one.
     connection.exec('PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 134217728');
     if (!isOurs) makeTables(path, connection);
+    addTimesOfDocuments(connection);
     connection.answerBusyAtOnce();
     return connection;
   } catch (error) {
@@ -121,6 +122,27 @@ function makeTables(path: string, connection: Connection): void {
     if (!checkOwner(path, connection)) {
       connection.exec(SCHEMA);
       connection.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+    }
+    connection.exec('COMMIT');
+  } finally {
+    connection.rollBack();
+  }
+}
+
+/**
+ * Files of earlier versions don't say when a document was put. They keep the version of their schema: programs of both
+ * have the file open while a cluster is being upgraded, and an earlier one can still be gone back to.
+ */
+function addTimesOfDocuments(connection: Connection): void {
+  const hasTimes = (): boolean =>
+    connection.get(`SELECT 1 FROM pragma_table_info('documents') WHERE name = 'changed_at'`) !== undefined;
+  if (hasTimes()) return;
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    // Somebody else may have come first.
+    if (!hasTimes()) {
+      connection.exec('ALTER TABLE documents ADD COLUMN changed_at INTEGER');
+      connection.exec(`UPDATE documents SET changed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)`);
     }
     connection.exec('COMMIT');
   } finally {
