@@ -1,3 +1,4 @@
+import type { QueueDocument } from '@message-vault/metadata';
 import { z } from 'zod';
 import type { QueueContext } from './context.ts';
 import { SmallDocuments } from './small-documents.ts';
@@ -31,27 +32,28 @@ const MAX_WISHES = 16;
 
 export type Wish = Readonly<z.infer<typeof wishSchema>>;
 type GivenUp = z.infer<typeof givenUpSchema>;
+/** Its storage queue is the label of the documents: whoever tidies up asks whether the message may still be there. */
+type WhichQueue = Pick<QueueDocument, 'queueId' | 'queue'>;
 
 /**
  * Messages a consumer wants dead-lettered, asked of a node that does not have them: storage gives a message to whoever
  * receives it next, not to whoever knows its id. So the wish is written down, and whoever receives the message fulfils it.
  */
 export class GivenUpMessages {
-  /** By path, for who tidies up. */
-  readonly documents: SmallDocuments<GivenUp>;
+  readonly #documents: SmallDocuments<GivenUp>;
 
   constructor({ documents }: Pick<QueueContext, 'documents'>) {
-    this.documents = new SmallDocuments<GivenUp>(documents, givenUpSchema);
+    this.#documents = new SmallDocuments<GivenUp>(documents, givenUpSchema);
   }
 
   /** The first one that stands. Errors: StorageError. */
   async find(queueId: string, messageId: string): Promise<Wish | undefined> {
-    return (await this.documents.get(pathOf(queueId, messageId)))?.wishes[0];
+    return (await this.#documents.get(pathOf(queueId, messageId)))?.wishes[0];
   }
 
   /** Those of others stand beside it: nobody knows yet whose lock is good. Errors: StorageError. */
-  add(queueId: string, messageId: string, wish: Wish): Promise<void> {
-    return this.documents.change(pathOf(queueId, messageId), (there) => {
+  add({ queueId, queue }: WhichQueue, messageId: string, wish: Wish): Promise<void> {
+    return this.#documents.change(pathOf(queueId, messageId), queue, (there) => {
       const wishes = there?.wishes ?? [];
       if (wishes.some(({ id }) => id === wish.id)) return 'as it is';
       const [first = wish, ...more] = [...wishes, wish].slice(-MAX_WISHES);
@@ -60,8 +62,12 @@ export class GivenUpMessages {
   }
 
   /** Takes back this one only: who asked for another may have been told that it is done. Errors: StorageError. */
-  withdraw(queueId: string, messageId: string, { id: withdrawn }: Pick<Wish, 'id'>): Promise<void> {
-    return this.documents.change(pathOf(queueId, messageId), (there) => {
+  withdraw(
+    { queueId, queue }: WhichQueue,
+    messageId: string,
+    { id: withdrawn }: Pick<Wish, 'id'>,
+  ): Promise<void> {
+    return this.#documents.change(pathOf(queueId, messageId), queue, (there) => {
       const wishes = there?.wishes ?? [];
       const [first, ...more] = wishes.filter(({ id }) => id !== withdrawn);
       if (1 + more.length === wishes.length && first !== undefined) return 'as it is';
@@ -70,7 +76,7 @@ export class GivenUpMessages {
   }
 
   remove(queueId: string, messageId: string): Promise<void> {
-    return this.documents.remove(pathOf(queueId, messageId));
+    return this.#documents.remove(pathOf(queueId, messageId));
   }
 }
 

@@ -24,6 +24,9 @@ const HEADER_BYTES = 47;
 const LASTS_BYTES = 4;
 const MAX_ID_CHARS = 2048;
 
+/** No policy has longer locks, and no storage hides a message for longer. */
+export const LONGEST_LOCK_MS = 7 * 24 * 3_600_000;
+
 /** What a consumer holds a message by. */
 export interface Lock {
   readonly queueId: string;

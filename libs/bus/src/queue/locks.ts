@@ -121,20 +121,20 @@ export class Locks {
     const lock = await this.read(document, id);
     const { lockDurationMs } = document.policy;
     let renewed = { popReceipt: '', until: 0, count: 0 };
+    let lastsMs = 0;
     const { doubt } = await this.#whileHeld(lock, async (standing) => {
       // Counted from before the call: the storage hides the message a little longer than we say.
       const now = runtime.now();
       // An end further away than the lock was long is one by a clock that was wrong, this node's or another's.
       const before = Math.min(standing.until, now + (lock.lastsMs ?? lockDurationMs));
       const until = Math.max(now + lockDurationMs, before);
-      const { popReceipt } = await queues.update(document.queue, standing, {
-        visibilityTimeoutMs: until - now,
-      });
+      lastsMs = until - now;
+      const { popReceipt } = await queues.update(document.queue, standing, { visibilityTimeoutMs: lastsMs });
       renewed = { popReceipt, until, count: standing.count + 1 };
     });
     // Perhaps renewed, with a receipt nobody knows.
     if (doubt !== undefined) throw lost();
-    await this.#parts.renewals.save(lock, renewed);
+    await this.#parts.renewals.save(lock, renewed, lastsMs);
     return renewed.until;
   }
 
@@ -159,13 +159,13 @@ export class Locks {
     // The wish of a lock that is over might be fulfilled before it is taken back.
     await this.#whileHeld(lock, async () => {});
     const wish = { id: randomUuid(runtime), reason, at: runtime.now() };
-    await givenUp.add(document.queueId, lock.messageId, wish);
+    await givenUp.add(document, lock.messageId, wish);
     try {
       await this.#settle(lock, (receipt) =>
         queues.update(document.queue, receipt, { visibilityTimeoutMs: 0 }),
       );
     } catch (error) {
-      if (error instanceof QueueError) await givenUp.withdraw(document.queueId, lock.messageId, wish);
+      if (error instanceof QueueError) await givenUp.withdraw(document, lock.messageId, wish);
       throw error;
     }
     await this.#fulfil(document, lock.messageId);

@@ -75,7 +75,7 @@ export class Queues {
     this.#screening = screening;
     this.#pollers = new Pollers(context, { screening, disposal });
     this.#locks = new Locks(context, { secret, renewals, givenUp, disposal, screening, bodies, depths });
-    this.#tidyUp = new TidyUp(context, { renewals, givenUp });
+    this.#tidyUp = new TidyUp(context);
   }
 
   /** Requests that wait for a message at this node now. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { QueueContext } from './context.ts';
 import type { Lock } from './lock-id.ts';
-import { SmallDocuments } from './small-documents.ts';
+import { labelOfMs, SmallDocuments } from './small-documents.ts';
 
 /** Where renewals are written down: `queue-locks/<queue id>/<which lock>`. */
 export const RENEWALS_PREFIX = 'queue-locks/';
@@ -23,12 +23,11 @@ export type Renewal = Readonly<z.infer<typeof renewalSchema>>;
 
 /** The newest receipt and deadline of every renewed lock, for all nodes. A lock that was never renewed has none. */
 export class Renewals {
-  /** By path, for who tidies up. */
-  readonly documents: SmallDocuments<Renewal>;
+  readonly #documents: SmallDocuments<Renewal>;
   readonly #remembered = new Map<string, Renewal>();
 
   constructor({ documents }: Pick<QueueContext, 'documents'>) {
-    this.documents = new SmallDocuments<Renewal>(documents, renewalSchema);
+    this.#documents = new SmallDocuments<Renewal>(documents, renewalSchema);
   }
 
   /** As this node knows it: perhaps another node has renewed since. */
@@ -38,17 +37,24 @@ export class Renewals {
 
   /** Errors: StorageError. */
   async read(lock: Lock): Promise<Renewal | undefined> {
-    return this.documents.get(pathOf(lock));
+    return this.#documents.get(pathOf(lock));
   }
 
-  /** Unless a newer one was written down meanwhile. Errors: StorageError. This node knows of it even then. */
-  async save(lock: Lock, { popReceipt, until, count }: Omit<Renewal, 'version'>): Promise<void> {
+  /**
+   * Unless a newer one was written down meanwhile. The label says how long the lock holds from now, which is right whatever
+   * this node's clock says. Errors: StorageError. This node knows of it even then.
+   */
+  async save(
+    lock: Lock,
+    { popReceipt, until, count }: Omit<Renewal, 'version'>,
+    lastsMs: number,
+  ): Promise<void> {
     const path = pathOf(lock);
     const renewal: Renewal = { version: 1, popReceipt, until, count };
     const oldest = this.#remembered.size >= MAX_REMEMBERED ? this.#remembered.keys().next().value : undefined;
     if (oldest !== undefined) this.#remembered.delete(oldest);
     this.#remembered.set(path, renewal);
-    await this.documents.change(path, (there) =>
+    await this.#documents.change(path, labelOfMs(lastsMs), (there) =>
       there !== undefined && there.count > count ? 'as it is' : renewal,
     );
   }
@@ -56,7 +62,7 @@ export class Renewals {
   /** The lock is over. */
   async forget(lock: Lock, wasRenewed: boolean): Promise<void> {
     const path = pathOf(lock);
-    if (this.#remembered.delete(path) || wasRenewed) await this.documents.remove(path);
+    if (this.#remembered.delete(path) || wasRenewed) await this.#documents.remove(path);
   }
 }
 

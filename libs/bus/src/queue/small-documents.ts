@@ -25,7 +25,11 @@ export class SmallDocuments<T> {
    * Puts what `edit` makes of what is there in its place, or removes it. `edit` may be called several times, and finds
    * what it made before if only the answer was lost. Errors: StorageError.
    */
-  async change(path: string, edit: (there: T | undefined) => T | 'as it is' | 'none'): Promise<void> {
+  async change(
+    path: string,
+    label: string,
+    edit: (there: T | undefined) => T | 'as it is' | 'none',
+  ): Promise<void> {
     for (let left = TRIES; ; left -= 1) {
       try {
         const there = await this.#documents.get(path);
@@ -33,7 +37,7 @@ export class SmallDocuments<T> {
         if (made === 'as it is') return;
         if (made !== 'none') {
           const condition = there === undefined ? { ifAbsent: true as const } : { ifMatch: there.etag };
-          await this.#documents.put(path, Buffer.from(JSON.stringify(made)), condition);
+          await this.#documents.put(path, Buffer.from(JSON.stringify(made)), condition, { label });
         } else if (there !== undefined) await this.#documents.delete(path, { ifMatch: there.etag });
         return;
       } catch (error) {
@@ -61,4 +65,14 @@ export class SmallDocuments<T> {
       return undefined; // Not JSON: nothing we wrote.
     }
   }
+}
+
+/** A label that says a time, in whole milliseconds. */
+export function labelOfMs(ms: number): string {
+  return `${Math.ceil(ms)}`;
+}
+
+/** Undefined where there is none: earlier versions wrote no labels. */
+export function msInLabel(label: string | undefined): number | undefined {
+  return label !== undefined && /^\d{1,15}$/.test(label) ? Number(label) : undefined;
 }

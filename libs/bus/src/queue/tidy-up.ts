@@ -1,17 +1,19 @@
 import type { QueueDocument } from '@message-vault/metadata';
-import { isStorageError } from '@message-vault/storage';
+import { isStorageError, type StoredDocument } from '@message-vault/storage';
 import { partsOfBodyId } from './bodies.ts';
 import type { QueueContext } from './context.ts';
-import { GIVEN_UP_PREFIX, type GivenUpMessages } from './given-up.ts';
-import { RENEWALS_PREFIX, type Renewals } from './renewals.ts';
+import { GIVEN_UP_PREFIX } from './given-up.ts';
+import { LONGEST_LOCK_MS } from './lock-id.ts';
+import { RENEWALS_PREFIX } from './renewals.ts';
+import { msInLabel } from './small-documents.ts';
 import { StorageTime } from './storage-time.ts';
 
 /** Documents and bodies looked at in one call. */
 const PAGE = 500;
 /** Queues whose emptiness is remembered. */
 const MAX_QUEUES = 100_000;
-/** A wish to dead-letter that nobody could fulfil for so long is about a message that is gone: none is hidden longer than 7 days. */
-const WISH_MS = 8 * 24 * 3_600_000;
+/** Of a wish that does not say of which queue its message is: an earlier version wrote it down. */
+const WISH_OF_NO_QUEUE_MS = 8 * 24 * 3_600_000;
 
 /**
  * Removes what nothing refers to any more: bodies whose message is gone, and documents of locks that are over. Rounds of
@@ -19,14 +21,12 @@ const WISH_MS = 8 * 24 * 3_600_000;
  */
 export class TidyUp {
   readonly #context: QueueContext;
-  readonly #documents: { readonly renewals: Renewals; readonly givenUp: GivenUpMessages };
   readonly #storageTime: StorageTime;
   /** Storage queues the last look found empty, and when that was by the storage's clock, at the least. */
   readonly #foundEmptyAt = new Map<string, number>();
 
-  constructor(context: QueueContext, documents: { renewals: Renewals; givenUp: GivenUpMessages }) {
+  constructor(context: QueueContext) {
     this.#context = context;
-    this.#documents = documents;
     this.#storageTime = new StorageTime(context.runtime);
   }
 
@@ -63,19 +63,34 @@ export class TidyUp {
     return removed;
   }
 
-  /** Renewals of locks that are over, and wishes nobody needs to fulfil any more. Errors: StorageError. */
+  /**
+   * Renewals of locks that are over, by how long they were to hold and how long ago the storage says that was written
+   * down; and wishes whose message is gone. No node's clock says when: it may be wrong. Errors: StorageError.
+   */
   async documents(signal?: AbortSignal): Promise<void> {
-    const { runtime, limits } = this.#context;
-    const { renewals, givenUp } = this.#documents;
-    await this.#each(RENEWALS_PREFIX, signal, async (path) => {
-      const renewal = await renewals.documents.get(path);
-      if (renewal === undefined || renewal.until + limits.orphanAgeMs < runtime.now())
-        await renewals.documents.remove(path);
+    const { orphanAgeMs } = this.#context.limits;
+    await this.#each(RENEWALS_PREFIX, signal, async ({ label, unchangedMs }) => {
+      const lastsMs = msInLabel(label) ?? LONGEST_LOCK_MS;
+      return unchangedMs > lastsMs + orphanAgeMs;
     });
-    await this.#each(GIVEN_UP_PREFIX, signal, async (path) => {
-      const newest = (await givenUp.documents.get(path))?.wishes.at(-1);
-      if (newest === undefined || newest.at + WISH_MS < runtime.now()) await givenUp.documents.remove(path);
+    const holdsMessages = new Set<string>();
+    await this.#each(GIVEN_UP_PREFIX, signal, async ({ label: queue, unchangedMs }) => {
+      if (queue === undefined) return unchangedMs > WISH_OF_NO_QUEUE_MS;
+      if (unchangedMs <= orphanAgeMs || holdsMessages.has(queue)) return false;
+      const isEmpty = await this.#isEmpty(queue);
+      if (!isEmpty) holdsMessages.add(queue);
+      return isEmpty;
     });
+  }
+
+  /** Of messages under lock as well. A queue that is gone is empty. */
+  async #isEmpty(queue: string): Promise<boolean> {
+    try {
+      return (await this.#context.queues.properties(queue)).approximateCount === 0;
+    } catch (error) {
+      if (isStorageError(error, 'not_found')) return true;
+      throw error;
+    }
   }
 
   /** When the queue was empty at the look before, if it is empty now as well. */
@@ -89,10 +104,11 @@ export class TidyUp {
     return before;
   }
 
+  /** Removes the documents that are over, in just the version that was looked at. */
   async #each(
     prefix: string,
     signal: AbortSignal | undefined,
-    visit: (path: string) => Promise<void>,
+    isOver: (there: StoredDocument) => Promise<boolean>,
   ): Promise<void> {
     const { documents } = this.#context;
     let cursor: string | undefined;
@@ -101,7 +117,9 @@ export class TidyUp {
       for (const path of page.paths) {
         if (signal?.aborted) return;
         try {
-          await visit(path);
+          const there = await documents.get(path);
+          if (there !== undefined && (await isOver(there)))
+            await documents.delete(path, { ifMatch: there.etag });
         } catch (error) {
           if (!isStorageError(error)) throw error;
         }
