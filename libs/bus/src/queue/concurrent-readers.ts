@@ -4,7 +4,7 @@ import type { Timer } from '@message-vault/runtime';
 import type { QueueContext } from './context.ts';
 import { isQueueError, QueueError } from './errors.ts';
 import type { Lock } from './lock-id.ts';
-import { ReaderList } from './reader-list.ts';
+import { RENEWAL_MS, ReaderList } from './reader-list.ts';
 
 /** A place among the readers of a queue, for as long as a message is waited for. */
 export interface ReaderPlace {
@@ -35,8 +35,6 @@ interface Queue {
   gone: boolean;
 }
 
-/** A renewal has been made, or has failed, after this long. */
-const RENEWAL_MS = 60_000;
 /** Queues with such a limit that a leader looks after at once; one that nobody waits at makes room for another. */
 const MAX_QUEUES = 10_000;
 
@@ -90,10 +88,10 @@ export class ConcurrentReaders {
     const list = await queue.list;
     const key = keyOf(lock);
     const { lockDurationMs } = document.policy;
-    await list.put(key, this.#context.runtime.now() + lockDurationMs + RENEWAL_MS);
+    await list.put(key, lockDurationMs + RENEWAL_MS);
     try {
       const until = await renew();
-      list.correct(key, until);
+      list.correct(key, until - this.#context.runtime.now());
       return until;
     } catch (error) {
       if (isQueueError(error, 'lock_lost')) this.#end(queue, list, key);
@@ -132,7 +130,7 @@ export class ConcurrentReaders {
       leave,
       lock: async (lock) => {
         try {
-          await list.put(keyOf(lock), lock.until);
+          await list.put(keyOf(lock), lock.lastsMs ?? lock.until - this.#context.runtime.now());
         } finally {
           leave();
         }
@@ -171,14 +169,14 @@ export class ConcurrentReaders {
   /** Gives out what places there are, first come, first served. */
   #admit(queue: Queue, list: ReaderList): void {
     const { runtime } = this.#context;
-    while (queue.waiting.length > 0 && list.inForce(runtime.now()) + queue.pending < queue.max) {
+    while (queue.waiting.length > 0 && list.inForce() + queue.pending < queue.max) {
       queue.pending += 1;
       queue.waiting.shift()?.enter();
     }
     queue.timer?.cancel();
     queue.timer = undefined;
     if (queue.waiting.length === 0) return;
-    const freeInMs = Math.max(1, list.nextEnd(runtime.now()) - runtime.now());
+    const freeInMs = Math.max(1, list.nextEndMs());
     queue.timer = runtime.setTimer(freeInMs, () => this.#admit(queue, list));
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nobody, type QueueBench } from './support/bench.ts';
-import { oneLocked } from './support/locked.ts';
+import { nobody, QueueBench, text } from './support/bench.ts';
+import { oneLocked, take } from './support/locked.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -112,5 +112,76 @@ describe('a wish to dead-letter that was written down', () => {
     await bench.runtime.advance(8 * DAY_MS + 1);
     await bench.runtime.run(node.tidyLocks());
     expect(await pathsLeft(bench, 'queue-given-up/')).toEqual([]);
+  });
+});
+
+/** A queue for one reader at a time, with two messages, one of them given out by a leader whose clock may be wrong. */
+async function oneReading(aheadMs: number | (() => number)) {
+  const bench = new QueueBench();
+  const queue = await bench.queue({ maxConcurrentReaders: 1, lockDurationMs: 10_000 });
+  const leader = bench.node({ aheadMs });
+  leader.lead(1);
+  await leader.enqueue(queue, [text('one'), text('two')]);
+  await take(bench, leader.receive(queue, nobody));
+  const comes = async (node = leader) => (await bench.runtime.run(node.receive(queue, nobody))) !== undefined;
+  return { bench, queue, leader, comes };
+}
+
+describe('a place among the readers of a queue', () => {
+  it.each([-9 * DAY_MS, -2 * HOUR_MS, 2 * HOUR_MS, 9 * DAY_MS])(
+    'is taken for one lock time under the next leader, though the clock of the one before was %i ms ahead',
+    async (aheadMs) => {
+      const { bench, comes } = await oneReading(aheadMs);
+      await bench.runtime.advance(4000);
+      const next = bench.node();
+      next.lead(2);
+      expect(await comes(next)).toBe(false);
+      await bench.runtime.advance(5900);
+      expect(await comes(next)).toBe(false);
+      // What the storage says of the time since may be a second too much.
+      await bench.runtime.advance(1200);
+      expect(await comes(next)).toBe(true);
+    },
+  );
+
+  it.each([-DAY_MS, DAY_MS])(
+    'is taken for one lock time though the clock of the leader is put by %i ms meanwhile',
+    async (jumpMs) => {
+      let aheadMs = 0;
+      const { bench, comes } = await oneReading(() => aheadMs);
+      aheadMs = jumpMs;
+      await bench.runtime.advance(9900);
+      expect(await comes()).toBe(false);
+      await bench.runtime.advance(200);
+      expect(await comes()).toBe(true);
+    },
+  );
+
+  it('is taken for one lock time though the clock was put back before the next leader came', async () => {
+    let aheadMs = 9 * DAY_MS;
+    const { bench, queue, leader } = await oneReading(() => aheadMs);
+    const two = { ...queue, policy: { ...queue.policy, maxConcurrentReaders: 2 } };
+    aheadMs = 0;
+    await take(bench, leader.receive(two, nobody));
+    const next = bench.node();
+    next.lead(2);
+    expect(await bench.runtime.run(next.receive(two, nobody))).toBeUndefined();
+    await bench.runtime.advance(11_100);
+    for (let at = 0; at < 2; at += 1) await take(bench, next.receive(two, nobody));
+  });
+
+  it('is taken for no longer than a lock can be, by what a leader of an earlier version wrote down', async () => {
+    const bench = new QueueBench();
+    const queue = await bench.queue({ maxConcurrentReaders: 1, lockDurationMs: 10_000 });
+    const body = { version: 1, epoch: 1, locks: { of: bench.runtime.now() + 365 * DAY_MS } };
+    const path = `queue-readers/${queue.queueId}`;
+    await bench.storage.documents.put(path, Buffer.from(JSON.stringify(body)), { ifAbsent: true });
+    const next = bench.node();
+    next.lead(2);
+    await next.enqueue(queue, [text('one')]);
+    await bench.runtime.advance(DAY_MS);
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeUndefined();
+    await bench.runtime.advance(6 * DAY_MS + 2 * 60_000);
+    expect(await bench.runtime.run(next.receive(queue, nobody))).toBeDefined();
   });
 });

@@ -32,9 +32,9 @@ export class QueueBench {
     this.limits = { ...defaultLimits.queue, ...limits };
   }
 
-  /** One more node of the cluster, with wake-ups of its own: it hears nothing from others. Its wall clock may be wrong. */
-  node({ aheadMs = 0 } = {}): Queues {
-    const runtime = this.#withClock(aheadMs);
+  /** One more node of the cluster, with wake-ups of its own: it hears nothing from others. Its wall clock may be wrong, and go back. */
+  node({ aheadMs = 0 }: { aheadMs?: number | (() => number) } = {}): Queues {
+    const runtime = this.#withClock(typeof aheadMs === 'number' ? () => aheadMs : aheadMs);
     const plan = (call: StorageCall): Fault | undefined => {
       this.calls.push(call);
       return this.fault(call);
@@ -51,10 +51,10 @@ export class QueueBench {
     });
   }
 
-  #withClock(aheadMs: number): Runtime {
+  #withClock(aheadMs: () => number): Runtime {
     const { runtime } = this;
     return {
-      now: () => runtime.now() + aheadMs,
+      now: () => runtime.now() + aheadMs(),
       monotonic: () => runtime.monotonic(),
       setTimer: (delayMs, fire) => runtime.setTimer(delayMs, fire),
       random: () => runtime.random(),
