@@ -31,7 +31,8 @@ async function write({ pages }: Storage): Promise<void> {
 /** Tells what becomes of the calls that meet a bug there, and of those after them. */
 async function survive({ documents }: Storage, dir: string): Promise<void> {
   process.on('uncaughtException', (error) => process.stdout.write(`uncaught: ${error.message}\n`));
-  const damage = new DatabaseSync(join(dir, 'mv-sys.db'));
+  // The thread may be at work on it just now.
+  const damage = new DatabaseSync(join(dir, 'mv-sys.db'), { timeout: 10_000 });
   damage.exec('DROP TABLE documents');
   damage.close();
   const tell = (error: Error): boolean => process.stdout.write(`${error.message}\n`);
