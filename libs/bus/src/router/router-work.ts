@@ -43,6 +43,8 @@ export class RouterWork {
   readonly #distribution: Distribution;
   readonly #overflows: Overflows;
   #document: RouterDocument;
+  /** The last change of each: over or not. */
+  readonly #stateChanges = new WeakMap<Subscription, Promise<void>>();
   #tail: StreamPlace;
   #stopped: Promise<void> | undefined;
 
@@ -182,12 +184,19 @@ export class RouterWork {
     const subscription = this.#get(id);
     if (subscription.state === 'ended')
       throw new RouterError('bad_target', `this subscription has ended: ${subscription.reason ?? ''}`);
-    if (subscription.state === wanted) return this.#view(subscription);
-    subscription.state = wanted;
-    await this.#options.state.durable();
-    if (wanted === 'active') await this.#distribution.add(subscription);
-    else await this.#distribution.remove(id, 'paused');
+    if (subscription.state !== wanted) {
+      subscription.state = wanted;
+      this.#stateChanges.set(subscription, this.#changed(subscription, wanted));
+    }
+    // Whoever asks for what somebody else has asked for is answered when it is so, not before.
+    await this.#stateChanges.get(subscription);
     return this.#view(subscription);
+  }
+
+  async #changed(subscription: Subscription, to: 'active' | 'paused'): Promise<void> {
+    await this.#options.state.durable();
+    if (to === 'active') await this.#distribution.add(subscription);
+    else await this.#distribution.remove(subscription.id, 'paused');
   }
 
   /** A new secret signs first; the one before still signs too, until the next rotation. */

@@ -74,3 +74,34 @@ describe('a paused subscription of a router that gives each message to one', () 
     await leader.end();
   });
 });
+
+describe('a pause that is asked for twice', () => {
+  it('is answered when it is saved, and not because somebody else waits for that already', async () => {
+    const world = new World();
+    const router = await world.router('app/jobs');
+    const state = { isDown: false };
+    const leader = world.leader({
+      fault: ({ target }) =>
+        state.isDown && target.startsWith('routers/') ? { kind: 'refuse', code: 'unavailable' } : undefined,
+    });
+    const took = taking(world, 'https://a.test');
+    const { id } = await leader.subscribe(router, { target: { webhook: 'https://a.test' } });
+    const work = await world.run(leader.dispatcher.work(router));
+    state.isDown = true;
+    const answered: string[] = [];
+    for (const who of ['first', 'second'])
+      void work.setState(id, 'paused').then(
+        () => answered.push(who),
+        () => {},
+      );
+    await world.settle(10_000);
+    expect(answered).toEqual([]);
+    state.isDown = false;
+    await world.settle(60_000);
+    expect(answered.toSorted()).toEqual(['first', 'second']);
+    await leader.publish(router, ['x']);
+    await world.settle();
+    expect(took).toEqual([]);
+    await leader.end();
+  });
+});
