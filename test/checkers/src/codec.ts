@@ -66,6 +66,8 @@ const SHAPES: Readonly<
   },
   filtered: { required: { at: 'time', router: 'text', target: 'text', labels: 'texts' } },
   expires: { required: { at: 'time', router: 'text', target: 'text', until: 'time' } },
+  paused: { required: { at: 'time', router: 'text', target: 'text' } },
+  resumes: { required: { at: 'time', router: 'text', target: 'text' } },
   rested: { required: { at: 'time' } },
   'put-in': { required: { ...given, ...ofEntry }, optional: { redrives: 'count' } },
   fetched: { required: ofEntry },

@@ -30,6 +30,8 @@ export type CheckName =
   | 'unwanted'
   /** A subscriber was given what was published when its subscription had expired. */
   | 'expired'
+  /** A subscriber was given what was published while its subscription was paused. */
+  | 'paused'
   /** Two subscribers acknowledged one message of a router that gives each to one. */
   | 'two-takers'
   /** A message was given to a consumer while another one had it under lock. */

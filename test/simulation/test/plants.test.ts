@@ -8,7 +8,7 @@ import type { Finding } from '../src/world/world.ts';
 const WITHIN_SEEDS = { streams: 400, bus: 200, policies: 100 };
 /** What a bug must be found by: a rule of the protocol, not a crash of whoever judges. */
 const RULES =
-  /^(I[1-8]|lost|duplicated|reordered|corrupt|unread|divergent|gap|disordered|failed-but-stored|two-leaders|epoch-back|claims|missed|unwanted|expired|vanished|outlived|overfull|two-takers|lock-broken|lock-deadline|settled-late|given-again|bodiless)$/;
+  /^(I[1-8]|lost|duplicated|reordered|corrupt|unread|divergent|gap|disordered|failed-but-stored|two-leaders|epoch-back|claims|missed|unwanted|expired|vanished|outlived|overfull|two-takers|lock-broken|lock-deadline|settled-late|given-again|bodiless|paused)$/;
 
 describe('a bug put in on purpose is found', () => {
   test.each(plants)(

@@ -59,6 +59,12 @@ export class BusChecker {
       case 'expires':
         this.#ledger.expire(event);
         break;
+      case 'paused':
+        this.#ledger.pause(event);
+        break;
+      case 'resumes':
+        this.#ledger.resume(event);
+        break;
       case 'rested':
         this.#ledger.restedAt = event.at;
         break;
@@ -158,6 +164,19 @@ export class BusChecker {
         return `${message.name}, given out by ${where}, has hash ${event.hash} and was published with ${message.hash}`;
       });
     }
+    this.#judgePause(event, message, findings);
+  }
+
+  /** A dead letter is no gift: it may be from before. */
+  #judgePause(event: Given, message: BusMessage, findings: Findings): void {
+    if (event.kind === 'dead-letter') return;
+    const where = placeOf(event);
+    const since = this.#ledger.paused.get(where);
+    if (since === undefined || message.root === where || message.startedAt <= since) return;
+    findings.add('paused', () => {
+      const after = Math.round(message.startedAt - since);
+      return `${message.name} came to ${where}, whose subscription had been paused for ${after} ms when it was published`;
+    });
   }
 
   #final({ stream, consumer, earliestSequenceNumber }: FinalRead): void {

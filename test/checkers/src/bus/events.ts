@@ -7,6 +7,8 @@ export type BusEvent =
   | Place
   | Filtered
   | Expires
+  | Paused
+  | Resumes
   | Rested
   | PutIn
   | Fetched
@@ -69,6 +71,22 @@ export interface Expires {
   router: string;
   target: string;
   until: number;
+}
+
+/** Somebody was told that the subscription of this target is paused: what is published from now on waits. */
+export interface Paused {
+  kind: 'paused';
+  at: number;
+  router: string;
+  target: string;
+}
+
+/** Somebody is about to ask that it goes on: it may from now on. */
+export interface Resumes {
+  kind: 'resumes';
+  at: number;
+  router: string;
+  target: string;
 }
 
 /** Nothing waits anywhere any more: what is published from now on finds room wherever it goes. */

@@ -1,6 +1,6 @@
 import { HistoryError, type Read } from '../events.ts';
 import type { Entry } from './entries.ts';
-import type { DeadLetter, Expires, Filtered, Place } from './events.ts';
+import type { DeadLetter, Expires, Filtered, Paused, Place, Resumes } from './events.ts';
 import type { HeldLock } from './locks.ts';
 
 /** What came of a publish, as far as its producer knows. */
@@ -97,6 +97,10 @@ export interface KnownPlace extends Place {
 /** The places of a history and the messages that went through them. */
 export class BusLedger {
   readonly places = new Map<string, KnownPlace>();
+  /** Targets whose subscription is paused, by since when. */
+  readonly paused = new Map<string, number>();
+  /** Routers some of whose targets were paused, or may have been. */
+  readonly interrupted = new Set<string>();
   /** When nothing waited anywhere any more. */
   restedAt = Number.POSITIVE_INFINITY;
   readonly #messages = new Map<string, BusMessage>();
@@ -117,6 +121,17 @@ export class BusLedger {
 
   expire({ router, target, until }: Expires): void {
     this.place(router).expiries.set(target, until);
+  }
+
+  /** What is published to a target itself, or comes to it another way, need not wait. */
+  pause({ router, target, at }: Paused): void {
+    const sources = [...this.places.values()].filter(({ targets }) => targets?.includes(target));
+    if (sources.length === 1 && sources[0]?.name === router) this.paused.set(target, at);
+  }
+
+  resume({ router, target }: Resumes): void {
+    this.paused.delete(target);
+    this.interrupted.add(router);
   }
 
   message(producer: string, sequence: number): BusMessage {

@@ -38,10 +38,14 @@ function checkLog(ledger: BusLedger, place: KnownPlace, findings: Findings): voi
   }
 }
 
-/** A router `one` gives what a subscriber could not take to another one, later. A stream or router takes all it is given. */
+/**
+ * A router `one` gives what a subscriber could not take, or had not when it was paused, to another one, later. A stream or
+ * router takes all it is given.
+ */
 function passesOn(ledger: BusLedger, router: KnownPlace): boolean {
   const takesAll = ({ role }: KnownPlace): boolean => role === 'stream' || role === 'router';
-  return router.distribution === 'one' && !ledger.targetsOf(router).every(takesAll);
+  if (router.distribution !== 'one') return false;
+  return ledger.interrupted.has(router.name) || !ledger.targetsOf(router).every(takesAll);
 }
 
 function repeated({ name }: KnownPlace, message: BusMessage, at: number, findings: Findings): void {

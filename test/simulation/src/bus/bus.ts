@@ -15,6 +15,7 @@ import { Composer } from './composer.ts';
 import { comeLate } from './latecomer.ts';
 import { Listener } from './listener.ts';
 import { Manager } from './manager.ts';
+import { Pauser } from './pauser.ts';
 import type { BusSurroundings, Program } from './program.ts';
 import { type Clocks, QueueConsumer } from './queue-consumer.ts';
 import { QueueWatch } from './queue-watch.ts';
@@ -38,6 +39,8 @@ const REST_WITHIN_MS = 180_000;
 const STEP_MS = 500;
 /** What nothing refers to has been removed by then. */
 const TIDY_WITHIN_MS = 60_000;
+/** Every subscription is active again within this. */
+const RESUMED_WITHIN_MS = 30_000;
 /** Cursors that have moved are saved within this, when nothing goes wrong. */
 const SAVED_WITHIN_MS = 2000;
 /** Longer than a listener is waited for: whose acknowledgement was not taken has been given the message again. */
@@ -57,6 +60,7 @@ export class Bus {
   readonly #listeners: readonly Listener[];
   readonly #manager: Manager;
   readonly #redriver: Redriver | undefined;
+  readonly #pauser: Pauser | undefined;
   readonly #senders: readonly Sender[];
   /** To be told of what happens in storage. */
   readonly queueWatch: QueueWatch;
@@ -75,12 +79,13 @@ export class Bus {
     const everyMs = setup.policies?.redriveEveryMs;
     const names = [...setup.queues, ...setup.routers].map(({ name }) => name);
     this.#redriver = everyMs === undefined ? undefined : new Redriver(around, { names, everyMs });
+    this.#pauser = setup.pauses && new Pauser(setup.pauses, around);
     this.queueWatch = new QueueWatch(options.raw, around);
     this.#senders = (setup.policies?.senders ?? []).map((sender) => new Sender(sender, around));
   }
 
   get programs(): readonly Program[] {
-    const operators = this.#redriver === undefined ? [this.#manager] : [this.#manager, this.#redriver];
+    const operators = [this.#manager, this.#redriver, this.#pauser].filter((each) => each !== undefined);
     return [...this.#sinks, ...this.#listeners, ...this.#consumers, ...this.#senders, ...operators];
   }
 
@@ -91,7 +96,12 @@ export class Bus {
 
   get counts(): Readonly<Record<string, number>> {
     const taken = this.#consumers.reduce((sum, consumer) => sum + consumer.taken, 0);
-    return { locks: taken, policies: this.#manager.done, redriven: this.#redriver?.moved ?? 0 };
+    return {
+      locks: taken,
+      policies: this.#manager.done,
+      redriven: this.#redriver?.moved ?? 0,
+      paused: this.#pauser?.done ?? 0,
+    };
   }
 
   /** What a node pushes through. */
@@ -126,6 +136,7 @@ export class Bus {
     this.#manager.stop();
     this.#redriver?.stop();
     for (const sender of this.#senders) sender.stop();
+    await this.#resumeAll();
     await this.#rest();
     const { routerLimits = [] } = this.#options.setup.policies ?? {};
     if (routerLimits.length === 0) return;
@@ -134,6 +145,13 @@ export class Bus {
     history.add({ kind: 'rested' });
     for (const { router } of routerLimits) await comeLate(router, this.#options.around);
     await this.#rest();
+  }
+
+  async #resumeAll(): Promise<void> {
+    const { world } = this.#options.around;
+    const deadline = world.nowMs + RESUMED_WITHIN_MS;
+    while (this.#pauser?.isDone === false && world.nowMs < deadline) await world.clock.advance(STEP_MS);
+    if (this.#pauser?.isDone === false) world.broken('liveness', 'not every subscription can be resumed');
   }
 
   async #rest(): Promise<void> {

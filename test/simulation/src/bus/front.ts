@@ -107,9 +107,10 @@ export class BusFront {
     return json(200, formatPolicy(await names.change(name, edit)));
   }
 
-  async #subscriptions({ request, name }: Asked): Promise<NetResponse> {
+  async #subscriptions({ request, name, rest: [, id] }: Asked): Promise<NetResponse> {
     const { routers } = this.#options.ports;
     const router = await this.#router(name);
+    if (id !== undefined) return json(200, await routers.setState(router, id, stateIn(parsed(request))));
     if (request.method === 'GET') return json(200, { subscriptions: await routers.subscriptions(router) });
     const { subscription } = await routers.subscribe(router, this.#subscriptionIn(parsed(request)));
     return json(201, subscription);
@@ -227,6 +228,11 @@ function enqueuedIn(given: unknown): { values: string[]; timeToLiveMs: number | 
   const members: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {};
   const values = Array.isArray(members.values) ? members.values.map(String) : [];
   return { values, timeToLiveMs: members.ttlMs === undefined ? undefined : Number(members.ttlMs) };
+}
+
+function stateIn(given: unknown): 'active' | 'paused' {
+  const isPause = typeof given === 'object' && given !== null && 'state' in given && given.state === 'paused';
+  return isPause ? 'paused' : 'active';
 }
 
 function parsed({ body }: NetRequest): unknown {

@@ -89,6 +89,23 @@ export interface RouterLimitSetup {
   readonly overflow: Overflow;
 }
 
+/** A subscription that somebody pauses and resumes. */
+export interface PausedSetup {
+  readonly router: string;
+  readonly target: string;
+}
+
+/** Somebody who pauses subscriptions and resumes them until the faults are over. */
+export interface PausesSetup {
+  /** Average pause between two requests. */
+  readonly everyMs: number;
+  /** How many of the requests are to pause: a share. */
+  readonly share: number;
+  readonly targets: readonly PausedSetup[];
+  /** Requests may come a second time, much later. */
+  readonly copies: boolean;
+}
+
 /** What policies and subscriptions say besides, in runs that are about that. */
 export interface PoliciesSetup {
   readonly filters: readonly FilterSetup[];
@@ -117,6 +134,7 @@ export interface BusSetup {
   /** How often it is the policy of a queue of the composition that is changed instead: a share. */
   readonly tunes: number;
   readonly pushTimeoutSeconds: number;
+  readonly pauses?: PausesSetup | undefined;
   readonly policies?: PoliciesSetup | undefined;
 }
 

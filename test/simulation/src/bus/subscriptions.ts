@@ -3,7 +3,11 @@ import type { Storage } from '@message-vault/storage';
 import type { World } from '../world/world.ts';
 
 interface Subscriptions {
-  readonly subscriptions: readonly { readonly id: string; readonly expiresAt?: number }[];
+  readonly subscriptions: readonly {
+    readonly id: string;
+    readonly state: string;
+    readonly expiresAt?: number;
+  }[];
 }
 
 interface Cursors {
@@ -27,9 +31,11 @@ export async function judgeSubscriptions(name: string, raw: Storage, world: Worl
   const state = await read<Subscriptions>(`routers/${document.routerId}`);
   const cursors = await read<Cursors>(`cursors/${document.routerId}`);
   const { subscriptions = [] } = state ?? {};
-  for (const { id, expiresAt } of subscriptions) {
+  for (const { id, state: stands, expiresAt } of subscriptions) {
     if (expiresAt !== undefined)
       world.broken('expired', `subscription ${id} of ${name} is there after its time`);
+    if (stands === 'paused')
+      world.broken('policy', `subscription ${id} of ${name} is paused, and was last said to be resumed`);
   }
   const known = new Set(subscriptions.map(({ id }) => id));
   for (const id of workersIn(cursors)) {

@@ -17,6 +17,18 @@ export const forgetEnds: Plant = {
   beforeLine: (storage) => misread(storage, 'routers/', withoutEnd),
 };
 
+/** … or without a word of that they are paused. */
+export const forgetPauses: Plant = {
+  name: 'forget-pauses',
+  profile: 'policies',
+  says: 'a new leader does not know which subscriptions are paused: it gives them what is to wait',
+  beforeLine: (storage) => misread(storage, 'routers/', unpaused),
+};
+
+function unpaused(key: string, value: unknown): unknown {
+  return key === 'state' && value === 'paused' ? 'active' : value;
+}
+
 function withoutFilter(key: string, value: unknown): unknown {
   return key === 'filter' ? undefined : value;
 }

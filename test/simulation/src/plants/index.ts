@@ -1,7 +1,7 @@
 import { bodyBehind, tidyInUse } from './bodies.ts';
 import { dropEpoch, dropEtag, scanBeforeFence } from './conditions.ts';
 import { cursorsWithoutClaim, moveBeforeSave } from './cursors.ts';
-import { forgetEnds, forgetFilters } from './filters.ts';
+import { forgetEnds, forgetFilters, forgetPauses } from './filters.ts';
 import { trustCreation } from './ghosts.ts';
 import { hintBeforeStored } from './hints.ts';
 import { forgetHops } from './hops.ts';
@@ -31,6 +31,7 @@ export const plants: readonly Plant[] = [
   ignoreDeadline,
   forgetFilters,
   forgetEnds,
+  forgetPauses,
   redriveBehind,
   forgetExpiry,
   forgetReject,

@@ -1,4 +1,5 @@
 import { busSetupOf } from '../bus/draw.ts';
+import { withPauses } from '../bus/draw-pauses.ts';
 import { policiesSetupOf } from '../bus/draw-policies.ts';
 import { type Setup, setupOf } from './setup.ts';
 
@@ -7,9 +8,9 @@ export const profiles = {
   /** Streams, published to and read. */
   streams: setupOf,
   /** Names, routers and queues, and what they hand on to streams, webhooks, listeners and consumers. */
-  bus: busSetupOf,
+  bus: (seed) => withPauses(seed, busSetupOf(seed)),
   /** The same with what policies and subscriptions can say besides, and what goes by that. */
-  policies: policiesSetupOf,
+  policies: (seed) => withPauses(seed, policiesSetupOf(seed)),
 } as const satisfies Readonly<Record<string, (seed: number) => Setup>>;
 
 export type Profile = keyof typeof profiles;

@@ -42,6 +42,8 @@ export interface Counts {
   readonly policies?: number;
   /** Dead letters brought back, as far as anybody was told. */
   readonly redriven?: number;
+  /** Subscriptions paused and resumed, as far as anybody was told. */
+  readonly paused?: number;
   readonly virtualMs: number;
   readonly livelyAfterMs: number;
 }
